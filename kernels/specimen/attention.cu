@@ -1,0 +1,36 @@
+/*
+ * The kernels of one head dim bucket and their launch. Compiled once for each bucket with -DSPECIMEN_HEAD_DIM=N, so that
+ * the buckets compile side by side.
+ */
+#include "attention.cuh"
+
+#ifndef SPECIMEN_HEAD_DIM
+#error "define SPECIMEN_HEAD_DIM: 32, 64, 96, 128, 192 or 256"
+#endif
+
+#define SPECIMEN_JOIN_(a, b) a##b
+#define SPECIMEN_JOIN(a, b) SPECIMEN_JOIN_(a, b)
+
+namespace specimen {
+
+template <typename T> static void launch(const attention_arguments &arguments, cudaStream_t stream)
+{
+    using tile = tiling<SPECIMEN_HEAD_DIM>;
+    const auto kernel = attention_forward<T, SPECIMEN_HEAD_DIM>;
+    const dim3 grid((arguments.seqlen_q + tile::rows - 1) / tile::rows, arguments.b, arguments.h);
+
+    if (tile::shared_bytes > 48 * 1024)
+        (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, tile::shared_bytes);
+    kernel<<<grid, tile::threads, tile::shared_bytes, stream>>>(arguments);
+    (void)cudaGetLastError();
+}
+
+void SPECIMEN_JOIN(launch_attention_, SPECIMEN_HEAD_DIM)(const attention_arguments &arguments, cudaStream_t stream)
+{
+    if (arguments.is_bf16)
+        launch<__nv_bfloat16>(arguments, stream);
+    else
+        launch<__half>(arguments, stream);
+}
+
+} /* namespace specimen */

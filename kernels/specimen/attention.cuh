@@ -1,0 +1,369 @@
+/*
+ * Fused attention forward for sm_80 and newer: O = softmax(logits) V with the logits never in memory.
+ *
+ *   logit(i, j) = softmax_scale * q_i . k_j
+ *               -> softcap * tanh(logit / softcap)                          if softcap > 0
+ *               -> + slope * j (causal) or - slope * |i + sk - sq - j|      if there are ALiBi slopes
+ *               -> -inf unless i + sk - sq - window_left <= j <= i + sk - sq + window_right
+ *
+ * One block of four warps owns `rows` rows of Q of one (batch, head), each warp 16 * row_tiles of them, and walks over
+ * the visible keys in tiles of `keys`, keeping for each row the running maximum m of its logits, the sum l of
+ * exp(logit - m) and the unnormalised output (online softmax: Milakov and Gimelshein 2018; Dao et al. 2022). K of the
+ * next tile is copied while the current tile is multiplied with V, and V of this tile while Q is multiplied with K.
+ *
+ * A row whose visible keys are none gives O = 0 and LSE = +inf; a row whose sum is NaN keeps its NaN and gives LSE =
+ * +inf, since a row sum of 0 or NaN is inverted to 1.
+ */
+#pragma once
+
+#include "attention.h"
+#include "mma.cuh"
+
+namespace specimen {
+
+constexpr float LOG2_E = 1.4426950408889634f;
+constexpr float LN_2 = 0.6931471805599453f;
+
+template <int HEAD_DIM> struct tiling {
+    static constexpr int warps = 4;
+    static constexpr int threads = 32 * warps;
+    /* 32 rows to a warp halve the traffic from shared memory for K and V; above 128 lanes the accumulators of a second
+     * row tile no longer fit in the registers. */
+    static constexpr int row_tiles = HEAD_DIM <= 128 ? 2 : 1;
+    static constexpr int rows = 16 * row_tiles * warps;
+    static constexpr int keys = HEAD_DIM <= 192 ? 64 : 32;
+    /* 16 bytes of padding make the row pitch an odd number of 16-byte units, so that the eight rows of a matrix load
+     * fall on different banks. */
+    static constexpr int pitch = HEAD_DIM + 8;
+    static constexpr int shared_bytes = (rows + 2 * keys) * pitch * 2;
+};
+
+/* Where one sequence of the batch lies. */
+struct sequence {
+    int64_t q_offset, k_offset, v_offset, o_offset; /* elements, of its first row and head 0 */
+    int64_t first_q_row;                            /* among the rows of all sequences; 0 without cu_seqlens */
+    int seqlen_q, seqlen_k;
+};
+
+__device__ __forceinline__ sequence find_sequence(const attention_arguments &a, int batch)
+{
+    sequence s;
+    s.first_q_row = 0;
+    if (a.cu_seqlens_q) {
+        s.first_q_row = a.cu_seqlens_q[batch];
+        s.seqlen_q = a.cu_seqlens_q[batch + 1] - a.cu_seqlens_q[batch];
+        s.q_offset = s.first_q_row * a.q_strides.row;
+        s.o_offset = s.first_q_row * a.o_strides.row;
+    } else {
+        s.seqlen_q = a.seqlen_q;
+        s.q_offset = batch * a.q_strides.batch;
+        s.o_offset = batch * a.o_strides.batch;
+    }
+    if (a.cu_seqlens_k) {
+        const int64_t first_k_row = a.cu_seqlens_k[batch];
+        s.seqlen_k = a.cu_seqlens_k[batch + 1] - a.cu_seqlens_k[batch];
+        s.k_offset = first_k_row * a.k_strides.row;
+        s.v_offset = first_k_row * a.v_strides.row;
+    } else {
+        s.seqlen_k = a.seqlen_k;
+        s.k_offset = batch * a.k_strides.batch;
+        s.v_offset = batch * a.v_strides.batch;
+    }
+    return s;
+}
+
+/* Starts copying ROWS rows of HEAD_DIM lanes into shared memory. Rows from rows_there on and lanes from head_dim on
+ * become zero and are not read; rows_there >= 1. */
+template <int ROWS, int HEAD_DIM, typename T>
+__device__ __forceinline__ void start_copy(T *tile, const T *source, int64_t row_stride, int rows_there, int head_dim)
+{
+    constexpr int chunks = HEAD_DIM / 8;
+    constexpr int threads = tiling<HEAD_DIM>::threads;
+#pragma unroll
+    for (int first = 0; first < ROWS * chunks; first += threads) {
+        const int i = first + static_cast<int>(threadIdx.x);
+        const int row = i / chunks, lane = 8 * (i % chunks);
+        if (ROWS * chunks % threads == 0 || row < ROWS) {
+            const bool there = row < rows_there && lane < head_dim;
+            copy16_async(tile + row * tiling<HEAD_DIM>::pitch + lane, there ? source + row * row_stride + lane : source,
+                         there);
+        }
+    }
+}
+
+__device__ __forceinline__ float quad_max(float x)
+{
+    x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+    return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+
+__device__ __forceinline__ float quad_sum(float x)
+{
+    x += __shfl_xor_sync(0xffffffffu, x, 1);
+    return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+
+/* 1 - 2 / (e^2x + 1): absolute error of a few 2^-24 everywhere, and right at +-inf and NaN. */
+__device__ __forceinline__ float tanh_by_exp(float x)
+{
+    return 1.0f - __fdividef(2.0f, exp2f(2.0f * LOG2_E * x) + 1.0f);
+}
+
+/* The steps from q . k to the logit, other than the mask. */
+struct logit_rule {
+    /* Without softcap and ALiBi the scores stay as they are and the scale joins the exponent's multiplication.
+     * `exponent_scale` takes what is kept to base-2 logits; it is positive, so that the order of scores is kept. */
+    bool transforms;
+    bool has_alibi, is_causal;
+    float softmax_scale, softcap, slope, exponent_scale;
+
+    __device__ __forceinline__ logit_rule(const attention_arguments &a, int batch, int head)
+    {
+        has_alibi = a.alibi_slopes != nullptr;
+        is_causal = a.is_causal;
+        softmax_scale = a.softmax_scale;
+        softcap = a.softcap;
+        slope = has_alibi ? a.alibi_slopes[batch * a.alibi_batch_stride + head] : 0.0f;
+        /* A scale that is not positive, or so small that the product with log2(e) is flushed to zero, would turn the
+         * masked -inf into NaN or +inf. */
+        transforms = has_alibi || softcap > 0.0f || !(softmax_scale > 1e-30f);
+        exponent_scale = transforms ? LOG2_E : softmax_scale * LOG2_E;
+    }
+
+    /* `distance` is i + sk - sq - j, `key` is j. */
+    __device__ __forceinline__ float operator()(float score, int key, int distance) const
+    {
+        float logit = score * softmax_scale;
+        if (softcap > 0.0f)
+            logit = softcap * tanh_by_exp(__fdividef(logit, softcap));
+        if (has_alibi)
+            logit += is_causal ? slope * static_cast<float>(key) : -slope * fabsf(static_cast<float>(distance));
+        return logit;
+    }
+};
+
+/* Which keys row i sees: first(i) <= j < end(i). */
+struct visibility {
+    int shift; /* seqlen_k - seqlen_q */
+    int seqlen_k, left, right;
+
+    __device__ __forceinline__ visibility(const attention_arguments &a, const sequence &s)
+    {
+        shift = s.seqlen_k - s.seqlen_q;
+        seqlen_k = s.seqlen_k;
+        left = a.is_causal ? -1 : a.window_left;
+        right = a.is_causal ? 0 : a.window_right;
+    }
+
+    __device__ __forceinline__ int first(int row) const
+    {
+        return left < 0 ? 0 : max(0, row + shift - left);
+    }
+
+    __device__ __forceinline__ int end(int row) const
+    {
+        return right < 0 ? seqlen_k : min(seqlen_k, row + shift + 1 + right);
+    }
+};
+
+template <typename T, int HEAD_DIM>
+__global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
+    attention_forward(const __grid_constant__ attention_arguments a)
+{
+    using tile = tiling<HEAD_DIM>;
+    constexpr int row_tiles = tile::row_tiles, keys = tile::keys, pitch = tile::pitch;
+
+    extern __shared__ __align__(16) unsigned char shared_memory[];
+    T *const q_tile = reinterpret_cast<T *>(shared_memory);
+    T *const k_tile = q_tile + tile::rows * pitch;
+    T *const v_tile = k_tile + keys * pitch;
+
+    const int batch = blockIdx.y, head = blockIdx.z, kv_head = head / (a.h / a.h_k);
+    const sequence s = find_sequence(a, batch);
+    /* Under a causal mask the last blocks have the most keys; they start first so that none is left over alone. */
+    const int block_row = tile::rows * static_cast<int>(a.is_causal ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
+    const int rows_there = min(tile::rows, s.seqlen_q - block_row);
+    if (rows_there <= 0)
+        return;
+
+    const T *const q = static_cast<const T *>(a.q) + s.q_offset + head * a.q_strides.head + block_row * a.q_strides.row;
+    const T *const k = static_cast<const T *>(a.k) + s.k_offset + kv_head * a.k_strides.head;
+    const T *const v = static_cast<const T *>(a.v) + s.v_offset + kv_head * a.v_strides.head;
+
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, group = lane / 4, pair = lane % 4;
+    const int warp_row = 16 * row_tiles * warp; /* within the block */
+    const visibility visible(a, s);
+    const logit_rule logit_of(a, batch, head);
+
+    const int first_key = visible.first(block_row) / keys * keys;
+    const int end_key = visible.end(block_row + rows_there - 1);
+
+    float out[row_tiles][HEAD_DIM / 8][4] = {};
+    float row_max[row_tiles][2], row_sum[row_tiles][2]; /* row_sum: this lane's share only, until the end */
+#pragma unroll
+    for (int m = 0; m < row_tiles; m++) {
+        row_max[m][0] = row_max[m][1] = -INFINITY;
+        row_sum[m][0] = row_sum[m][1] = 0.0f;
+    }
+
+    /* Addresses this lane gives to the matrix loads: matrices 0..3 of Q are (rows, lanes) + (0,0) (8,0) (0,8) (8,8), of
+     * K (keys, lanes) + (0,0) (0,8) (8,0) (8,8), of V (keys, lanes) + (0,0) (8,0) (0,8) (8,8). */
+    const T *const q_matrix = q_tile + (warp_row + lane % 16) * pitch + lane / 16 * 8;
+    const T *const k_matrix = k_tile + (lane % 8 + lane / 16 * 8) * pitch + lane / 8 % 2 * 8;
+    const T *const v_matrix = v_tile + (lane % 16) * pitch + lane / 16 * 8;
+
+    if (first_key < end_key) {
+        start_copy<tile::rows, HEAD_DIM>(q_tile, q, a.q_strides.row, rows_there, a.head_dim);
+        start_copy<keys, HEAD_DIM>(k_tile, k + first_key * a.k_strides.row, a.k_strides.row, s.seqlen_k - first_key,
+                                   a.head_dim);
+    }
+
+    for (int key0 = first_key; key0 < end_key; key0 += keys) {
+        wait_for_copies();
+        __syncthreads(); /* K has come, and no warp still reads V of the tile before */
+        start_copy<keys, HEAD_DIM>(v_tile, v + key0 * a.v_strides.row, a.v_strides.row, s.seqlen_k - key0, a.head_dim);
+
+        float score[row_tiles][keys / 8][4] = {};
+#pragma unroll
+        for (int d = 0; d < HEAD_DIM; d += 16) {
+            uint32_t q_part[row_tiles][4];
+#pragma unroll
+            for (int m = 0; m < row_tiles; m++)
+                load_matrices(q_part[m], q_matrix + 16 * m * pitch + d);
+#pragma unroll
+            for (int n = 0; n < keys / 8; n += 2) {
+                uint32_t k_part[4];
+                load_matrices(k_part, k_matrix + 8 * n * pitch + d);
+#pragma unroll
+                for (int m = 0; m < row_tiles; m++) {
+                    number<T>::multiply_add(score[m][n], q_part[m], k_part[0], k_part[1]);
+                    number<T>::multiply_add(score[m][n + 1], q_part[m], k_part[2], k_part[3]);
+                }
+            }
+        }
+
+        wait_for_copies();
+        __syncthreads(); /* V has come, and no warp still reads K */
+        if (key0 + keys < end_key)
+            start_copy<keys, HEAD_DIM>(k_tile, k + (key0 + keys) * a.k_strides.row, a.k_strides.row,
+                                       s.seqlen_k - key0 - keys, a.head_dim);
+
+#pragma unroll
+        for (int m = 0; m < row_tiles; m++) {
+            const int tile_row = block_row + warp_row + 16 * m;
+            const bool all_visible = visible.first(tile_row + 15) <= key0 && key0 + keys <= visible.end(tile_row);
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                const int row = tile_row + 8 * half + group;
+                if (logit_of.transforms) {
+#pragma unroll
+                    for (int n = 0; n < keys / 8; n++)
+#pragma unroll
+                        for (int c = 0; c < 2; c++) {
+                            const int key = key0 + 8 * n + 2 * pair + c;
+                            score[m][n][2 * half + c] =
+                                logit_of(score[m][n][2 * half + c], key, row + visible.shift - key);
+                        }
+                }
+                if (!all_visible) {
+                    const int first = visible.first(row), end = visible.end(row);
+#pragma unroll
+                    for (int n = 0; n < keys / 8; n++)
+#pragma unroll
+                        for (int c = 0; c < 2; c++) {
+                            const int key = key0 + 8 * n + 2 * pair + c;
+                            if (key < first || key >= end)
+                                score[m][n][2 * half + c] = -INFINITY;
+                        }
+                }
+
+                const float old_max = row_max[m][half];
+                float new_max = old_max;
+#pragma unroll
+                for (int n = 0; n < keys / 8; n++)
+                    new_max = fmaxf(new_max, fmaxf(score[m][n][2 * half], score[m][n][2 * half + 1]));
+                new_max = quad_max(new_max);
+                row_max[m][half] = new_max;
+
+                /* -inf - -inf would be NaN where a row has seen no key yet. */
+                const float base = new_max == -INFINITY ? 0.0f : new_max * logit_of.exponent_scale;
+                const float rescale = exp2f(old_max * logit_of.exponent_scale - base);
+                float sum = row_sum[m][half] * rescale;
+#pragma unroll
+                for (int n = 0; n < keys / 8; n++)
+#pragma unroll
+                    for (int c = 0; c < 2; c++) {
+                        float &x = score[m][n][2 * half + c];
+                        x = exp2f(x * logit_of.exponent_scale - base);
+                        sum += x;
+                    }
+                row_sum[m][half] = sum;
+#pragma unroll
+                for (int n = 0; n < HEAD_DIM / 8; n++) {
+                    out[m][n][2 * half] *= rescale;
+                    out[m][n][2 * half + 1] *= rescale;
+                }
+            }
+        }
+
+        /* Accumulator tiles n and n + 1 of the scores are, packed, the A fragment of 16 keys: no exchange needed. */
+#pragma unroll
+        for (int n = 0; n < keys / 8; n += 2) {
+            uint32_t p_part[row_tiles][4];
+#pragma unroll
+            for (int m = 0; m < row_tiles; m++) {
+                p_part[m][0] = number<T>::pack(score[m][n][0], score[m][n][1]);
+                p_part[m][1] = number<T>::pack(score[m][n][2], score[m][n][3]);
+                p_part[m][2] = number<T>::pack(score[m][n + 1][0], score[m][n + 1][1]);
+                p_part[m][3] = number<T>::pack(score[m][n + 1][2], score[m][n + 1][3]);
+            }
+#pragma unroll
+            for (int d = 0; d < HEAD_DIM; d += 16) {
+                uint32_t v_part[4];
+                load_matrices_transposed(v_part, v_matrix + 8 * n * pitch + d);
+#pragma unroll
+                for (int m = 0; m < row_tiles; m++) {
+                    number<T>::multiply_add(out[m][d / 8], p_part[m], v_part[0], v_part[1]);
+                    number<T>::multiply_add(out[m][d / 8 + 1], p_part[m], v_part[2], v_part[3]);
+                }
+            }
+        }
+    }
+
+    /* The output leaves through this warp's own rows of the Q tile, which no other warp reads, in 16-byte pieces. */
+#pragma unroll
+    for (int m = 0; m < row_tiles; m++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int tile_row = warp_row + 16 * m + 8 * half + group;
+            const float sum = quad_sum(row_sum[m][half]);
+            const bool degenerate = sum == 0.0f || sum != sum;
+            const float inverse = degenerate ? 1.0f : __fdividef(1.0f, sum);
+#pragma unroll
+            for (int n = 0; n < HEAD_DIM / 8; n++)
+                *reinterpret_cast<uint32_t *>(q_tile + tile_row * pitch + 8 * n + 2 * pair) =
+                    number<T>::pack(out[m][n][2 * half] * inverse, out[m][n][2 * half + 1] * inverse);
+
+            if (pair == 0 && tile_row < rows_there) {
+                const int64_t row = block_row + tile_row;
+                const int64_t at = a.unpadded_lse
+                                       ? head * static_cast<int64_t>(a.cu_seqlens_q[a.b]) + s.first_q_row + row
+                                       : (static_cast<int64_t>(batch) * a.h + head) * a.seqlen_q + row;
+                a.softmax_lse[at] =
+                    degenerate ? INFINITY : row_max[m][half] * logit_of.exponent_scale * LN_2 + logf(sum);
+            }
+        }
+    __syncwarp();
+
+    T *const o = static_cast<T *>(a.o) + s.o_offset + head * a.o_strides.head + block_row * a.o_strides.row;
+    constexpr int chunks = HEAD_DIM / 8, warp_rows = 16 * row_tiles;
+#pragma unroll
+    for (int i = lane; i < warp_rows * chunks; i += 32) {
+        const int row = warp_row + i / chunks, first_lane = 8 * (i % chunks);
+        if (row < rows_there && first_lane < a.head_dim)
+            *reinterpret_cast<uint4 *>(o + row * a.o_strides.row + first_lane) =
+                *reinterpret_cast<const uint4 *>(q_tile + row * pitch + first_lane);
+    }
+}
+
+} /* namespace specimen */
