@@ -1,0 +1,74 @@
+/* The runtime shim: the CUDA runtime functions that prebuilt archives import, implemented over a device table, in a
+ * shared object of its own (libassay_cudart.so) that is never in the global scope.
+ *
+ * How it is used: the worker dlopens the shim (RTLD_NOW | RTLD_LOCAL), calls `assay_cudart_bind`, then dlopens the
+ * plugin that the archive was linked into, whose DT_NEEDED names the shim's soname. Static constructors of the archive
+ * register their fatbins with the shim; modules are loaded on first use, from the image this side chooses.
+ *
+ * Streams: the legacy default stream (0, cudaStreamLegacy) and the per-thread default stream (0 in _ptsz functions,
+ * cudaStreamPerThread) both map to `cudart_binding.stream`, so that the harness's events sit on the very stream the
+ * kernels use; streams that the archive creates itself are real ones, and launches on them are recorded as such.
+ *
+ * Structures whose layout changed between CUDA majors (cudaDeviceProp, cudaFuncAttributes) are written in the layout of
+ * `runtime_major`. Sources: driver_types.h of CUDA 11.8, 12.x, 13.0. */
+#ifndef ASSAY_CUDART_CUDART_H
+#define ASSAY_CUDART_CUDART_H
+
+#include "device/device.h"
+
+enum { CUDART_LAUNCHES_MAX = 256 };
+
+enum image_choice { IMAGE_ANY, IMAGE_SASS, IMAGE_PTX };
+
+struct cudart_binding {
+	struct device *device;
+	struct device_stream *stream;
+	enum image_choice image;
+	int runtime_major; /* 11, 12 or 13: whose structure layouts the archive expects */
+};
+
+struct cudart_launch {
+	const char *kernel;      /* mangled name; owned by the shim, valid until it is closed */
+	struct device_dim3 grid, block;
+	size_t dynamic_shared;
+	int default_stream;      /* 1: on the bound stream */
+	int result;              /* cudaError_t that the archive was given */
+	int device_code;         /* CUresult behind it */
+	int ptx;                 /* 1 when the image that ran was compiled from PTX by the driver, 0 for SASS */
+	char message[160];       /* why it failed, "" otherwise */
+};
+
+struct cudart_log {
+	/* since the last assay_cudart_log_reset */
+	size_t launch_count;                     /* may exceed the table: the first CUDART_LAUNCHES_MAX are kept */
+	struct cudart_launch launches[CUDART_LAUNCHES_MAX];
+	size_t failed_launches;
+	int first_error;                         /* first cudaError_t that any call returned, 0 for none */
+	char first_error_call[64];               /* which function returned it */
+	char first_error_message[256];
+	char missing[8][128];                    /* functions or symbols that were called but exist only as stubs */
+	int missing_count;
+	size_t allocations, synchronizations;    /* calls that allocate or synchronise: they matter for timing */
+	/* since the shim was bound */
+	size_t fatbins, kernels_registered;
+	double module_load_seconds;
+	char image_summary[96];                  /* "SASS sm_90", "PTX compute_80 (JIT)", "" before the first load */
+};
+
+/* Entry points that the worker looks up by dlsym in the shim. */
+typedef int (*cudart_bind_fn)(const struct cudart_binding *binding, struct error *err);
+typedef const struct cudart_log *(*cudart_log_fn)(void);
+typedef void (*cudart_log_reset_fn)(void);
+/* Names of every kernel registered by the archive (index < kernels_registered); NULL past the end. */
+typedef const char *(*cudart_kernel_name_fn)(size_t index);
+/* Called by generated stubs for symbols that the archive leaves undefined (see plugin.h): records and returns 0. */
+typedef long (*cudart_missing_fn)(const char *symbol);
+
+#define CUDART_SHIM_SONAME "libassay_cudart.so"
+#define CUDART_BIND "assay_cudart_bind"
+#define CUDART_LOG "assay_cudart_log"
+#define CUDART_LOG_RESET "assay_cudart_log_reset"
+#define CUDART_KERNEL_NAME "assay_cudart_kernel_name"
+#define CUDART_MISSING "assay_cudart_missing"
+
+#endif
