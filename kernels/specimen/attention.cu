@@ -13,16 +13,24 @@
 
 namespace specimen {
 
-template <typename T> static void launch(const attention_arguments &arguments, cudaStream_t stream)
+template <typename T, bool TRANSFORMS> static void launch(const attention_arguments &arguments, cudaStream_t stream)
 {
     using tile = tiling<SPECIMEN_HEAD_DIM>;
-    const auto kernel = attention_forward<T, SPECIMEN_HEAD_DIM>;
+    const auto kernel = attention_forward<T, SPECIMEN_HEAD_DIM, TRANSFORMS>;
     const dim3 grid((arguments.seqlen_q + tile::rows - 1) / tile::rows, arguments.b, arguments.h);
 
     if (tile::shared_bytes > 48 * 1024)
         (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, tile::shared_bytes);
     kernel<<<grid, tile::threads, tile::shared_bytes, stream>>>(arguments);
     (void)cudaGetLastError();
+}
+
+template <typename T> static void launch(const attention_arguments &arguments, cudaStream_t stream)
+{
+    if (transforms_scores(arguments))
+        launch<T, true>(arguments, stream);
+    else
+        launch<T, false>(arguments, stream);
 }
 
 void SPECIMEN_JOIN(launch_attention_, SPECIMEN_HEAD_DIM)(const attention_arguments &arguments, cudaStream_t stream)

@@ -77,17 +77,25 @@ __device__ __forceinline__ sequence find_sequence(const attention_arguments &a, 
 template <int ROWS, int HEAD_DIM, typename T>
 __device__ __forceinline__ void start_copy(T *tile, const T *source, int64_t row_stride, int rows_there, int head_dim)
 {
-    constexpr int chunks = HEAD_DIM / 8;
-    constexpr int threads = tiling<HEAD_DIM>::threads;
+    /* Lanes of 16 bytes side by side, so many that every thread keeps its column. */
+    constexpr int columns = HEAD_DIM % 64 == 0 ? 8 : 4;
+    constexpr int rows_at_once = tiling<HEAD_DIM>::threads / columns;
+    static_assert(ROWS % rows_at_once == 0 && HEAD_DIM % (8 * columns) == 0, "the tile is copied in whole steps");
+
+    int row = threadIdx.x / columns;
+    const int first_lane = threadIdx.x % columns * 8;
+    const T *from = source + row * row_stride + first_lane;
+    T *to = tile + row * tiling<HEAD_DIM>::pitch + first_lane;
 #pragma unroll
-    for (int first = 0; first < ROWS * chunks; first += threads) {
-        const int i = first + static_cast<int>(threadIdx.x);
-        const int row = i / chunks, lane = 8 * (i % chunks);
-        if (ROWS * chunks % threads == 0 || row < ROWS) {
-            const bool there = row < rows_there && lane < head_dim;
-            copy16_async(tile + row * tiling<HEAD_DIM>::pitch + lane, there ? source + row * row_stride + lane : source,
-                         there);
+    for (int step = 0; step < ROWS / rows_at_once; step++) {
+#pragma unroll
+        for (int lane = 0; lane < HEAD_DIM; lane += 8 * columns) {
+            const bool there = row < rows_there && first_lane + lane < head_dim;
+            copy16_async(to + lane, there ? from + lane : source, there);
         }
+        row += rows_at_once;
+        from += rows_at_once * row_stride;
+        to += rows_at_once * tiling<HEAD_DIM>::pitch;
     }
 }
 
@@ -109,31 +117,35 @@ __device__ __forceinline__ float tanh_by_exp(float x)
     return 1.0f - __fdividef(2.0f, exp2f(2.0f * LOG2_E * x) + 1.0f);
 }
 
-/* The steps from q . k to the logit, other than the mask. */
-struct logit_rule {
-    /* Without softcap and ALiBi the scores stay as they are and the scale joins the exponent's multiplication.
-     * `exponent_scale` takes what is kept to base-2 logits; it is positive, so that the order of scores is kept. */
-    bool transforms;
+/* Whether anything but the mask stands between q . k and the exponent. If not, the scores stay as they are and the scale
+ * joins the exponent's multiplication; it must then be positive, to keep their order, and not so small that its product
+ * with log2(e) is flushed to zero, which would turn the -inf of a masked key into NaN. */
+inline bool transforms_scores(const attention_arguments &a)
+{
+    return a.alibi_slopes || a.softcap > 0.0f || !(a.softmax_scale > 1e-30f);
+}
+
+/* The steps from q . k to what is kept as a score; score * exponent_scale is the base-2 logit. */
+template <bool TRANSFORMS> struct score_rule {
     bool has_alibi, is_causal;
     float softmax_scale, softcap, slope, exponent_scale;
 
-    __device__ __forceinline__ logit_rule(const attention_arguments &a, int batch, int head)
+    __device__ __forceinline__ score_rule(const attention_arguments &a, int batch, int head)
     {
         has_alibi = a.alibi_slopes != nullptr;
         is_causal = a.is_causal;
         softmax_scale = a.softmax_scale;
         softcap = a.softcap;
-        slope = has_alibi ? a.alibi_slopes[batch * a.alibi_batch_stride + head] : 0.0f;
-        /* A scale that is not positive, or so small that the product with log2(e) is flushed to zero, would turn the
-         * masked -inf into NaN or +inf. */
-        transforms = has_alibi || softcap > 0.0f || !(softmax_scale > 1e-30f);
-        exponent_scale = transforms ? LOG2_E : softmax_scale * LOG2_E;
+        slope = TRANSFORMS && has_alibi ? a.alibi_slopes[batch * a.alibi_batch_stride + head] : 0.0f;
+        exponent_scale = TRANSFORMS ? LOG2_E : softmax_scale * LOG2_E;
     }
 
     /* `distance` is i + sk - sq - j, `key` is j. */
-    __device__ __forceinline__ float operator()(float score, int key, int distance) const
+    __device__ __forceinline__ float operator()(float product, int key, int distance) const
     {
-        float logit = score * softmax_scale;
+        if constexpr (!TRANSFORMS)
+            return product;
+        float logit = product * softmax_scale;
         if (softcap > 0.0f)
             logit = softcap * tanh_by_exp(__fdividef(logit, softcap));
         if (has_alibi)
@@ -166,7 +178,7 @@ struct visibility {
     }
 };
 
-template <typename T, int HEAD_DIM>
+template <typename T, int HEAD_DIM, bool TRANSFORMS>
 __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
     attention_forward(const __grid_constant__ attention_arguments a)
 {
@@ -193,7 +205,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, group = lane / 4, pair = lane % 4;
     const int warp_row = 16 * row_tiles * warp; /* within the block */
     const visibility visible(a, s);
-    const logit_rule logit_of(a, batch, head);
+    const score_rule<TRANSFORMS> score_of(a, batch, head);
 
     const int first_key = visible.first(block_row) / keys * keys;
     const int end_key = visible.end(block_row + rows_there - 1);
@@ -255,16 +267,13 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 const int row = tile_row + 8 * half + group;
-                if (logit_of.transforms) {
 #pragma unroll
-                    for (int n = 0; n < keys / 8; n++)
+                for (int n = 0; n < keys / 8; n++)
 #pragma unroll
-                        for (int c = 0; c < 2; c++) {
-                            const int key = key0 + 8 * n + 2 * pair + c;
-                            score[m][n][2 * half + c] =
-                                logit_of(score[m][n][2 * half + c], key, row + visible.shift - key);
-                        }
-                }
+                    for (int c = 0; c < 2; c++) {
+                        const int key = key0 + 8 * n + 2 * pair + c;
+                        score[m][n][2 * half + c] = score_of(score[m][n][2 * half + c], key, row + visible.shift - key);
+                    }
                 if (!all_visible) {
                     const int first = visible.first(row), end = visible.end(row);
 #pragma unroll
@@ -286,15 +295,15 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                 row_max[m][half] = new_max;
 
                 /* -inf - -inf would be NaN where a row has seen no key yet. */
-                const float base = new_max == -INFINITY ? 0.0f : new_max * logit_of.exponent_scale;
-                const float rescale = exp2f(old_max * logit_of.exponent_scale - base);
+                const float base = new_max == -INFINITY ? 0.0f : new_max * score_of.exponent_scale;
+                const float rescale = exp2f(old_max * score_of.exponent_scale - base);
                 float sum = row_sum[m][half] * rescale;
 #pragma unroll
                 for (int n = 0; n < keys / 8; n++)
 #pragma unroll
                     for (int c = 0; c < 2; c++) {
                         float &x = score[m][n][2 * half + c];
-                        x = exp2f(x * logit_of.exponent_scale - base);
+                        x = exp2f(x * score_of.exponent_scale - base);
                         sum += x;
                     }
                 row_sum[m][half] = sum;
@@ -350,7 +359,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                                        ? head * static_cast<int64_t>(a.cu_seqlens_q[a.b]) + s.first_q_row + row
                                        : (static_cast<int64_t>(batch) * a.h + head) * a.seqlen_q + row;
                 a.softmax_lse[at] =
-                    degenerate ? INFINITY : row_max[m][half] * logit_of.exponent_scale * LN_2 + logf(sum);
+                    degenerate ? INFINITY : row_max[m][half] * score_of.exponent_scale * LN_2 + logf(sum);
             }
         }
     __syncwarp();
