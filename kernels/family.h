@@ -1,0 +1,91 @@
+/* A family: entry points that compute the same thing. It knows how to make a case, call the entry point, compute the
+ * reference, judge the result and count the work. Adding a family is one file in kernels/ (and one in reference/ when the
+ * mathematics is new) and one line in kernels/families.c. */
+#ifndef ASSAY_KERNELS_FAMILY_H
+#define ASSAY_KERNELS_FAMILY_H
+
+#include "dataset/case.h"
+#include "dataset/spec.h"
+#include "device/device.h"
+#include "judge/judge.h"
+#include "judge/verdict.h"
+
+/* A tensor of the case on the device. Tensors that share storage share `storage` as well. */
+struct bound_tensor {
+	const struct tensor *tensor;
+	device_pointer storage;  /* first byte of the storage, behind the front canary */
+	device_pointer data;     /* first element of this tensor: storage + offset * size */
+};
+
+struct binding {
+	const struct test_case *test;
+	struct bound_tensor tensors[CASE_TENSORS_MAX]; /* same order as test->tensors; expected tensors have no memory */
+	void *entry;             /* host function of the archive */
+	int abi;                 /* family's own profile number */
+};
+const struct bound_tensor *binding_find(const struct binding *binding, const char *name, enum tensor_role role);
+
+/* Measurements and decision of one case. Large: allocate once. */
+struct check_result {
+	int broken;              /* 1 when the check failed */
+	char reason[256];        /* "head 3 of batch 1: scaled error 0.12 > bound 0.0021 at row 17, column 5: ..." */
+};
+struct judgement {
+	enum status status;      /* PASS, FAIL, MISTRUSTED or ERROR */
+	char reason[512];
+	struct check_result checks[CHECK_NAMES_COUNT];
+	double margin;           /* max over groups of scaled error / bound: passes when <= 1 */
+	double scaled_max, scaled_bound; /* of the group with the largest margin */
+	double low_scaled_max;   /* of the unfused chain, same group */
+	double absolute_max, relative_max, relative_l2;
+	uint64_t ulp_max;
+	double lse_absolute_max, lse_margin;
+	int64_t worst_index[4];  /* batch, head, row, column of the worst element */
+	double worst_value, worst_reference;
+	int64_t elements, nan_count, inf_count;
+	int64_t histogram[JUDGE_HISTOGRAM_BINS];
+};
+
+struct work {
+	double flops, bytes;     /* of one call: what the case asks for; each input read once, each output written once */
+};
+
+struct family {
+	const char *name;
+	const char *const *axes;          /* NULL-terminated axis names for specs */
+	const char *const *entry_points;  /* NULL-terminated symbol names it can call */
+	const char *const *profiles;      /* NULL-terminated names of ABI profiles: index is binding.abi */
+
+	/* Shapes, attributes and name of the case; tensors without data. `err` names axis and value when they contradict. */
+	int (*make_case)(const struct assignment *assignment, uint64_t seed, struct test_case *test, struct error *err);
+	/* Fills the inputs. */
+	int (*fill)(struct test_case *test, struct error *err);
+	/* Checks a case read from a file: attributes present, shapes consistent. */
+	int (*check_case)(const struct test_case *test, struct error *err);
+	/* 0 when the profile can express the case, else -1 with ERROR_UNSUPPORTED and the reason. */
+	int (*supports)(const struct test_case *test, int abi, const struct device_properties *device, struct error *err);
+	/* Calls the entry point once; the call may return before the work is done. */
+	void (*call)(const struct binding *binding);
+	/* Per-device state of reference and judge, made once per worker. */
+	int (*open)(void **state, struct device *device, struct error *err);
+	void (*close)(void *state);
+	/* Computes the reference for the inputs in `binding` and judges its outputs (already known to be written).
+	 * `options`: reference precision. Fills the numeric checks and figures of *out. */
+	int (*judge)(void *state, const struct binding *binding, struct judge *judge, enum dtype precision,
+		     struct judgement *out, struct error *err);
+	/* float64 expected outputs on the host: adds TENSOR_EXPECTED tensors to the case. */
+	int (*expect)(void *state, struct binding *binding, struct test_case *test, struct error *err);
+	int (*work)(const struct test_case *test, struct work *work, struct error *err);
+	/* Baseline: prepares and queues the unfused chain. May be NULL. */
+	int (*baseline_open)(void *state, const struct binding *binding, void **baseline, struct error *err);
+	int (*baseline_enqueue)(void *baseline, struct device_stream *stream, struct error *err);
+	void (*baseline_close)(void *baseline);
+};
+
+extern const struct family attention_family;
+extern const struct family *const families[]; /* NULL-terminated */
+const struct family *family_find(const char *name);
+/* Family that has `symbol` among its entry points, or NULL. */
+const struct family *family_of_entry_point(const char *symbol);
+
+#endif
