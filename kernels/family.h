@@ -25,27 +25,6 @@ struct binding {
 };
 const struct bound_tensor *binding_find(const struct binding *binding, const char *name, enum tensor_role role);
 
-/* Measurements and decision of one case. Large: allocate once. */
-struct check_result {
-	int broken;              /* 1 when the check failed */
-	char reason[256];        /* "head 3 of batch 1: scaled error 0.12 > bound 0.0021 at row 17, column 5: ..." */
-};
-struct judgement {
-	enum status status;      /* PASS, FAIL, MISTRUSTED or ERROR */
-	char reason[512];
-	struct check_result checks[CHECK_NAMES_COUNT];
-	double margin;           /* max over groups of scaled error / bound: passes when <= 1 */
-	double scaled_max, scaled_bound; /* of the group with the largest margin */
-	double low_scaled_max;   /* of the unfused chain, same group */
-	double absolute_max, relative_max, relative_l2;
-	uint64_t ulp_max;
-	double lse_absolute_max, lse_margin;
-	int64_t worst_index[4];  /* batch, head, row, column of the worst element */
-	double worst_value, worst_reference;
-	int64_t elements, nan_count, inf_count;
-	int64_t histogram[JUDGE_HISTOGRAM_BINS];
-};
-
 struct work {
 	double flops, bytes;     /* of one call: what the case asks for; each input read once, each output written once */
 };

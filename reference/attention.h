@@ -17,6 +17,7 @@
 #define ASSAY_REFERENCE_ATTENTION_H
 
 #include "device/device.h"
+#include "judge/row_class.h"
 
 struct attention_operand { /* element (b, i, h, d) at base + b*batch + (start_b + i)*row + h*head + d */
 	device_pointer base;
@@ -40,15 +41,7 @@ struct attention_problem {
 	int exact_values;                  /* 1: every v is a small integer, so sums of up to 2^20 of them are exact in float32 */
 };
 
-/* Row classes (one byte per row of O, bits). */
-enum {
-	ROW_MASKED = 1,        /* no visible key: O = +-0, LSE = +inf */
-	ROW_NAN = 2,           /* a visible logit is NaN or +inf: the row is NaN, LSE NaN or +inf */
-	ROW_MASKED_POISON = 4, /* only masked keys hold non-finite q.k or v: the right answer or NaN is accepted */
-	ROW_ALL_MINUS_INF = 8, /* every visible logit is -inf: NaN, or as if wholly masked */
-	ROW_EXACT = 16         /* one visible key, or a power of two of equal logits with exact_values: with |logit| <= 64 and no
-				* softcap O is the correctly rounded reference, bit for bit */
-};
+/* Row classes (one byte per row of O): the bits of judge/row_class.h. */
 
 /* Rows are ordered [total rows] where row r of batch b, head h, query i is
  *     dense : (b * heads_q + h) * seqlen_q + i
