@@ -25,6 +25,25 @@ struct binding {
 };
 const struct bound_tensor *binding_find(const struct binding *binding, const char *name, enum tensor_role role);
 
+/* What an entry point promises about an output tensor. Elements outside the promise are unspecified: they may change or
+ * stay. Canaries around the buffer must stay in any case. */
+enum promise_kind {
+	PROMISE_ALL,     /* every element of the value is written, every gap stays */
+	PROMISE_REGIONS, /* the listed regions are written; the rest of the storage is unspecified */
+	PROMISE_NOTHING  /* the whole storage is unspecified; `why` is reported */
+};
+struct output_region { /* in elements of the storage */
+	int64_t offset;
+	int rank;
+	int64_t dims[TENSOR_RANK_MAX], strides[TENSOR_RANK_MAX];
+};
+struct output_promise {
+	enum promise_kind kind;
+	struct output_region *regions; /* malloc'd, freed by the caller */
+	size_t region_count;
+	char why[200];
+};
+
 struct work {
 	double flops, bytes;     /* of one call: what the case asks for; each input read once, each output written once */
 };
@@ -43,17 +62,21 @@ struct family {
 	int (*check_case)(const struct test_case *test, struct error *err);
 	/* 0 when the profile can express the case, else -1 with ERROR_UNSUPPORTED and the reason. */
 	int (*supports)(const struct test_case *test, int abi, const struct device_properties *device, struct error *err);
+	/* What the profile promises about an output of the case; NULL function: PROMISE_ALL for every output. */
+	int (*promise)(const struct test_case *test, int abi, const struct tensor *output, struct output_promise *promise,
+		       struct error *err);
 	/* Calls the entry point once; the call may return before the work is done. */
 	void (*call)(const struct binding *binding);
 	/* Per-device state of reference and judge, made once per worker. */
 	int (*open)(void **state, struct device *device, struct error *err);
 	void (*close)(void *state);
-	/* Computes the reference for the inputs in `binding` and judges its outputs (already known to be written).
-	 * `options`: reference precision. Fills the numeric checks and figures of *out. */
+	/* Computes the reference for the inputs in `binding` in `precision` (f64 or f32) and judges its outputs. Fills the
+	 * numeric checks and figures of *out; the caller decides the status. */
 	int (*judge)(void *state, const struct binding *binding, struct judge *judge, enum dtype precision,
 		     struct judgement *out, struct error *err);
-	/* float64 expected outputs on the host: adds TENSOR_EXPECTED tensors to the case. */
-	int (*expect)(void *state, struct binding *binding, struct test_case *test, struct error *err);
+	/* float64 expected outputs on the host: adds a TENSOR_EXPECTED tensor for each output to the case that `binding`
+	 * was made from. */
+	int (*expect)(void *state, const struct binding *binding, struct test_case *test, struct error *err);
 	int (*work)(const struct test_case *test, struct work *work, struct error *err);
 	/* Baseline: prepares and queues the unfused chain. May be NULL. */
 	int (*baseline_open)(void *state, const struct binding *binding, void **baseline, struct error *err);

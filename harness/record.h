@@ -1,0 +1,132 @@
+/* What a run leaves behind: in memory while it runs (struct run_record, struct case_record), in an HDF5 file afterwards.
+ * Runner, report and comparison all speak of results in these structs and in nothing else. */
+#ifndef ASSAY_HARNESS_RECORD_H
+#define ASSAY_HARNESS_RECORD_H
+
+#include "core/digest.h"
+#include "dataset/case.h"
+#include "device/device.h"
+#include "judge/verdict.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4 };
+
+struct launch_record {
+	char kernel[320];             /* mangled name, cut to fit */
+	uint32_t grid[3], block[3];
+	uint64_t dynamic_shared;
+	int default_stream;
+	int device_code;              /* CUresult; 0 when the launch was accepted */
+};
+
+/* One way of timing (hot or cold). Times are seconds of the device between two events around one call, behind a gate. */
+struct timing_record {
+	int measured;
+	double median, low, high;     /* low, high: distribution-free confidence interval of the median */
+	double confidence;            /* of that interval, as 0.95 */
+	double minimum, maximum;
+	int64_t samples;
+	int64_t gate_opened_early;    /* samples in which the call blocked behind the gate: launch latency is in them */
+	int converged;                /* the interval became as narrow as asked for */
+	double *raw;                  /* [samples], owned by the case_record; in the order taken */
+};
+
+struct clock_reading {
+	double at;                    /* seconds since the case's sampling began */
+	uint32_t sm_clock_mhz, memory_clock_mhz, power_milliwatts, temperature_celsius;
+	uint64_t throttle_reasons;
+};
+
+struct case_record {
+	char name[CASE_NAME_MAX];
+	char family[32];
+	char entry_point[64];
+	int32_t artifact;             /* index into run_record.artifacts */
+	uint64_t case_index;          /* in the dataset or spec */
+	enum dtype dtype;
+	int64_t attributes_head_dim;  /* 0 where the family has none */
+	struct judgement judgement;
+	char output_names[RECORD_OUTPUTS_MAX][32];
+	struct digest digests[RECORD_OUTPUTS_MAX];
+	int32_t output_count;
+	char note[256];               /* what is worth saying beside the verdict, as "LSE unspecified: ..." */
+	char image[96];               /* what ran: "SASS sm_90", "PTX compute_80 (JIT)" */
+	struct launch_record launches[RECORD_LAUNCHES_MAX]; /* of one call */
+	int64_t launch_count;         /* may exceed the table */
+	double flops, bytes;          /* of one call */
+	struct timing_record hot, cold, baseline; /* baseline: the unfused chain, hot */
+	double enqueue_seconds;       /* host time of the call itself, median */
+	double ungated_seconds;       /* event pair around a call on an idle stream, median: kernel + launch latency */
+	double event_overhead_seconds;/* event pair with nothing between, median */
+	struct clock_reading *clocks; /* owned */
+	int64_t clock_count;
+	double verify_seconds, wall_seconds; /* what the case cost */
+};
+void case_record_free(struct case_record *record); /* frees raw samples and clocks */
+
+struct artifact_record {
+	char *path;                   /* all strings owned */
+	char sha256[65];
+	uint64_t size;
+	char *kind;                   /* "ELF archive", "PTX module" ... */
+	char *toolkit;                /* "CUDA 13.0 (V13.0.88)", "" when unknown */
+	char *provenance;             /* one line from Cargo's files, "" when there are none */
+	char *abi;                    /* profile name and why: "0.9.2 (kernel parameters of 440 bytes)" */
+	char *cudart;                 /* "shim" or the path of the real runtime */
+	char *stubbed;                /* newline-separated symbols that were stubbed */
+	double link_seconds, load_seconds;
+	char **kernels;               /* mangled names that the archive registers, for coverage */
+	uint8_t *kernel_launched;     /* [kernel_count], 1 when some case launched it */
+	size_t kernel_count;
+};
+
+struct run_record {
+	int64_t schema;
+	char *command;                /* the command line, quoted for a shell */
+	char *version;                /* of this program */
+	char *date;                   /* ISO 8601, UTC, of the start */
+	char *host;
+	struct device_properties device;
+	double matrix_product_flops;  /* FLOP/s of this card's f16 matrix product in this run; 0 when not measured */
+	double matrix_product_flops_bf16;
+	char *dataset;                /* path */
+	char dataset_sha256[65];
+	uint64_t seed;
+	char *notes;                  /* newline-separated */
+	int complete;                 /* 0 in a file that a killed run left */
+	struct artifact_record *artifacts;
+	size_t artifact_count;
+	struct case_record *cases;
+	size_t case_count;
+	size_t case_capacity;
+	double wall_seconds;
+};
+void run_record_free(struct run_record *record);
+/* Appends a copy; takes over raw samples and clocks. */
+int run_record_add(struct run_record *record, const struct case_record *added, struct error *err);
+
+/* Marks the kernel as launched in the artifact's coverage table; unknown names are added (an archive's own table may be
+ * incomplete). */
+int artifact_record_mark(struct artifact_record *artifact, const char *kernel, struct error *err);
+
+/* Exit code by the statuses of the cases: 1 when one failed, is mistrusted, crashed, timed out or had an error (strict:
+ * also unsupported or skipped); else 0 when at least one passed; else 3. */
+int run_record_exit_code(const struct run_record *record, int strict);
+
+/* ---- the file -------------------------------------------------------------------------------------------------- */
+
+struct record_writer;
+/* Creates PATH.partial and writes the conditions (everything of `run` but its cases). */
+int record_writer_open(struct record_writer **writer, const char *path, const struct run_record *run, struct error *err);
+/* Appends one case and flushes, so that a killed run keeps it. */
+int record_writer_add(struct record_writer *writer, const struct case_record *record, struct error *err);
+/* Writes what is known only at the end (coverage, notes, wall time, complete = 1), closes, renames to PATH. Frees. */
+int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);
+void record_writer_discard(struct record_writer *writer);
+
+/* Reads a result file whole; also PATH.partial of a killed run. */
+int record_read(struct run_record *run, const char *path, struct error *err);
+
+#endif
