@@ -28,10 +28,12 @@ struct tensor {
 	int rank;
 	int64_t dims[TENSOR_RANK_MAX];
 	int64_t strides[TENSOR_RANK_MAX];
-	int64_t extent;  /* elements of storage, gaps included; 0 for an empty tensor */
+	int64_t extent;  /* 1 + sum of (dim - 1) * stride: elements from the first to the last reached, gaps included; 0 for
+			  * an empty tensor. Where the tensor owns its storage, that many elements are allocated. */
 	void *data;      /* extent * dtype_size bytes, owned by the case; NULL for outputs and cases not yet filled */
-	char storage[32];/* name of the tensor whose storage this one shares (packed layouts), or "" for its own;
-			  * then `offset` is where its first element lies in it, extent and data belong to the other */
+	char storage[32];/* name of the tensor (same role) whose storage this one shares (packed layouts), or "" for its
+			  * own; then `offset` is where its first element lies in it, in elements, and data stays NULL:
+			  * the storage is the other's. Set by case_share_storage. */
 	int64_t offset;
 	char generator[24]; /* how the data was made: "normal", "uniform", "import", ... */
 };
@@ -67,9 +69,14 @@ int case_get_real(const struct test_case *test, const char *name, double *value,
 const char *case_get_text(const struct test_case *test, const char *name); /* NULL when missing */
 
 /* Adds a tensor with the given shape; `strides` NULL means row-major contiguous; extent is computed from the strides.
- * The returned pointer stays valid until the case is freed. NULL with *err on overflow or a full table. */
+ * The returned pointer stays valid until the case is freed. NULL with *err on overflow, a full table, a name that is
+ * empty, too long or taken (by a tensor of the same role), or a shape whose bytes or elements exceed PTRDIFF_MAX. */
 struct tensor *case_add_tensor(struct test_case *test, const char *name, enum tensor_role role, enum dtype dtype,
 			       int rank, const int64_t *dims, const int64_t *strides, struct error *err);
+/* Makes `tensor` a view of the storage of `owner` (of the same case, role and dtype; it must own its storage) that
+ * starts at element `offset`. -1 when it would reach beyond the owner's extent. */
+int case_share_storage(struct test_case *test, struct tensor *tensor, const char *owner, int64_t offset,
+		       struct error *err);
 struct tensor *case_find_tensor(struct test_case *test, const char *name, enum tensor_role role);
 const struct tensor *case_find_tensor_const(const struct test_case *test, const char *name, enum tensor_role role);
 
@@ -78,9 +85,10 @@ int tensor_bytes(const struct tensor *tensor, size_t *bytes);     /* extent * si
 int tensor_is_contiguous(const struct tensor *tensor);            /* row-major without gaps */
 /* Offset in elements of the element with row-major index `linear`. */
 int64_t tensor_offset(const struct tensor *tensor, int64_t linear);
-/* Allocates data (zeroed) for a tensor that owns its storage. */
+/* Allocates data (zeroed, aligned to 64 bytes) for a tensor that owns its storage; data that is there is freed. An empty
+ * tensor gets a pointer that must not be read. */
 int tensor_allocate(struct tensor *tensor, struct error *err);
-/* Storage a tensor reads from (itself, or the one it shares) and the address of its first element. */
+/* Address of the tensor's first element, in its own storage or the one it shares; NULL while that has no data. */
 const void *case_tensor_data(const struct test_case *test, const struct tensor *tensor);
 
 void case_free(struct test_case *test); /* frees tensor data and zeroes the struct */
