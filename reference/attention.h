@@ -41,7 +41,15 @@ struct attention_problem {
 	int exact_values;                  /* 1: every v is a small integer, so sums of up to 2^20 of them are exact in float32 */
 };
 
-/* Row classes (one byte per row of O): the bits of judge/row_class.h. */
+/* Row classes (one byte per row of O): the bits of judge/row_class.h. What stands in the reference itself:
+ *     ROW_MASKED, ROW_ALL_MINUS_INF   O = 0, LSE = +inf
+ *     ROW_NAN                         O and LSE NaN
+ * ROW_MASKED_POISON is set, except in a ROW_NAN row, where a key without weight (masked, or visible with p = 0) holds
+ * non-finite q.k or v; it may come with any other bit. ROW_EXACT is set only when |logit| <= 64, there is no softcap and
+ * every element of O is representable in dtype.
+ * A visible key with p > 0 and a non-finite v makes single elements of O non-finite in rows of any class: there any
+ * non-finite value is right (a p that underflows in the precision under test gives 0 * inf = NaN); `magnitude` and
+ * `low_o` leave that v out. */
 
 /* Rows are ordered [total rows] where row r of batch b, head h, query i is
  *     dense : (b * heads_q + h) * seqlen_q + i
@@ -58,15 +66,21 @@ struct attention_result {
 	double *logit_magnitude;    /* host [heads]: max over visible (i, j) of scale * sum_d |q k| + |ALiBi term| */
 	double *logit_max;          /* host [heads]: max visible |s| after softcap and ALiBi (finite ones; 0 when none) */
 	double *value_sum;          /* host [heads]: max over d of sum_j |v[j,d]| (finite ones): for subnormal terms */
+	/* the three host arrays are NULL when magnitudes were not asked for; non-finite elements of q and k count as 0 in
+	 * logit_magnitude, which is rounded in float32 */
 	/* the unfused chain in the case's precision; 0 when not asked for */
 	device_pointer low_o;       /* f64 [rows, head_dim], values rounded to dtype */
-	double seconds;             /* device time of the f64 part */
+	device_pointer low_lse;     /* f64 [rows]: max + ln sum of that chain's scores, in float32 */
+	double seconds;             /* device time of the f64 part (wall time on cpu) */
 	size_t workspace_bytes;     /* largest scratch that was held */
+	device_pointer storage;     /* private: the one allocation behind the device arrays */
 };
 
 struct attention_options {
-	enum dtype precision;       /* DTYPE_F64, or DTYPE_F32 on cards with little float64 */
-	size_t workspace_limit;     /* bytes of scratch; scores are computed in blocks of (batch*head) and of query rows */
+	enum dtype precision;       /* DTYPE_F64, or DTYPE_F32 on cards with little float64; cpu always computes in f64 */
+	size_t workspace_limit;     /* bytes of device scratch, the result arrays not counted: scores are computed in blocks of
+				     * (batch*head), of query rows and, where one head's keys do not fit, of keys; at least a
+				     * row of scores must fit. Less is used where less memory is free. */
 	int want_low;               /* compute low_o */
 	int want_magnitude;         /* compute magnitude, logit_magnitude, logit_max, value_sum */
 };
