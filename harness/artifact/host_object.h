@@ -22,7 +22,7 @@ enum symbol_origin symbol_origin(const char *name);
 struct host_symbol {
 	const char *name;     /* points into the object's bytes */
 	enum symbol_origin origin; /* meaningful for undefined ones */
-	unsigned char defined, function, weak, local, hidden;
+	unsigned char defined, function, weak, hidden;
 };
 
 struct host_section {
@@ -40,12 +40,13 @@ struct host_object {
 	int fatbin_count;
 	size_t wrapper_count;         /* entries of .nvFatBinSegment */
 	enum position_independence pic;
-	char pic_evidence[96];        /* "R_X86_64_32 against symbol stdout in .text" */
+	char pic_evidence[112];        /* "R_X86_64_32 against symbol stdout in .text" */
 	int per_thread_stream;        /* number of undefined _ptsz and _ptds symbols */
 	int legacy_stream;            /* number of undefined runtime symbols that have a _ptsz or _ptds form but were called plainly */
 	unsigned origins[ORIGIN_COUNT]; /* undefined symbols by origin */
 	int cuda_major_min, cuda_major_max; /* majors of the runtime that the undefined symbols allow; 0: nothing tells */
 	const char *cuda_min_symbol, *cuda_max_symbol; /* the names that say so */
+	const char *runtime_library;  /* "libcudart.so.13", of a linked file that names it; NULL otherwise */
 	int needs_device_link;        /* __cudaRegisterLinkedBinary_* undefined, or a relocatable fatbin */
 };
 

@@ -71,10 +71,13 @@ static inline uint64_t read_u64_be(struct reader *reader, uint64_t offset)
 	return high << 32 | read_u32_be(reader, offset + 4);
 }
 
-/* A NUL-terminated string within the view, or NULL (and failed) when it runs off the end. */
+/* A NUL-terminated string within the view, or NULL (and failed) when it runs off the end or is longer than any name: a
+ * bound that keeps many references to one endless string from costing quadratic time. */
 static inline const char *read_text(struct reader *reader, uint64_t offset)
 {
-	if (!reader->data || offset >= reader->size || !memchr(reader->data + offset, 0, reader->size - (size_t)offset)) {
+	const size_t longest = 65536;
+	const size_t room = reader->data && offset < reader->size ? reader->size - (size_t)offset : 0;
+	if (!room || !memchr(reader->data + offset, 0, room < longest ? room : longest)) {
 		reader->failed = 1;
 		return NULL;
 	}
