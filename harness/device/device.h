@@ -2,8 +2,11 @@
  * (cpu.c). Nothing above this layer calls CUDA or BLAS.
  *
  * Errors: every function returns 0 or -1 with *err. A failure that the device itself reported has kind ERROR_DEVICE and
- * the CUresult in device_code; after a sticky one (illegal address, trap, launch timeout, ECC ...) every later call fails
- * as well and the process has to be replaced: device_error_is_sticky tells.
+ * the CUresult in device_code; a few kinds of failure are told apart by the kind and keep the CUresult in device_code:
+ * ERROR_ENVIRONMENT (out of memory, 2; no compiler for PTX, 221; compiling switched off, 223), ERROR_UNSUPPORTED (no code
+ * for this GPU, 209; PTX newer than the driver, 222; not supported, 801) and ERROR_INPUT (a module lacks a name, 500).
+ * After a sticky one (illegal address, trap, launch timeout, ECC ...) every later call fails as well and the process has
+ * to be replaced: device_error_is_sticky tells.
  * Threads: a device is used by one thread at a time, except where a comment says otherwise. */
 #ifndef ASSAY_DEVICE_DEVICE_H
 #define ASSAY_DEVICE_DEVICE_H
@@ -18,10 +21,16 @@ enum device_kind { DEVICE_CUDA, DEVICE_CPU };
 
 typedef uint64_t device_pointer; /* address in device memory; on `cpu` an address of this process; 0 is none */
 
+/* On cuda these pointers are the driver's own handles (CUmodule, CUfunction, CUstream, CUevent), so that foreign code can
+ * be given a stream. Streams, the device's own too, are of the kind that waits for the legacy default stream and the
+ * other way round (CU_STREAM_DEFAULT). */
 struct device_module;
 struct device_function;
 struct device_stream;
 struct device_event;
+
+/* The legacy default stream (CU_STREAM_LEGACY), where a real CUDA runtime queues what names no stream; cuda only. */
+#define DEVICE_STREAM_LEGACY ((struct device_stream *)(uintptr_t)1)
 
 struct device_properties {
 	enum device_kind kind;
@@ -35,7 +44,7 @@ struct device_properties {
 	size_t shared_per_block_optin;
 	int driver_version;       /* CUDA version of the driver, 1000*major + 10*minor (cuDriverGetVersion); 0 on cpu */
 	char driver_text[32];     /* "580.159.04" where NVML tells, else "" */
-	char gemm_library[96];    /* name and version of the library behind `gemm` */
+	char gemm_library[96];    /* name and version of the library behind `gemm`; "" on cuda before the first product */
 	int slow_f64;             /* 1 when float64 runs at 1/16 of float32 or less */
 };
 
@@ -71,8 +80,10 @@ struct device_gemm {
 	enum dtype input, output;
 };
 
-/* Memory with unmapped address space right after its end (and before its start where the size allows): an access past
- * it is an illegal address instead of a silent hit on a neighbour. `end_aligned`: the last byte touches the boundary. */
+/* Memory with unmapped address space after its end: an access past it is an illegal address instead of a silent hit on a
+ * neighbour. The end lies less than 16 bytes before the boundary, since the start is aligned to 16. Unmapped space also
+ * lies before the allocation, but the start is a good deal away from it (a granule of 2 MiB on GPUs, a page on the CPU,
+ * holds up to that much less 16 bytes in front of it). */
 struct device_guarded {
 	device_pointer pointer; /* usable bytes start here, aligned to 16 */
 	size_t bytes;
@@ -84,9 +95,11 @@ struct device;
 struct device_ops {
 	void (*close)(struct device *device);
 
+	/* Aligned to 256 bytes; 0 bytes give a pointer that may only be freed. `free`: 0 is fine. */
 	int (*alloc)(struct device *device, size_t bytes, device_pointer *out, struct error *err);
 	int (*free)(struct device *device, device_pointer pointer, struct error *err);
 	int (*alloc_guarded)(struct device *device, size_t bytes, struct device_guarded *out, struct error *err);
+	/* Waits for everything queued; memory that holds nothing is fine. */
 	int (*free_guarded)(struct device *device, struct device_guarded *memory, struct error *err);
 	int (*memory_info)(struct device *device, size_t *free_bytes, size_t *total_bytes, struct error *err);
 	/* Copies and fills are ordered on `stream` (NULL: the device's own stream); copies to or from the host return
@@ -130,8 +143,10 @@ struct device_ops {
 	int (*event_query)(struct device *device, struct device_event *event, int *done, struct error *err);
 	int (*event_elapsed)(struct device *device, struct device_event *from, struct device_event *to, double *seconds,
 			     struct error *err);
-	/* Makes `stream` wait until *flag (32 bits, from gate_flag) equals `value`; ERROR_UNSUPPORTED where the device
-	 * cannot. `gate_flag`: a word of host memory that the device can see, owned by the device. */
+	/* Makes `stream` wait until *flag (32 bits, from gate_flag) has reached `value`: (int32_t)(*flag - value) >= 0;
+	 * ERROR_UNSUPPORTED where the device cannot. `gate_flag`: a word of host memory that the device can see, owned
+	 * by the device, 0 at first; NULL where there is none. Any thread may write it; so that a gate left behind
+	 * never opens early, values only grow. Closing the device opens all gates. */
 	int (*stream_wait_value)(struct device *device, struct device_stream *stream, uint32_t value, struct error *err);
 	volatile uint32_t *(*gate_flag)(struct device *device);
 	/* Everything queued on any stream of the context; returns sticky errors. */
