@@ -17,19 +17,24 @@ template <typename T, bool TRANSFORMS> static void launch(const attention_argume
 {
     using tile = tiling<SPECIMEN_HEAD_DIM>;
     const auto kernel = attention_forward<T, SPECIMEN_HEAD_DIM, TRANSFORMS>;
+    const int shared_bytes = tile::shared_bytes + (planted == fault_launch_fails ? 300 << 10 : 0)
+                             - (planted == fault_shared_too_small ? 32 : 0);
     const dim3 grid((arguments.seqlen_q + tile::rows - 1) / tile::rows, arguments.b, arguments.h);
 
+    if constexpr (planted == fault_launch_error_swallowed)
+        kernel<<<grid, 2048, tile::shared_bytes, stream>>>(arguments); /* no block has 2048 threads */
     if (tile::shared_bytes > 48 * 1024)
         (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, tile::shared_bytes);
-    kernel<<<grid, tile::threads, tile::shared_bytes, stream>>>(arguments);
+    kernel<<<grid, tile::threads, shared_bytes, stream>>>(arguments);
     (void)cudaGetLastError();
 }
 
 template <typename T> static void launch(const attention_arguments &arguments, cudaStream_t stream)
 {
-    if (transforms_scores(arguments))
+    /* The path that transforms scores does for all cases: twins hold no other, to be quick to build. */
+    if (planted != fault_none || transforms_scores(arguments))
         launch<T, true>(arguments, stream);
-    else
+    else if constexpr (planted == fault_none)
         launch<T, false>(arguments, stream);
 }
 

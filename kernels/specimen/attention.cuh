@@ -17,7 +17,9 @@
 #pragma once
 
 #include "attention.h"
+#include "faults_device.cuh"
 #include "mma.cuh"
+#include "sequence.cuh"
 
 namespace specimen {
 
@@ -37,40 +39,6 @@ template <int HEAD_DIM> struct tiling {
     static constexpr int pitch = HEAD_DIM + 8;
     static constexpr int shared_bytes = (rows + 2 * keys) * pitch * 2;
 };
-
-/* Where one sequence of the batch lies. */
-struct sequence {
-    int64_t q_offset, k_offset, v_offset, o_offset; /* elements, of its first row and head 0 */
-    int64_t first_q_row;                            /* among the rows of all sequences; 0 without cu_seqlens */
-    int seqlen_q, seqlen_k;
-};
-
-__device__ __forceinline__ sequence find_sequence(const attention_arguments &a, int batch)
-{
-    sequence s;
-    s.first_q_row = 0;
-    if (a.cu_seqlens_q) {
-        s.first_q_row = a.cu_seqlens_q[batch];
-        s.seqlen_q = a.cu_seqlens_q[batch + 1] - a.cu_seqlens_q[batch];
-        s.q_offset = s.first_q_row * a.q_strides.row;
-        s.o_offset = s.first_q_row * a.o_strides.row;
-    } else {
-        s.seqlen_q = a.seqlen_q;
-        s.q_offset = batch * a.q_strides.batch;
-        s.o_offset = batch * a.o_strides.batch;
-    }
-    if (a.cu_seqlens_k) {
-        const int64_t first_k_row = a.cu_seqlens_k[batch];
-        s.seqlen_k = a.cu_seqlens_k[batch + 1] - a.cu_seqlens_k[batch];
-        s.k_offset = first_k_row * a.k_strides.row;
-        s.v_offset = first_k_row * a.v_strides.row;
-    } else {
-        s.seqlen_k = a.seqlen_k;
-        s.k_offset = batch * a.k_strides.batch;
-        s.v_offset = batch * a.v_strides.batch;
-    }
-    return s;
-}
 
 /* Starts copying ROWS rows of HEAD_DIM lanes into shared memory. Rows from rows_there on and lanes from head_dim on
  * become zero and are not read; rows_there >= 1. */
@@ -137,6 +105,8 @@ template <bool TRANSFORMS> struct score_rule {
         softmax_scale = a.softmax_scale;
         softcap = a.softcap;
         slope = TRANSFORMS && has_alibi ? a.alibi_slopes[batch * a.alibi_batch_stride + head] : 0.0f;
+        if constexpr (planted == fault_alibi_sign)
+            slope = -slope;
         exponent_scale = TRANSFORMS ? LOG2_E : softmax_scale * LOG2_E;
     }
 
@@ -146,10 +116,14 @@ template <bool TRANSFORMS> struct score_rule {
         if constexpr (!TRANSFORMS)
             return product;
         float logit = product * softmax_scale;
-        if (softcap > 0.0f)
+        if (softcap > 0.0f && planted != fault_softcap_after_alibi)
             logit = softcap * tanh_by_exp(__fdividef(logit, softcap));
         if (has_alibi)
             logit += is_causal ? slope * static_cast<float>(key) : -slope * fabsf(static_cast<float>(distance));
+        if (softcap > 0.0f && planted == fault_softcap_after_alibi)
+            logit = softcap * tanh_by_exp(__fdividef(logit, softcap));
+        if constexpr (planted == fault_nan_swallowed)
+            logit = logit != logit ? -INFINITY : logit;
         return logit;
     }
 };
@@ -165,6 +139,10 @@ struct visibility {
         seqlen_k = s.seqlen_k;
         left = a.is_causal ? -1 : a.window_left;
         right = a.is_causal ? 0 : a.window_right;
+        if constexpr (planted == fault_mask_top_left)
+            shift = 0;
+        if constexpr (planted == fault_causal_off_by_one)
+            right += a.is_causal;
     }
 
     __device__ __forceinline__ int first(int row) const
@@ -175,6 +153,14 @@ struct visibility {
     __device__ __forceinline__ int end(int row) const
     {
         return right < 0 ? seqlen_k : min(seqlen_k, row + shift + 1 + right);
+    }
+
+    /* What the score of a key that is not visible becomes. */
+    __device__ __forceinline__ float hidden(int key, float softcap) const
+    {
+        if (planted == fault_softcap_after_mask && softcap > 0.0f && key < seqlen_k)
+            return -softcap;
+        return planted == fault_masked_row_average ? -30000.0f : -INFINITY;
     }
 };
 
@@ -190,8 +176,10 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
     T *const k_tile = q_tile + tile::rows * pitch;
     T *const v_tile = k_tile + keys * pitch;
 
-    const int batch = blockIdx.y, head = blockIdx.z, kv_head = head / (a.h / a.h_k);
+    const int batch = blockIdx.y, head = blockIdx.z;
+    const int kv_head = planted == fault_gqa_mapping ? head % a.h_k : head / (a.h / a.h_k);
     const sequence s = find_sequence(a, batch);
+    plant_at_start(a);
     /* Under a causal mask the last blocks have the most keys; they start first so that none is left over alone. */
     const int block_row = tile::rows * static_cast<int>(a.is_causal ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
     const int rows_there = min(tile::rows, s.seqlen_q - block_row);
@@ -204,11 +192,16 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, group = lane / 4, pair = lane % 4;
     const int warp_row = 16 * row_tiles * warp; /* within the block */
+    const int shift = s.seqlen_k - s.seqlen_q;
     const visibility visible(a, s);
     const score_rule<TRANSFORMS> score_of(a, batch, head);
 
     const int first_key = visible.first(block_row) / keys * keys;
-    const int end_key = visible.end(block_row + rows_there - 1);
+    int end_key = visible.end(block_row + rows_there - 1);
+    if constexpr (planted == fault_last_tile_dropped)
+        end_key = end_key > keys ? (end_key - 1) / keys * keys : end_key;
+    /* Rows of K that may be read, counted from the first of the sequence. */
+    const int k_rows = s.seqlen_k + (planted == fault_reads_past_k ? 1 : 0);
 
     float out[row_tiles][HEAD_DIM / 8][4] = {};
     float row_max[row_tiles][2], row_sum[row_tiles][2]; /* row_sum: this lane's share only, until the end */
@@ -226,7 +219,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 
     if (first_key < end_key) {
         start_copy<tile::rows, HEAD_DIM>(q_tile, q, a.q_strides.row, rows_there, a.head_dim);
-        start_copy<keys, HEAD_DIM>(k_tile, k + first_key * a.k_strides.row, a.k_strides.row, s.seqlen_k - first_key,
+        start_copy<keys, HEAD_DIM>(k_tile, k + first_key * a.k_strides.row, a.k_strides.row, k_rows - first_key,
                                    a.head_dim);
     }
 
@@ -252,13 +245,14 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                     number<T>::multiply_add(score[m][n + 1], q_part[m], k_part[2], k_part[3]);
                 }
             }
+            plant_in_accumulators<T>(score);
         }
 
         wait_for_copies();
         __syncthreads(); /* V has come, and no warp still reads K */
         if (key0 + keys < end_key)
             start_copy<keys, HEAD_DIM>(k_tile, k + (key0 + keys) * a.k_strides.row, a.k_strides.row,
-                                       s.seqlen_k - key0 - keys, a.head_dim);
+                                       k_rows - key0 - keys, a.head_dim);
 
 #pragma unroll
         for (int m = 0; m < row_tiles; m++) {
@@ -272,7 +266,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 #pragma unroll
                     for (int c = 0; c < 2; c++) {
                         const int key = key0 + 8 * n + 2 * pair + c;
-                        score[m][n][2 * half + c] = score_of(score[m][n][2 * half + c], key, row + visible.shift - key);
+                        score[m][n][2 * half + c] = score_of(score[m][n][2 * half + c], key, row + shift - key);
                     }
                 if (!all_visible) {
                     const int first = visible.first(row), end = visible.end(row);
@@ -282,7 +276,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                         for (int c = 0; c < 2; c++) {
                             const int key = key0 + 8 * n + 2 * pair + c;
                             if (key < first || key >= end)
-                                score[m][n][2 * half + c] = -INFINITY;
+                                score[m][n][2 * half + c] = visible.hidden(key, a.softcap);
                         }
                 }
 
@@ -291,7 +285,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 #pragma unroll
                 for (int n = 0; n < keys / 8; n++)
                     new_max = fmaxf(new_max, fmaxf(score[m][n][2 * half], score[m][n][2 * half + 1]));
-                new_max = quad_max(new_max);
+                new_max = planted == fault_no_max_subtraction ? 0.0f : quad_max(new_max);
                 row_max[m][half] = new_max;
 
                 /* -inf - -inf would be NaN where a row has seen no key yet. */
@@ -304,7 +298,8 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                     for (int c = 0; c < 2; c++) {
                         float &x = score[m][n][2 * half + c];
                         x = exp2f(x * score_of.exponent_scale - base);
-                        sum += x;
+                        sum = plant_in_sum<T>(sum + x);
+                        x = plant_in_probability(x);
                     }
                 row_sum[m][half] = sum;
 #pragma unroll
@@ -336,6 +331,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                     number<T>::multiply_add(out[m][d / 8 + 1], p_part[m], v_part[2], v_part[3]);
                 }
             }
+            plant_in_accumulators<T>(out);
         }
     }
 
@@ -347,7 +343,8 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
             const int tile_row = warp_row + 16 * m + 8 * half + group;
             const float sum = quad_sum(row_sum[m][half]);
             const bool degenerate = sum == 0.0f || sum != sum;
-            const float inverse = degenerate ? 1.0f : __fdividef(1.0f, sum);
+            const float inverse =
+                degenerate && planted != fault_masked_row_nan ? 1.0f : __fdividef(1.0f, sum);
 #pragma unroll
             for (int n = 0; n < HEAD_DIM / 8; n++)
                 *reinterpret_cast<uint32_t *>(q_tile + tile_row * pitch + 8 * n + 2 * pair) =
@@ -358,8 +355,12 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
                 const int64_t at = a.unpadded_lse
                                        ? head * static_cast<int64_t>(a.cu_seqlens_q[a.b]) + s.first_q_row + row
                                        : (static_cast<int64_t>(batch) * a.h + head) * a.seqlen_q + row;
-                a.softmax_lse[at] =
-                    degenerate ? INFINITY : row_max[m][half] * score_of.exponent_scale * LN_2 + logf(sum);
+                const float lse = degenerate ? INFINITY : row_max[m][half] * score_of.exponent_scale * LN_2 + logf(sum);
+                if constexpr (planted != fault_lse_unwritten)
+                    a.softmax_lse[at] = plant_in_lse(lse);
+                if (planted == fault_lse_writes_after && is_last_row(a, s, batch, head, row))
+                    a.softmax_lse[a.unpadded_lse ? static_cast<int64_t>(a.h) * a.cu_seqlens_q[a.b]
+                                                 : static_cast<int64_t>(a.b) * a.h * a.seqlen_q] = 1.0f;
             }
         }
     __syncwarp();
@@ -369,9 +370,12 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 #pragma unroll
     for (int i = lane; i < warp_rows * chunks; i += 32) {
         const int row = warp_row + i / chunks, first_lane = 8 * (i % chunks);
-        if (row < rows_there && first_lane < a.head_dim)
-            *reinterpret_cast<uint4 *>(o + row * a.o_strides.row + first_lane) =
-                *reinterpret_cast<const uint4 *>(q_tile + row * pitch + first_lane);
+        if (row < rows_there && first_lane < a.head_dim) {
+            uint4 piece = *reinterpret_cast<const uint4 *>(q_tile + row * pitch + first_lane);
+            T *const to = o + row * a.o_strides.row + first_lane;
+            if (plant_in_output(a, s, batch, head, block_row + row, first_lane, to, piece))
+                *reinterpret_cast<uint4 *>(to) = piece;
+        }
     }
 }
 

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "faults.h"
+
 #include <cuda_runtime.h>
 #include <stdint.h>
 
@@ -29,6 +31,7 @@ struct attention_arguments {
     float softmax_scale, softcap; /* softcap <= 0: none */
     bool is_bf16, is_causal, unpadded_lse;
     int window_left, window_right; /* negative: no limit on that side */
+    bool flips_a_bit;              /* used by one faulty twin alone */
 };
 
 /* One translation unit per head dim bucket: head_dim <= the number in the name. Errors are swallowed, as the real

@@ -4,6 +4,35 @@
  * the caller, as they are there. d_rounded, seqlen_q_rounded and seqlen_k_rounded are not needed.
  */
 #include "attention.h"
+#include "faults_host.cuh"
+
+#include <string.h>
+
+static void launch_attention(const specimen::attention_arguments &a, cudaStream_t stream)
+{
+#if SPECIMEN_FAULT
+    /* Twins hold one bucket, to be quick to build. */
+    if constexpr (specimen::planted == specimen::fault_missing_head_dim) {
+        if (a.head_dim <= 32)
+            return specimen::launch_attention_32(a, stream);
+    }
+    if (a.head_dim <= 64)
+        specimen::launch_attention_64(a, stream);
+#else
+    if (a.head_dim <= 32)
+        specimen::launch_attention_32(a, stream);
+    else if (a.head_dim <= 64)
+        specimen::launch_attention_64(a, stream);
+    else if (a.head_dim <= 96)
+        specimen::launch_attention_96(a, stream);
+    else if (a.head_dim <= 128)
+        specimen::launch_attention_128(a, stream);
+    else if (a.head_dim <= 192)
+        specimen::launch_attention_192(a, stream);
+    else if (a.head_dim <= 256)
+        specimen::launch_attention_256(a, stream);
+#endif
+}
 
 extern "C" void run_mha(void *q, void *k, void *v, void *o, void *softmax_lse, void *alibi_slopes,
                         int32_t *cu_seqlens_q, int32_t *cu_seqlens_k,
@@ -20,7 +49,8 @@ extern "C" void run_mha(void *q, void *k, void *v, void *o, void *softmax_lse, v
     (void)seqlen_q_rounded;
     (void)seqlen_k_rounded;
 
-    specimen::attention_arguments a = {};
+    specimen::attention_arguments a;
+    memset(&a, 0, sizeof a);
     a.q = q;
     a.k = k;
     a.v = v;
@@ -51,17 +81,9 @@ extern "C" void run_mha(void *q, void *k, void *v, void *o, void *softmax_lse, v
     if (b == 0 || h == 0 || seqlen_q == 0)
         return; /* a grid of no blocks is a launch error */
 
-    const cudaStream_t stream = 0; /* the default stream of this build: legacy or per thread */
-    if (d <= 32)
-        specimen::launch_attention_32(a, stream);
-    else if (d <= 64)
-        specimen::launch_attention_64(a, stream);
-    else if (d <= 96)
-        specimen::launch_attention_96(a, stream);
-    else if (d <= 128)
-        specimen::launch_attention_128(a, stream);
-    else if (d <= 192)
-        specimen::launch_attention_192(a, stream);
-    else if (d <= 256)
-        specimen::launch_attention_256(a, stream);
+    cudaStream_t stream = 0; /* the default stream of this build: legacy or per thread */
+    if (!specimen::plant_before_launch(a, stream))
+        return;
+    launch_attention(a, stream);
+    specimen::plant_after_launch(a, stream);
 }
