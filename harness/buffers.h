@@ -1,0 +1,63 @@
+/* Device memory of one case: every tensor between canaries, all inputs in one block and all outputs in another, so that
+ * one fill, one copy or one comparison covers them all. Blocks are kept and reused from case to case. */
+#ifndef ASSAY_HARNESS_BUFFERS_H
+#define ASSAY_HARNESS_BUFFERS_H
+
+#include "dataset/case.h"
+#include "device/device.h"
+#include "judge/judge.h"
+#include "kernels/family.h"
+
+/* Canary before and after each tensor. A kernel that runs past a tile writes at most a tile's rows: 128 rows of 64
+ * elements of 2 bytes are 16 KiB. */
+enum { CANARY_BYTES = 16384, BUFFER_ALIGNMENT = 256 };
+
+/* NaN in f16, bf16 and f32 alike (exponent all ones, mantissa not zero), none of them the canonical NaN that arithmetic
+ * gives, and different from each other. */
+#define POISON_A 0x7fa57fa5u
+#define POISON_B 0xffd3ffd3u
+
+struct block {
+	device_pointer base;
+	size_t capacity;
+};
+
+struct buffers {
+	struct device *device;
+	int guard_pages;
+	struct block inputs, pristine, outputs, snapshot;
+	size_t input_bytes, output_bytes;                  /* used of the blocks */
+	size_t region_start[CASE_TENSORS_MAX];             /* of a tensor's front canary in its block */
+	size_t region_bytes[CASE_TENSORS_MAX];             /* canaries and padding included */
+	struct device_guarded guarded[CASE_TENSORS_MAX];   /* with guard_pages: one mapping per tensor instead */
+	int guarded_count;
+};
+
+void buffers_init(struct buffers *buffers, struct device *device, int guard_pages);
+/* Lays out and uploads the case, keeps a pristine copy of the inputs, binds the tensors. Any earlier case is forgotten. */
+int buffers_bind(struct buffers *buffers, const struct test_case *test, struct binding *binding, struct error *err);
+/* Fills everything that outputs own with a poison pattern. */
+int buffers_poison(struct buffers *buffers, const struct binding *binding, uint32_t pattern, struct error *err);
+/* Copies outputs to the snapshot. */
+int buffers_snapshot(struct buffers *buffers, const struct binding *binding, struct error *err);
+/* Layout of an output for the judge, and where its buffer and its snapshot begin (front canary). With guard pages there
+ * are no canaries. */
+void buffers_layout(const struct buffers *buffers, const struct binding *binding, int tensor, struct judge_layout *layout,
+		    device_pointer *current, device_pointer *snapshot);
+/* -1 with *err on failure; *tensor is the first input that changed, or -1; *offset its first changed byte relative to the
+ * tensor's storage. */
+int buffers_check_inputs(struct buffers *buffers, const struct binding *binding, struct judge *judge, int *tensor,
+			 int64_t *offset, struct error *err);
+/* A second set of the same case at another address, for cold timing; `count` sets, each bound. The sets are freed with
+ * buffers_rotation_free. */
+struct rotation {
+	struct binding *bindings;
+	int count;
+	device_pointer memory;
+};
+int buffers_rotate(struct buffers *buffers, const struct binding *binding, size_t least_bytes, size_t most_bytes,
+		   struct rotation *rotation, struct error *err);
+void buffers_rotation_free(struct buffers *buffers, struct rotation *rotation);
+void buffers_free(struct buffers *buffers);
+
+#endif

@@ -1,0 +1,485 @@
+#include "execute.h"
+
+#include "bench_case.h"
+#include "buffers.h"
+#include "core/util.h"
+#include "judge/judge.h"
+#include "keep.h"
+#include "kernels/family.h"
+#include "source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct executor {
+	struct worker_setup setup;
+	stage_callback on_stage;
+	void *stage_context;
+	struct device *device;
+	struct case_source *source;
+	const struct family *family;
+	void *family_state;
+	struct judge *judge;
+	struct plugin plugin;
+	cudart_log_fn log;
+	cudart_log_reset_fn log_reset;
+	cudart_kernel_name_fn kernel_name;
+	void *entry;
+	struct buffers buffers;
+	struct bencher *bencher;
+};
+
+static void stage(struct executor *executor, enum stage next)
+{
+	if (executor->on_stage)
+		executor->on_stage(executor->stage_context, next);
+}
+
+static const char *text_or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+static int load_plugin(struct executor *executor, struct worker_ready *ready, struct error *err)
+{
+	const struct worker_setup *setup = &executor->setup;
+	const char *const required[] = {setup->entry_point, NULL};
+	const struct plugin_options options = {
+		.archive = setup->archive,
+		.cudart = setup->cudart,
+		.real_cudart_path = text_or_null(setup->real_cudart),
+		.cache_dir = text_or_null(setup->cache_dir),
+		.required = required,
+		.runtime_major = setup->runtime_major,
+	};
+	const struct cudart_binding binding = {
+		.device = executor->device,
+		.stream = executor->device->stream,
+		.image = setup->image,
+		.runtime_major = setup->runtime_major,
+	};
+	stage(executor, STAGE_LINK);
+	if (plugin_link(&executor->plugin, &options, err))
+		return -1;
+	ready->link_seconds = executor->plugin.link_seconds;
+	stage(executor, STAGE_LOAD);
+	const double start = monotonic_seconds();
+	if (plugin_load(&executor->plugin, &options, &binding, err))
+		return -1;
+	ready->load_seconds = monotonic_seconds() - start;
+	executor->entry = plugin_symbol(&executor->plugin, setup->entry_point);
+	if (!executor->entry)
+		return error_set(err, ERROR_INPUT, "%s: defines no %s", setup->archive, setup->entry_point);
+	executor->log = plugin_shim_log(&executor->plugin);
+	executor->log_reset = plugin_shim_log_reset(&executor->plugin);
+	executor->kernel_name = plugin_shim_kernel_name(&executor->plugin);
+	if (setup->cudart == CUDART_SHIM && (!executor->log || !executor->log_reset || !executor->kernel_name))
+		return error_set(err, ERROR_INTERNAL, "%s lacks one of its functions", CUDART_SHIM_SONAME);
+	return 0;
+}
+
+int executor_open(struct executor **out, const struct worker_setup *setup, stage_callback on_stage, void *context,
+		  struct worker_ready *ready, struct error *err)
+{
+	*out = NULL;
+	*ready = (struct worker_ready){0};
+	struct executor *executor = calloc(1, sizeof *executor);
+	if (!executor)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	executor->setup = *setup;
+	executor->on_stage = on_stage;
+	executor->stage_context = context;
+	const double start = monotonic_seconds();
+	stage(executor, STAGE_DEVICE);
+	const struct device_options device_options = {.cublas_path = text_or_null(setup->cublas)};
+	if (device_open(&executor->device, setup->device, &device_options, err))
+		goto fail;
+	ready->device = executor->device->properties;
+	executor->family = family_find(setup->family);
+	if (!executor->family) {
+		error_set(err, ERROR_INTERNAL, "unknown family %s", setup->family);
+		goto fail;
+	}
+	if (case_source_open(&executor->source, setup->dataset, setup->seed, err) ||
+	    judge_open(&executor->judge, executor->device, err) ||
+	    executor->family->open(&executor->family_state, executor->device, err))
+		goto fail;
+	buffers_init(&executor->buffers, executor->device, setup->guard_pages);
+	if (load_plugin(executor, ready, err))
+		goto fail;
+	if (setup->bench && bencher_open(&executor->bencher, executor->device, setup, ready, err))
+		goto fail;
+	ready->open_seconds = monotonic_seconds() - start;
+	ready->stubbed_count = (uint32_t)executor->plugin.stubbed_count;
+	while (executor_kernel(executor, ready->kernel_count))
+		ready->kernel_count++;
+	*out = executor;
+	return 0;
+fail:
+	executor_close(executor);
+	return -1;
+}
+
+const char *executor_stub(const struct executor *executor, size_t index)
+{
+	return index < executor->plugin.stubbed_count ? executor->plugin.stubbed[index] : NULL;
+}
+
+const char *executor_kernel(const struct executor *executor, size_t index)
+{
+	return executor->kernel_name ? executor->kernel_name(index) : NULL;
+}
+
+void executor_close(struct executor *executor)
+{
+	if (!executor)
+		return;
+	bencher_close(executor->bencher);
+	if (executor->device)
+		buffers_free(&executor->buffers);
+	if (executor->family)
+		executor->family->close(executor->family_state);
+	judge_close(executor->judge);
+	case_source_close(executor->source);
+	plugin_free(&executor->plugin);
+	device_close(executor->device);
+	free(executor);
+}
+
+/* ---- one case ---------------------------------------------------------------------------------------------------- */
+
+struct attempt { /* state of the case that runs */
+	struct executor *executor;
+	struct test_case test;
+	struct binding binding;
+	struct output_promise promises[CASE_TENSORS_MAX];
+	struct case_record *record;
+	int context_lost;
+};
+
+static void conclude(struct attempt *attempt, enum status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void conclude(struct attempt *attempt, enum status status, const char *format, ...)
+{
+	struct judgement *judgement = &attempt->record->judgement;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(judgement->reason, sizeof judgement->reason, format, args);
+	va_end(args);
+	judgement->status = status;
+}
+
+/* A call of this program failed while the case ran: what that says depends on whether the device context survived. */
+static void conclude_error(struct attempt *attempt, const struct error *err)
+{
+	struct judgement *judgement = &attempt->record->judgement;
+	if (device_error_is_sticky(err)) {
+		attempt->context_lost = 1;
+		if (attempt->executor->setup.guard_pages && strcmp(device_error_name(err->device_code), "CUDA_ERROR_ILLEGAL_ADDRESS") == 0) {
+			judgement_break(judgement, CHECK_GUARD, "the device reported an illegal address with every buffer set against "
+				"unmapped memory: the kernel reads or writes outside its tensors");
+			return;
+		}
+		conclude(attempt, STATUS_CRASHED, "the device context was lost: %s", err->message);
+	} else if (err->kind == ERROR_UNSUPPORTED) {
+		conclude(attempt, STATUS_UNSUPPORTED, "%s", err->message);
+	} else {
+		conclude(attempt, STATUS_ERROR, "%s", err->message);
+	}
+}
+
+static void note_launches(struct attempt *attempt, const struct cudart_log *log)
+{
+	struct case_record *record = attempt->record;
+	record->launch_count = (int64_t)log->launch_count;
+	for (size_t i = 0; i < log->launch_count && i < RECORD_LAUNCHES_MAX && i < CUDART_LAUNCHES_MAX; i++) {
+		const struct cudart_launch *from = &log->launches[i];
+		struct launch_record *to = &record->launches[i];
+		snprintf(to->kernel, sizeof to->kernel, "%s", from->kernel ? from->kernel : "?");
+		to->grid[0] = from->grid.x, to->grid[1] = from->grid.y, to->grid[2] = from->grid.z;
+		to->block[0] = from->block.x, to->block[1] = from->block.y, to->block[2] = from->block.z;
+		to->dynamic_shared = from->dynamic_shared;
+		to->default_stream = from->default_stream;
+		to->device_code = from->device_code;
+	}
+	snprintf(record->image, sizeof record->image, "%s", log->image_summary);
+}
+
+/* What the shim saw of one call. Returns 1 when the case is decided by it. */
+static int judge_launches(struct attempt *attempt)
+{
+	struct executor *executor = attempt->executor;
+	struct judgement *judgement = &attempt->record->judgement;
+	if (executor->setup.cudart == CUDART_REAL) {
+		snprintf(attempt->record->image, sizeof attempt->record->image, "chosen by the CUDA runtime");
+		return 0; /* the shim sees nothing: these checks are not made */
+	}
+	const struct cudart_log *log = executor->log();
+	note_launches(attempt, log);
+	if (log->missing_count) {
+		conclude(attempt, STATUS_UNSUPPORTED, "the archive needs %s, which neither it nor this program has", log->missing[0]);
+		return 1;
+	}
+	/* no image for this GPU, or one that this driver cannot compile, is a property of the pair, not a fault of a kernel */
+	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
+		const struct cudart_launch *launch = &log->launches[i];
+		if (cudart_launch_is_unsupported(launch)) {
+			conclude(attempt, STATUS_UNSUPPORTED, "%s: %s", launch->kernel, launch->message);
+			return 1;
+		}
+	}
+	if (log->first_error)
+		judgement_break(judgement, CHECK_LAUNCH, "%s returned error %d (%s) and the entry point went on in silence",
+				log->first_error_call, log->first_error, log->first_error_message);
+	else
+		judgement_hold(judgement, CHECK_LAUNCH);
+	if (log->launch_count == log->failed_launches)
+		judgement_break(judgement, CHECK_NO_LAUNCH, "the entry point launched no kernel");
+	else
+		judgement_hold(judgement, CHECK_NO_LAUNCH);
+	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++)
+		if (!log->launches[i].default_stream && !log->synchronizations)
+			judgement_break(judgement, CHECK_STREAM, "%s ran on a stream of the archive's own that nothing waits for: work "
+				"on the default stream can overtake it", log->launches[i].kernel);
+	judgement_hold(judgement, CHECK_STREAM);
+	return 0;
+}
+
+static int call_once(struct attempt *attempt, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	if (executor->log_reset)
+		executor->log_reset();
+	stage(executor, STAGE_CALL);
+	executor->family->call(&attempt->binding);
+	stage(executor, STAGE_WAIT);
+	return device_synchronize(executor->device, err);
+}
+
+static void describe_index(const struct tensor *tensor, int64_t linear, char *text, size_t size)
+{
+	int64_t index[TENSOR_RANK_MAX];
+	for (int axis = tensor->rank - 1; axis >= 0; axis--) {
+		index[axis] = tensor->dims[axis] ? linear % tensor->dims[axis] : 0;
+		linear = tensor->dims[axis] ? linear / tensor->dims[axis] : 0;
+	}
+	size_t used = 0;
+	for (int axis = 0; axis < tensor->rank && used < size; axis++)
+		used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, axis ? ", " : "[", index[axis]);
+	if (used + 2 <= size)
+		snprintf(text + used, size - used, "]");
+}
+
+/* Looks at the memory of one output after two runs. `different_poison`: the runs started from different patterns, so that
+ * unwritten elements and dependence on the old content can show; else a difference is a lack of repeatability. */
+static int judge_output(struct attempt *attempt, int index, uint32_t poison_first, uint32_t poison_second, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	struct judgement *judgement = &attempt->record->judgement;
+	const struct tensor *tensor = &attempt->test.tensors[index];
+	const struct output_promise *promise = &attempt->promises[index];
+	const enum check difference = poison_first == poison_second ? CHECK_REPEAT : CHECK_PREVIOUS;
+	struct judge_layout whole;
+	struct judge_memory memory;
+	device_pointer current, snapshot;
+	char where[96];
+	buffers_layout(&executor->buffers, &attempt->binding, index, &whole, &current, &snapshot);
+
+	struct judge_layout scanned = whole;
+	if (promise->kind != PROMISE_ALL) {
+		/* only the canaries count: the whole storage is taken as value and what it holds is not looked at */
+		scanned.rank = 1;
+		scanned.dims[0] = (int64_t)(whole.bytes / dtype_size(whole.dtype));
+		scanned.strides[0] = 1;
+	}
+	if (judge_output_memory(executor->judge, &scanned, snapshot, current, poison_first, poison_second, &memory, err))
+		return -1;
+	if (memory.canary)
+		judgement_break(judgement, CHECK_CANARY, "%" PRId64 " elements outside %s changed, the first at element %" PRId64
+				" (it has %" PRId64 ")", memory.canary, tensor->name, memory.canary_first, tensor->extent);
+	else if (whole.front)
+		judgement_hold(judgement, CHECK_CANARY);
+	if (promise->kind == PROMISE_NOTHING)
+		return 0;
+	if (promise->kind == PROMISE_ALL && memory.gap)
+		judgement_break(judgement, CHECK_GAP, "%" PRId64 " elements in the gaps of %s changed, the first at element %" PRId64,
+				memory.gap, tensor->name, memory.gap_first);
+	else if (promise->kind == PROMISE_ALL && !tensor_is_contiguous(tensor))
+		judgement_hold(judgement, CHECK_GAP);
+
+	const size_t regions = promise->kind == PROMISE_ALL ? 1 : promise->region_count;
+	for (size_t i = 0; i < regions; i++) {
+		struct tensor shape = *tensor;
+		if (promise->kind == PROMISE_REGIONS) {
+			const struct output_region *region = &promise->regions[i];
+			const size_t size = dtype_size(tensor->dtype), skip = (size_t)region->offset * size;
+			struct judge_layout part = {.dtype = tensor->dtype, .rank = region->rank};
+			shape.rank = region->rank;
+			memcpy(shape.dims, region->dims, sizeof shape.dims);
+			memcpy(shape.strides, region->strides, sizeof shape.strides);
+			memcpy(part.dims, region->dims, sizeof part.dims);
+			memcpy(part.strides, region->strides, sizeof part.strides);
+			part.bytes = whole.bytes - skip;
+			if (tensor_elements(&shape) == 0)
+				continue;
+			if (judge_output_memory(executor->judge, &part, snapshot + whole.front + skip, current + whole.front + skip,
+						poison_first, poison_second, &memory, err))
+				return -1;
+		}
+		if (memory.unwritten) {
+			describe_index(&shape, memory.unwritten_first, where, sizeof where);
+			judgement_break(judgement, CHECK_UNWRITTEN, "%" PRId64 " of %" PRId64 " elements of %s were not written, the first at %s",
+					memory.unwritten, tensor_elements(&shape), tensor->name, where);
+		}
+		if (memory.differing) {
+			describe_index(&shape, memory.differing_first, where, sizeof where);
+			judgement_break(judgement, difference, difference == CHECK_REPEAT
+					? "%" PRId64 " elements of %s differ between two runs on the same inputs, the first at %s"
+					: "%" PRId64 " elements of %s depend on what the output held before the call, the first at %s",
+					memory.differing, tensor->name, where);
+		}
+	}
+	if (poison_first != poison_second)
+		judgement_hold(judgement, CHECK_UNWRITTEN);
+	judgement_hold(judgement, difference);
+	return 0;
+}
+
+static int judge_outputs(struct attempt *attempt, uint32_t poison_first, uint32_t poison_second, struct error *err)
+{
+	for (int i = 0; i < attempt->test.tensor_count; i++)
+		if (attempt->test.tensors[i].role == TENSOR_OUTPUT && judge_output(attempt, i, poison_first, poison_second, err))
+			return -1;
+	return 0;
+}
+
+static int take_digests(struct attempt *attempt, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	struct case_record *record = attempt->record;
+	for (int i = 0; i < attempt->test.tensor_count && record->output_count < RECORD_OUTPUTS_MAX; i++) {
+		const struct tensor *tensor = &attempt->test.tensors[i];
+		if (tensor->role != TENSOR_OUTPUT || attempt->promises[i].kind != PROMISE_ALL)
+			continue;
+		struct judge_layout layout;
+		device_pointer current, snapshot;
+		buffers_layout(&executor->buffers, &attempt->binding, i, &layout, &current, &snapshot);
+		if (judge_digest(executor->judge, &layout, current + layout.front, &record->digests[record->output_count], err))
+			return -1;
+		snprintf(record->output_names[record->output_count++], sizeof record->output_names[0], "%s", tensor->name);
+	}
+	return 0;
+}
+
+/* Prepares, calls, and looks at memory and numbers. Returns -1 with *err when a step failed, 1 when the case is decided
+ * already, 0 when the checks are to decide. */
+static int verify(struct attempt *attempt, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	struct judgement *judgement = &attempt->record->judgement;
+	const struct family *family = executor->family;
+	int changed;
+	int64_t offset;
+
+	if (family->supports && family->supports(&attempt->test, executor->setup.abi, &executor->device->properties, err))
+		return -1;
+	for (int i = 0; family->promise && i < attempt->test.tensor_count; i++) {
+		struct output_promise *promise = &attempt->promises[i];
+		if (attempt->test.tensors[i].role != TENSOR_OUTPUT)
+			continue;
+		if (family->promise(&attempt->test, executor->setup.abi, &attempt->test.tensors[i], promise, err))
+			return -1;
+		if (promise->kind == PROMISE_NOTHING)
+			snprintf(attempt->record->note, sizeof attempt->record->note, "%s not judged: %s",
+				 attempt->test.tensors[i].name, promise->why);
+	}
+	if (buffers_bind(&executor->buffers, &attempt->test, &attempt->binding, err) ||
+	    buffers_poison(&executor->buffers, &attempt->binding, POISON_A, err) || call_once(attempt, err))
+		return -1;
+	if (judge_launches(attempt))
+		return 1;
+	if (buffers_snapshot(&executor->buffers, &attempt->binding, err))
+		return -1;
+	for (int repeat = 0; repeat < executor->setup.repeats; repeat++)
+		if (buffers_poison(&executor->buffers, &attempt->binding, POISON_A, err) || call_once(attempt, err) ||
+		    judge_outputs(attempt, POISON_A, POISON_A, err))
+			return -1;
+	if (buffers_poison(&executor->buffers, &attempt->binding, POISON_B, err) || call_once(attempt, err))
+		return -1;
+	stage(executor, STAGE_JUDGE);
+	if (judge_outputs(attempt, POISON_A, POISON_B, err) ||
+	    buffers_check_inputs(&executor->buffers, &attempt->binding, executor->judge, &changed, &offset, err))
+		return -1;
+	if (changed >= 0)
+		judgement_break(judgement, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage",
+				attempt->test.tensors[changed].name, offset);
+	else
+		judgement_hold(judgement, CHECK_INPUT);
+	if (take_digests(attempt, err))
+		return -1;
+	enum dtype precision = executor->setup.precision;
+	if (precision == DTYPE_INVALID)
+		precision = executor->device->properties.slow_f64 ? DTYPE_F32 : DTYPE_F64;
+	if (executor->setup.guard_pages)
+		judgement_hold(judgement, CHECK_GUARD);
+	return family->judge(executor->family_state, &attempt->binding, executor->judge, precision, judgement, err);
+}
+
+int executor_run(struct executor *executor, uint64_t index, int want_bench, struct case_record *record)
+{
+	struct error err = {0};
+	const struct family *family;
+	struct attempt attempt = {.executor = executor, .record = record};
+	const double start = monotonic_seconds();
+	*record = (struct case_record){.case_index = index};
+	snprintf(record->name, sizeof record->name, "%s", case_source_name(executor->source, index));
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", executor->setup.entry_point);
+	stage(executor, STAGE_PREPARE);
+	if (case_source_load(executor->source, index, 1, &attempt.test, &family, &err)) {
+		conclude(&attempt, STATUS_ERROR, "%s", err.message);
+		return 0;
+	}
+	snprintf(record->family, sizeof record->family, "%s", family->name);
+	if (family != executor->family) {
+		conclude(&attempt, STATUS_SKIPPED, "%s computes %s, not %s", executor->setup.entry_point, executor->family->name, family->name);
+		case_free(&attempt.test);
+		return 0;
+	}
+	const char *dtype = case_get_text(&attempt.test, "dtype");
+	record->dtype = dtype ? dtype_from_name(dtype) : DTYPE_INVALID;
+	case_get_int(&attempt.test, "head_dim", &record->attributes_head_dim, NULL);
+	attempt.binding.entry = executor->entry;
+	attempt.binding.abi = executor->setup.abi;
+	struct work work;
+	if (family->work(&attempt.test, &work, &err) == 0) {
+		record->flops = work.flops;
+		record->bytes = work.bytes;
+	}
+	const struct judge_policy policy = {.disabled_checks = executor->setup.disabled_checks};
+	record->judgement.status = STATUS_COUNT; /* not decided */
+	const int outcome = verify(&attempt, &err);
+	if (outcome < 0)
+		conclude_error(&attempt, &err);
+	if (record->judgement.status == STATUS_COUNT)
+		judgement_decide(&record->judgement, &policy);
+	record->verify_seconds = monotonic_seconds() - start;
+	if (record->judgement.status == STATUS_FAIL && executor->setup.keep_failures[0] && !attempt.context_lost &&
+	    keep_failure(executor->setup.keep_failures, executor->device, family, executor->family_state, &attempt.binding, &err))
+		snprintf(record->note, sizeof record->note, "the failure was not kept: %.200s", err.message);
+	if (record->judgement.status == STATUS_PASS && want_bench && executor->bencher) {
+		stage(executor, STAGE_BENCH);
+		if (bencher_run(executor->bencher, &executor->buffers, family, executor->family_state, &attempt.binding, record, &err)) {
+			/* it passed: a failure to time it is said, not held against it, unless the context is gone */
+			if (device_error_is_sticky(&err))
+				conclude_error(&attempt, &err);
+			else
+				snprintf(record->note, sizeof record->note, "not timed: %.200s", err.message);
+		}
+	}
+	for (int i = 0; i < attempt.test.tensor_count; i++)
+		free(attempt.promises[i].regions);
+	case_free(&attempt.test);
+	record->wall_seconds = monotonic_seconds() - start;
+	return attempt.context_lost;
+}

@@ -1,0 +1,359 @@
+#include "runner.h"
+
+#include "core/util.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TAIL_BYTES = 2048 };
+
+struct runner {
+	struct worker_setup setup;
+	struct runner_options options;
+	pid_t pid;              /* 0: no worker */
+	int fd;
+	int output_fd;          /* read end of the worker's stdout and stderr */
+	char tail[TAIL_BYTES];  /* the last of what it printed */
+	size_t tail_length;
+	enum stage stage;
+	int started;            /* ready is valid */
+	struct worker_ready ready;
+	char **names;           /* stubs, then kernels */
+	size_t name_count;
+	int restarts, deaths;
+};
+
+int runner_open(struct runner **out, const struct worker_setup *setup, const struct runner_options *options,
+		struct error *err)
+{
+	struct runner *runner = calloc(1, sizeof *runner);
+	if (!runner)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	runner->setup = *setup;
+	runner->options = *options;
+	runner->fd = runner->output_fd = -1;
+	*out = runner;
+	return 0;
+}
+
+/* Takes what the worker printed, so that its pipe never fills; keeps the end of it for the post-mortem. */
+static void drain_output(struct runner *runner)
+{
+	char chunk[4096];
+	ssize_t got;
+	while (runner->output_fd >= 0 && (got = read(runner->output_fd, chunk, sizeof chunk)) > 0) {
+		if (runner->options.keep_output)
+			fwrite(chunk, 1, (size_t)got, stderr);
+		size_t take = (size_t)got < TAIL_BYTES ? (size_t)got : TAIL_BYTES;
+		if (runner->tail_length + take > TAIL_BYTES) {
+			const size_t drop = runner->tail_length + take - TAIL_BYTES;
+			memmove(runner->tail, runner->tail + drop, runner->tail_length - drop);
+			runner->tail_length -= drop;
+		}
+		memcpy(runner->tail + runner->tail_length, chunk + (size_t)got - take, take);
+		runner->tail_length += take;
+	}
+}
+
+/* The last line the worker printed, as ": it printed '...'" or "". */
+static void last_words(struct runner *runner, char *text, size_t size)
+{
+	drain_output(runner);
+	size_t end = runner->tail_length;
+	while (end && (runner->tail[end - 1] == '\n' || runner->tail[end - 1] == '\r'))
+		end--;
+	size_t start = end;
+	while (start && runner->tail[start - 1] != '\n' && end - start < 160)
+		start--;
+	text[0] = '\0';
+	if (end > start)
+		snprintf(text, size, "; its last words: %.*s", (int)(end - start), runner->tail + start);
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < 32 || *at == 127)
+			*at = ' ';
+}
+
+static int spawn(struct runner *runner, struct error *err)
+{
+	int sockets[2], pipes[2];
+	char executable[WORKER_PATH_MAX];
+	const char *arguments[24];
+	int count = 0;
+	const ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
+	if (length < 0)
+		return error_set(err, ERROR_ENVIRONMENT, "/proc/self/exe cannot be read: %s", strerror(errno));
+	executable[length] = '\0';
+	for (const char *const *word = runner->options.wrapper; word && *word && count < 20; word++)
+		arguments[count++] = *word;
+	arguments[count++] = executable;
+	arguments[count++] = WORKER_ARGUMENT;
+	arguments[count] = NULL;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
+		return error_set(err, ERROR_ENVIRONMENT, "no socket for a worker: %s", strerror(errno));
+	if (pipe2(pipes, O_CLOEXEC)) {
+		close(sockets[0]);
+		close(sockets[1]);
+		return error_set(err, ERROR_ENVIRONMENT, "no pipe for a worker: %s", strerror(errno));
+	}
+	fflush(NULL);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		/* its own process group, so that children of the artifact die with it */
+		setpgid(0, 0);
+		const int null = open("/dev/null", O_RDONLY);
+		dup2(null, 0);
+		dup2(pipes[1], 1);
+		dup2(pipes[1], 2);
+		if (sockets[1] == WORKER_FD)
+			fcntl(WORKER_FD, F_SETFD, 0);
+		else
+			dup2(sockets[1], WORKER_FD);
+		execvp(arguments[0], (char *const *)(uintptr_t)arguments);
+		_exit(127);
+	}
+	close(sockets[1]);
+	close(pipes[1]);
+	if (pid < 0) {
+		close(sockets[0]);
+		close(pipes[0]);
+		return error_set(err, ERROR_ENVIRONMENT, "no process for a worker: %s", strerror(errno));
+	}
+	fcntl(pipes[0], F_SETFL, O_NONBLOCK);
+	runner->pid = pid;
+	runner->fd = sockets[0];
+	runner->output_fd = pipes[0];
+	runner->tail_length = 0;
+	runner->stage = STAGE_START;
+	return 0;
+}
+
+/* Ends the worker, by force when `kill_it`, and says how it ended. */
+static void reap(struct runner *runner, int kill_it, char *how, size_t size)
+{
+	int status = 0;
+	char words[256];
+	how[0] = '\0';
+	if (!runner->pid)
+		return;
+	/* one that closed its socket is about to end: give it a moment to do so in its own way */
+	for (int i = 0; !kill_it && i < 200; i++) {
+		drain_output(runner);
+		const pid_t ended = waitpid(runner->pid, &status, WNOHANG);
+		if (ended == runner->pid)
+			goto reaped;
+		usleep(10000);
+	}
+	kill(-runner->pid, SIGKILL);
+	kill(runner->pid, SIGKILL);
+	while (waitpid(runner->pid, &status, 0) < 0 && errno == EINTR)
+		;
+reaped:
+	kill(-runner->pid, SIGKILL); /* whatever it started */
+	last_words(runner, words, sizeof words);
+	if (WIFSIGNALED(status))
+		snprintf(how, size, "killed by signal %d (%s) while %s%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+			 stage_name(runner->stage), words);
+	else if (WEXITSTATUS(status) == 127 && runner->stage == STAGE_START)
+		snprintf(how, size, "the worker could not be executed%s", words);
+	else
+		snprintf(how, size, "the process ended itself with exit code %d while %s%s", WEXITSTATUS(status),
+			 stage_name(runner->stage), words);
+	close(runner->fd);
+	close(runner->output_fd);
+	runner->fd = runner->output_fd = -1;
+	runner->pid = 0;
+}
+
+/* Waits for an answer, noting stages on the way. Short waits, so that the worker's output is taken meanwhile. */
+static int await(struct runner *runner, double seconds, struct wire_message *message, struct error *err)
+{
+	const double deadline = monotonic_seconds() + seconds;
+	for (;;) {
+		struct pollfd pollers[2] = {{.fd = runner->fd, .events = POLLIN}, {.fd = runner->output_fd, .events = POLLIN}};
+		const double left = deadline - monotonic_seconds();
+		if (left <= 0)
+			return error_set(err, ERROR_TIMEOUT, "timed out");
+		poll(pollers, 2, left > 0.5 ? 500 : (int)(left * 1000) + 1);
+		if (pollers[1].revents & POLLIN)
+			drain_output(runner);
+		else if (pollers[1].revents)
+			usleep(1000); /* closed by the worker: do not spin */
+		if (!pollers[0].revents)
+			continue;
+		if (wire_receive(runner->fd, deadline, message, err))
+			return -1;
+		if (message->type != WIRE_STAGE)
+			return 0;
+		uint32_t stage;
+		if (message->size == sizeof stage) {
+			memcpy(&stage, message->bytes, sizeof stage);
+			runner->stage = (enum stage)stage;
+		}
+		wire_free(message);
+	}
+}
+
+static void free_names(struct runner *runner)
+{
+	for (size_t i = 0; i < runner->name_count; i++)
+		free(runner->names[i]);
+	free(runner->names);
+	runner->names = NULL;
+	runner->name_count = 0;
+}
+
+static int read_ready(struct runner *runner, const struct wire_message *message, struct error *err)
+{
+	struct worker_ready ready;
+	if (message->size < sizeof ready)
+		return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+	memcpy(&ready, message->bytes, sizeof ready);
+	const size_t count = (size_t)ready.stubbed_count + ready.kernel_count;
+	free_names(runner);
+	runner->names = calloc(count ? count : 1, sizeof *runner->names);
+	if (!runner->names)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	size_t at = sizeof ready;
+	for (size_t i = 0; i < count; i++) {
+		const void *end = memchr(message->bytes + at, 0, message->size - at);
+		if (!end || !(runner->names[i] = strdup((const char *)message->bytes + at)))
+			return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+		runner->name_count++;
+		at = (size_t)((const unsigned char *)end - message->bytes) + 1;
+	}
+	runner->ready = ready;
+	runner->started = 1;
+	return 0;
+}
+
+int runner_start(struct runner *runner, struct error *err)
+{
+	struct wire_message message;
+	char how[512];
+	if (runner->pid)
+		return 0;
+	if (spawn(runner, err))
+		return -1;
+	if (wire_send(runner->fd, WIRE_SETUP, &runner->setup, sizeof runner->setup, err) ||
+	    await(runner, runner->options.setup_timeout, &message, err)) {
+		const int late = err->kind == ERROR_TIMEOUT;
+		reap(runner, late, how, sizeof how);
+		if (late)
+			return error_set(err, ERROR_ENVIRONMENT, "%s: no answer after %.0f s while %s; a longer --timeout may help",
+					 runner->setup.archive, runner->options.setup_timeout, stage_name(runner->stage));
+		return error_set(err, ERROR_INPUT, "%s: loading it ended the process: %s", runner->setup.archive, how);
+	}
+	int result = -1;
+	if (message.type == WIRE_FAILED && message.size == sizeof *err)
+		memcpy(err, message.bytes, sizeof *err);
+	else if (message.type == WIRE_READY)
+		result = read_ready(runner, &message, err);
+	else
+		error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+	wire_free(&message);
+	if (result)
+		reap(runner, 1, how, sizeof how);
+	return result;
+}
+
+static void make_record(struct case_record *record, const struct runner *runner, uint64_t index, const char *name,
+			enum status status)
+{
+	*record = (struct case_record){.case_index = index};
+	snprintf(record->name, sizeof record->name, "%s", name);
+	snprintf(record->family, sizeof record->family, "%s", runner->setup.family);
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", runner->setup.entry_point);
+	record->judgement.status = status;
+}
+
+int runner_case(struct runner *runner, uint64_t index, const char *name, int want_bench, struct case_record *record,
+		struct error *err)
+{
+	struct wire_message message = {0};
+	char how[512];
+	struct error problem = {0};
+	const struct wire_case request = {.index = index, .want_bench = want_bench};
+
+	if (runner->options.deaths_in_a_row && runner->deaths >= runner->options.deaths_in_a_row) {
+		make_record(record, runner, index, name, STATUS_SKIPPED);
+		snprintf(record->judgement.reason, sizeof record->judgement.reason,
+			 "not run: the %d cases before it all ended the worker", runner->deaths);
+		return 0;
+	}
+	if (!runner->pid) {
+		runner->restarts += runner->started;
+		if (runner_start(runner, err))
+			return -1;
+	}
+	const double start = monotonic_seconds();
+	if (wire_send(runner->fd, WIRE_CASE, &request, sizeof request, &problem) == 0 &&
+	    await(runner, runner->options.case_timeout, &message, &problem) == 0) {
+		if (message.type == WIRE_RESULT && wire_read_record(&message, record, &problem) == 0 &&
+		    strcmp(record->name, name) == 0) {
+			wire_free(&message);
+			const enum status status = record->judgement.status;
+			runner->deaths = status == STATUS_CRASHED ? runner->deaths + 1 : 0;
+			/* a lost context ends the worker by itself */
+			if (status == STATUS_CRASHED || record->judgement.checks[CHECK_GUARD].state == CHECK_BROKEN)
+				reap(runner, 0, how, sizeof how);
+			return 0;
+		}
+		wire_free(&message);
+		error_set(&problem, ERROR_ENVIRONMENT, "the worker sent garbage");
+		reap(runner, 1, how, sizeof how);
+	}
+	const int late = problem.kind == ERROR_TIMEOUT;
+	const enum stage stage = runner->stage;
+	make_record(record, runner, index, name, late ? STATUS_TIMEOUT : STATUS_CRASHED);
+	record->wall_seconds = monotonic_seconds() - start;
+	reap(runner, late, how, sizeof how);
+	if (late)
+		snprintf(record->judgement.reason, sizeof record->judgement.reason, "no answer within %g s while %s",
+			 runner->options.case_timeout, stage_name(stage));
+	else
+		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%s", how[0] ? how : problem.message);
+	runner->deaths++;
+	return 0;
+}
+
+const struct worker_ready *runner_ready(const struct runner *runner)
+{
+	return runner->started ? &runner->ready : NULL;
+}
+
+const char *runner_stub(const struct runner *runner, size_t index)
+{
+	return runner->started && index < runner->ready.stubbed_count ? runner->names[index] : NULL;
+}
+
+const char *runner_kernel(const struct runner *runner, size_t index)
+{
+	return runner->started && index < runner->ready.kernel_count ? runner->names[runner->ready.stubbed_count + index] : NULL;
+}
+
+int runner_restarts(const struct runner *runner)
+{
+	return runner->restarts;
+}
+
+void runner_close(struct runner *runner)
+{
+	char how[512];
+	if (!runner)
+		return;
+	if (runner->pid) {
+		wire_send(runner->fd, WIRE_QUIT, NULL, 0, NULL);
+		reap(runner, 0, how, sizeof how);
+	}
+	free_names(runner);
+	free(runner);
+}

@@ -1,0 +1,60 @@
+/* The worker process: loads one artifact on one device and runs cases on request, so that an artifact that crashes,
+ * hangs, exits or corrupts the context costs its own cases only. */
+#ifndef ASSAY_HARNESS_WORKER_H
+#define ASSAY_HARNESS_WORKER_H
+
+#include "cudart/cudart.h"
+#include "cudart/plugin.h"
+#include "record.h"
+
+enum { WORKER_PATH_MAX = 4096, WORKER_FD = 3 };
+#define WORKER_ARGUMENT "--assay-worker" /* argv[1] of a worker; its socket is file descriptor WORKER_FD */
+
+struct worker_setup {
+	char archive[WORKER_PATH_MAX];
+	char entry_point[64];
+	char family[32];
+	char dataset[WORKER_PATH_MAX];
+	char device[32];
+	char cublas[WORKER_PATH_MAX];        /* "" for the default */
+	char real_cudart[WORKER_PATH_MAX];   /* "" for the default */
+	char cache_dir[WORKER_PATH_MAX];     /* "" for the default */
+	char keep_failures[WORKER_PATH_MAX]; /* folder, "" for none */
+	enum cudart_kind cudart;
+	enum image_policy image;
+	int abi;                             /* profile of the family */
+	int runtime_major;
+	uint64_t seed;
+	int guard_pages;
+	int repeats;                         /* further runs whose results must be bitwise equal */
+	enum dtype precision;                /* of the reference; DTYPE_INVALID: by the card */
+	unsigned disabled_checks;            /* struct judge_policy */
+	int verify, bench;                   /* bench without verify is not possible: set both */
+	double bench_seconds;                /* most time for the samples of one figure of one case */
+	double bench_target;                 /* relative width of the median's confidence interval to stop at */
+	int baseline;                        /* measure the unfused chain too */
+};
+
+struct worker_ready {
+	struct device_properties device;
+	double link_seconds, load_seconds, open_seconds;
+	double matrix_product_flops, matrix_product_flops_bf16;
+	uint32_t stubbed_count, kernel_count; /* that many strings follow: stubs, then kernels */
+};
+
+struct wire_case {
+	uint64_t index;
+	int32_t want_bench;
+};
+
+/* What a worker was doing when it died. */
+enum stage {
+	STAGE_START, STAGE_DEVICE, STAGE_LINK, STAGE_LOAD, STAGE_PREPARE, STAGE_CALL, STAGE_WAIT, STAGE_JUDGE, STAGE_BENCH,
+	STAGE_COUNT
+};
+const char *stage_name(enum stage stage); /* "loading the archive", "calling the entry point", ... */
+
+/* Body of a worker process; its exit code means nothing, the parent reads messages. */
+int worker_main(void);
+
+#endif
