@@ -85,16 +85,21 @@ static const char *status_name(blas_status status)
 	}
 }
 
-/* A failed call: when the context itself is broken, that is the cause to tell. */
+/* Whether the context itself is broken by earlier work: then that is the cause to tell, not what cuBLAS makes of it. */
+static int context_is_broken(struct device *device, struct error *err)
+{
+	const cuda_status status = cuda_of(device)->driver.stream_query((struct CUstream_st *)device->stream);
+
+	if (status == CUDA_STATUS_SUCCESS || status == CUDA_STATUS_NOT_READY)
+		return 0;
+	cuda_check(device, status, "an earlier call", err);
+	return 1;
+}
+
 static int blas_failed(struct device *device, blas_status status, const char *call, struct error *err)
 {
-	const cuda_status context =
-		cuda_of(device)->driver.stream_query((struct CUstream_st *)device->stream);
-
-	if (context != CUDA_STATUS_SUCCESS && context != CUDA_STATUS_NOT_READY) {
-		cuda_check(device, context, "an earlier call", err);
+	if (context_is_broken(device, err))
 		return error_context(err, "%s gave %s because of", call, status_name(status));
-	}
 	return error_set(err,
 			 status == BLAS_ALLOC_FAILED    ? ERROR_ENVIRONMENT
 			 : status == BLAS_NOT_SUPPORTED ? ERROR_UNSUPPORTED
@@ -198,7 +203,9 @@ static int blas_open(struct device *device, struct error *err)
 	if (!blas)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (cuda->cublas_path ? try_library(blas, cuda->cublas_path, reason, sizeof reason) : search_libraries(blas, err)) {
-		if (cuda->cublas_path)
+		if (context_is_broken(device, err))
+			error_context(err, "cuBLAS cannot be started because of");
+		else if (cuda->cublas_path)
 			error_set(err, ERROR_ENVIRONMENT,
 				  "cuBLAS cannot be used: %s; --cublas takes the path of a libcublas.so of CUDA 11 or newer", reason);
 		free(blas);
