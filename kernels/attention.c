@@ -272,26 +272,257 @@ static int upload(struct device *device, const void *from, size_t bytes, device_
 	return device->ops->copy_in(device, *out, from, bytes, NULL, err);
 }
 
-/* Turns (row, column) of the reference into batch, head, query and lane, for people. */
-static void locate(const struct attention_params *p, int64_t index, int64_t columns, int64_t where[4])
+/* What the judge needs for one case, beside the reference. */
+struct measurement {
+	struct attention_params params;
+	struct attention_result reference;
+	device_pointer o_offsets, lse_offsets; /* i64 [rows] */
+	int64_t *host_offsets;                 /* [2 * rows] */
+	double *slacks;                        /* [groups] */
+	int64_t *keys, *first_rows;            /* [groups] */
+	struct judge_numbers out, low, lse;
+};
+
+static void measurement_free(struct attention_state *state, struct measurement *m)
 {
-	where[0] = where[1] = where[2] = where[3] = -1;
-	if (index < 0)
-		return;
-	const int64_t row = index / columns;
-	where[3] = index % columns;
-	if (!p->varlen) {
-		where[0] = row / (p->heads_q * p->seqlen_q);
-		where[1] = row / p->seqlen_q % p->heads_q;
-		where[2] = row % p->seqlen_q;
-		return;
-	}
-	const int32_t *lengths = p->cu_seqlens_q->data;
-	const int64_t token = row % p->total_q;
-	where[1] = row / p->total_q;
-	for (int64_t b = 0; b < p->batch; b++)
-		if (token >= lengths[b] && token < lengths[b + 1]) {
-			where[0] = b;
-			where[2] = token - lengths[b];
-		}
+	attention_result_free(state->reference, &m->reference);
+	device_free(state->device, m->o_offsets);
+	device_free(state->device, m->lse_offsets);
+	free(m->host_offsets);
+	free(m->slacks);
+	free(m->keys);
+	free(m->first_rows);
+	judge_numbers_free(&m->out);
+	judge_numbers_free(&m->low);
+	judge_numbers_free(&m->lse);
 }
+
+/* seqlen_k and the row of query 0 of every group (batch entry and head). */
+static int describe_groups(struct measurement *m, struct error *err)
+{
+	const struct attention_params *p = &m->params;
+	const int64_t groups = p->batch * p->heads_q;
+	m->slacks = calloc((size_t)groups, sizeof *m->slacks);
+	m->keys = calloc((size_t)groups, sizeof *m->keys);
+	m->first_rows = calloc((size_t)groups, sizeof *m->first_rows);
+	if (!m->slacks || !m->keys || !m->first_rows)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	for (int64_t group = 0; group < groups; group++) {
+		const int64_t b = group / p->heads_q, h = group % p->heads_q;
+		if (p->varlen) {
+			const int32_t *q = p->cu_seqlens_q->data, *k = p->cu_seqlens_k->data;
+			m->keys[group] = k[b + 1] - k[b];
+			m->first_rows[group] = h * p->total_q + q[b];
+		} else {
+			m->keys[group] = p->seqlen_k;
+			m->first_rows[group] = group * p->seqlen_q;
+		}
+	}
+	return 0;
+}
+
+static int lse_is_promised(const struct attention_params *params, const struct binding *binding)
+{
+	struct output_promise promise;
+	if (attention_promise(binding->test, binding->abi, params->lse, &promise, NULL))
+		return 0;
+	free(promise.regions);
+	return promise.kind != PROMISE_NOTHING;
+}
+
+static int attention_family_judge(void *opaque, const struct binding *binding, struct judge *judge, enum dtype precision,
+				  struct judgement *out, struct error *err)
+{
+	struct attention_state *state = opaque;
+	struct measurement m = {0};
+	struct attention_problem problem;
+	int result = -1;
+	if (attention_params_of(binding->test, &m.params, err))
+		return -1;
+	const struct attention_params *p = &m.params;
+	attention_problem_of(p, binding, &problem);
+	const struct attention_options options = {
+		.precision = precision, .workspace_limit = state->workspace_limit, .want_low = 1, .want_magnitude = 1};
+	if (attention_reference_run(state->reference, &problem, &options, &m.reference, err) || describe_groups(&m, err))
+		goto done;
+	const int64_t rows = m.reference.rows, groups = m.reference.heads;
+	m.host_offsets = calloc((size_t)(rows ? rows : 1) * 2, sizeof *m.host_offsets);
+	if (!m.host_offsets) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	const size_t offset_bytes = (size_t)rows * sizeof(int64_t);
+	if (row_offsets(p, rows, m.host_offsets, m.host_offsets + rows, err) ||
+	    upload(state->device, m.host_offsets, offset_bytes, &m.o_offsets, err) ||
+	    upload(state->device, m.host_offsets + rows, offset_bytes, &m.lse_offsets, err))
+		goto done;
+
+	const struct attention_rule_input rule = {
+		.dtype = p->dtype,
+		.groups = groups,
+		.heads = p->heads_q,
+		.head_dim = p->head_dim,
+		.softcap = problem.softcap,
+		.logit_magnitude = m.reference.logit_magnitude,
+		.logit_max = m.reference.logit_max,
+		.value_sum = m.reference.value_sum,
+		.keys = m.keys,
+		.first_row = m.first_rows,
+	};
+	attention_slacks(&rule, m.slacks);
+	const struct judge_input of_output = {
+		.dtype = p->dtype,
+		.value = data_of(binding, p->o),
+		.row_offset = m.o_offsets,
+		.rows = rows,
+		.columns = p->head_dim,
+		.groups = groups,
+		.reference = m.reference.o,
+		.magnitude = m.reference.magnitude,
+		.row_class = m.reference.row_class,
+		.row_group = m.reference.row_group,
+		.absolute_slack = m.slacks,
+	};
+	struct judge_input of_low = of_output, of_lse = of_output;
+	of_low.dtype = DTYPE_F64;
+	of_low.value = m.reference.low_o;
+	of_low.row_offset = 0;
+	of_lse.dtype = DTYPE_F32;
+	of_lse.value = data_of(binding, p->lse);
+	of_lse.row_offset = m.lse_offsets;
+	of_lse.columns = 1;
+	of_lse.reference = m.reference.lse;
+	of_lse.magnitude = 0;
+	of_lse.absolute_slack = NULL;
+	of_lse.is_lse = 1;
+	const int with_lse = lse_is_promised(p, binding);
+	if (judge_compare(judge, &of_output, &m.out, err) || judge_compare(judge, &of_low, &m.low, err) ||
+	    (with_lse && judge_compare(judge, &of_lse, &m.lse, err)) ||
+	    attention_judge(&m.out, &m.low, with_lse ? &m.lse : NULL, &rule, out, err))
+		goto done;
+	result = 0;
+done:
+	measurement_free(state, &m);
+	return result;
+}
+
+/* Lays reference rows (their own order) into an expected tensor shaped like the output. */
+static int add_expected(struct attention_state *state, struct test_case *test, const struct tensor *output,
+			device_pointer values, const int64_t *offsets, int64_t rows, int64_t columns, struct error *err)
+{
+	int result = -1;
+	const size_t bytes = sizeof(double) * (size_t)rows * (size_t)columns;
+	double *host = malloc(bytes ? bytes : 1);
+	int64_t strides[TENSOR_RANK_MAX];
+	/* the strides of the output, so that the same offsets lead to the same elements */
+	memcpy(strides, output->strides, sizeof strides);
+	struct tensor *expected = case_add_tensor(test, output->name, TENSOR_EXPECTED, DTYPE_F64, output->rank, output->dims, strides, err);
+	if (!host || !expected || tensor_allocate(expected, err)) {
+		if (!host)
+			error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	if (bytes && state->device->ops->copy_out(state->device, host, values, bytes, NULL, err))
+		goto done;
+	for (int64_t row = 0; row < rows; row++)
+		memcpy((double *)expected->data + offsets[row], host + row * columns, sizeof *host * (size_t)columns);
+	snprintf(expected->generator, sizeof expected->generator, "reference f64");
+	result = 0;
+done:
+	free(host);
+	return result;
+}
+
+static int attention_expect(void *opaque, const struct binding *binding, struct test_case *test, struct error *err)
+{
+	struct attention_state *state = opaque;
+	struct measurement m = {0};
+	struct attention_problem problem;
+	int result = -1;
+	if (attention_params_of(binding->test, &m.params, err))
+		return -1;
+	attention_problem_of(&m.params, binding, &problem);
+	const struct attention_options options = {.precision = DTYPE_F64, .workspace_limit = state->workspace_limit};
+	if (attention_reference_run(state->reference, &problem, &options, &m.reference, err))
+		goto done;
+	const int64_t rows = m.reference.rows;
+	m.host_offsets = calloc((size_t)(rows ? rows : 1) * 2, sizeof *m.host_offsets);
+	if (!m.host_offsets) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	if (row_offsets(&m.params, rows, m.host_offsets, m.host_offsets + rows, err) ||
+	    add_expected(state, test, m.params.o, m.reference.o, m.host_offsets, rows, m.params.head_dim, err) ||
+	    add_expected(state, test, m.params.lse, m.reference.lse, m.host_offsets + rows, rows, 1, err))
+		goto done;
+	result = 0;
+done:
+	measurement_free(state, &m);
+	return result;
+}
+
+static int attention_work(const struct test_case *test, struct work *work, struct error *err)
+{
+	struct attention_params p;
+	struct attention_problem problem;
+	struct binding nowhere = {.test = test};
+	if (attention_params_of(test, &p, err))
+		return -1;
+	attention_problem_of(&p, &nowhere, &problem);
+	work->flops = 4.0 * (double)p.head_dim * (double)attention_visible_pairs(&problem);
+	work->bytes = 0;
+	for (int i = 0; i < test->tensor_count; i++)
+		if (test->tensors[i].role != TENSOR_EXPECTED)
+			work->bytes += (double)tensor_elements(&test->tensors[i]) * (double)dtype_size(test->tensors[i].dtype);
+	return 0;
+}
+
+/* ---- baseline ----------------------------------------------------------------------------------------------------- */
+
+static int attention_baseline_open(void *opaque, const struct binding *binding, void **baseline, struct error *err)
+{
+	struct attention_state *state = opaque;
+	struct attention_params p;
+	struct attention_problem problem;
+	struct attention_chain *chain;
+	if (attention_params_of(binding->test, &p, err))
+		return -1;
+	attention_problem_of(&p, binding, &problem);
+	if (attention_chain_prepare(state->reference, &problem, state->workspace_limit, &chain, err))
+		return -1;
+	*baseline = chain;
+	return 0;
+}
+
+static int attention_baseline_enqueue(void *baseline, struct device_stream *stream, struct error *err)
+{
+	return attention_chain_enqueue(baseline, stream, err);
+}
+
+static void attention_baseline_close(void *baseline)
+{
+	attention_chain_free(baseline);
+}
+
+static const char *const entry_points[] = {"run_mha", NULL};
+
+const struct family attention_family = {
+	.name = "attention",
+	.axes = attention_axes,
+	.entry_points = entry_points,
+	.profiles = profiles,
+	.make_case = attention_make_case,
+	.fill = attention_fill,
+	.check_case = attention_check_case,
+	.supports = attention_supports,
+	.promise = attention_promise,
+	.call = attention_call,
+	.open = attention_open,
+	.close = attention_close,
+	.judge = attention_family_judge,
+	.expect = attention_expect,
+	.work = attention_work,
+	.baseline_open = attention_baseline_open,
+	.baseline_enqueue = attention_baseline_enqueue,
+	.baseline_close = attention_baseline_close,
+};

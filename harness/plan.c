@@ -1,0 +1,244 @@
+#include "plan.h"
+
+#include "core/util.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void plan_free(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		free(plan->jobs[i].artifact_path);
+	free(plan->jobs);
+	*plan = (struct plan){0};
+}
+
+static struct job *add_job(struct plan *plan, const char *path, int artifact, struct error *err)
+{
+	struct job *jobs = realloc(plan->jobs, (plan->count + 1) * sizeof *jobs);
+	if (!jobs) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return NULL;
+	}
+	plan->jobs = jobs;
+	struct job *job = &jobs[plan->count];
+	*job = (struct job){.artifact_path = strdup(path), .artifact = artifact, .runtime_major = 13};
+	if (!job->artifact_path) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return NULL;
+	}
+	plan->count++;
+	return job;
+}
+
+/* The first SASS image that states its toolkit speaks for the archive; inspect reports when images disagree. PTX inside a
+ * fatbin carries no toolkit, so an archive of PTX only is told by its undefined symbols. */
+static unsigned toolkit_of(struct artifact *artifact, char *text, size_t size)
+{
+	text[0] = '\0';
+	for (int u = 0; u < artifact->unit_count; u++) {
+		struct artifact_unit *unit = &artifact->units[u];
+		for (int i = 0; i < unit->image_count; i++) {
+			struct artifact_image *image = &unit->images[i];
+			if (image->entry.kind != FATBIN_ELF || artifact_load_image(artifact, unit, image, NULL) || !image->cubin.toolkit)
+				continue;
+			snprintf(text, size, "CUDA %u.%u%s%s%s", image->cubin.toolkit / 10, image->cubin.toolkit % 10,
+				 image->cubin.tool_version ? " (" : "", image->cubin.tool_version ? image->cubin.tool_version : "",
+				 image->cubin.tool_version ? ")" : "");
+			return image->cubin.toolkit;
+		}
+	}
+	return 0;
+}
+
+static int runtime_major_of(const struct artifact *artifact, unsigned toolkit)
+{
+	if (toolkit)
+		return (int)(toolkit / 10);
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct host_object *host = &artifact->units[u].host;
+		if (host->cuda_major_max)
+			return host->cuda_major_max;
+		if (host->cuda_major_min)
+			return host->cuda_major_min;
+	}
+	return 13;
+}
+
+static char *describe_provenance(const struct provenance *provenance)
+{
+	struct text text = {0};
+	if (!provenance)
+		return strdup("");
+	if (provenance->crate)
+		text_append(&text, "crate %s", provenance->crate);
+	if (provenance->cuda_version)
+		text_append(&text, "%sCUDA %u.%u", text.length ? ", " : "", provenance->cuda_version / 10, provenance->cuda_version % 10);
+	if (provenance->compute_cap)
+		text_append(&text, "%scompute capability %u.%u", text.length ? ", " : "", provenance->compute_cap / 10,
+			    provenance->compute_cap % 10);
+	if (provenance->host != HOST_UNKNOWN)
+		text_append(&text, "%sbuilt on %s", text.length ? ", " : "", host_os_name(provenance->host));
+	for (int i = 0; i < provenance->flag_count; i++)
+		text_append(&text, "%s%s", i ? " " : text.length ? ", flags " : "flags ", provenance->flags[i]);
+	return text.data ? text.data : strdup("");
+}
+
+/* Which of the family's profiles the archive wants. */
+static void choose_profile(struct job *job, struct artifact *artifact, const char *wanted, struct text *why)
+{
+	if (wanted) {
+		for (int i = 0; job->family->profiles[i]; i++)
+			if (strcmp(job->family->profiles[i], wanted) == 0)
+				job->abi = i;
+		text_append(why, "%s (asked for)", wanted);
+		return;
+	}
+	struct mha_abi_evidence evidence;
+	struct error err;
+	if (strcmp(job->entry_point, "run_mha") != 0 || artifact_mha_abi(artifact, &evidence, &err)) {
+		text_append(why, "%s (assumed)", job->family->profiles[0]);
+		return;
+	}
+	job->abi = evidence.abi == MHA_ABI_CANDLE_0_11 ? 1 : 0;
+	text_append(why, "%s (%s%s)", job->family->profiles[job->abi], evidence.assumed ? "assumed: " : "", evidence.evidence);
+	if (evidence.abi == MHA_ABI_FLASH3) {
+		job->refused = STATUS_UNSUPPORTED;
+		snprintf(job->reason, sizeof job->reason, "run_mha of candle-flash-attn-v3 takes other arguments; no profile for it yet");
+	}
+}
+
+static int describe(struct artifact_record *record, struct artifact *artifact, const char *toolkit, struct error *err)
+{
+	*record = (struct artifact_record){
+		.path = strdup(artifact->path),
+		.size = artifact->map.size,
+		.kind = strdup(object_kind_name(artifact->kind)),
+		.toolkit = strdup(toolkit),
+		.provenance = describe_provenance(artifact->provenance),
+		.abi = strdup(""),
+		.cudart = strdup(""),
+		.stubbed = strdup(""),
+	};
+	snprintf(record->sha256, sizeof record->sha256, "%s", artifact_sha256(artifact));
+	if (!record->path || !record->kind || !record->toolkit || !record->provenance || !record->abi || !record->cudart || !record->stubbed)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	return 0;
+}
+
+/* Why a file that has no entry point for us has none. */
+static void explain_refusal(struct job *job, const struct artifact *artifact)
+{
+	job->refused = STATUS_UNSUPPORTED;
+	for (int u = 0; u < artifact->unit_count; u++)
+		if (artifact->units[u].problem) {
+			snprintf(job->reason, sizeof job->reason, "%s: %s: %s", artifact->path, artifact->units[u].name,
+				 artifact->units[u].problem);
+			return;
+		}
+	if (artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN) {
+		snprintf(job->reason, sizeof job->reason, "%s: device code without a host entry point; families that launch kernels "
+			 "of a module by name are not built yet", artifact->path);
+		return;
+	}
+	struct text known = {0};
+	for (const struct family *const *family = families; *family; family++)
+		for (const char *const *entry = (*family)->entry_points; *entry; entry++)
+			text_append(&known, "%s%s", known.length ? ", " : "", *entry);
+	snprintf(job->reason, sizeof job->reason, "%s: defines none of the entry points that can be called (%s); assay inspect "
+		 "shows what it holds", artifact->path, known.data ? known.data : "");
+	text_free(&known);
+}
+
+static int plan_artifact(struct plan *plan, const char *path, const char *abi, struct run_record *run, struct error *err)
+{
+	struct artifact artifact;
+	struct artifact_entry_points points = {0};
+	struct text why = {0};
+	char toolkit[160];
+	int result = -1;
+	if (artifact_open(path, &artifact, err))
+		return -1;
+	struct artifact_record *records = realloc(run->artifacts, (run->artifact_count + 1) * sizeof *records);
+	if (!records) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	run->artifacts = records;
+	const unsigned version = toolkit_of(&artifact, toolkit, sizeof toolkit);
+	struct artifact_record *record = &records[run->artifact_count];
+	const int described = describe(record, &artifact, toolkit, err);
+	run->artifact_count++;
+	if (described)
+		goto done;
+	const int index = (int)run->artifact_count - 1;
+	if (artifact_entry_points(&artifact, &points, err))
+		goto done;
+	int found = 0;
+	for (int i = 0; i < points.count; i++) {
+		const struct family *family = family_of_entry_point(points.items[i].name);
+		if (!family)
+			continue;
+		struct job *job = add_job(plan, path, index, err);
+		if (!job)
+			goto done;
+		found = 1;
+		job->family = family;
+		job->runtime_major = runtime_major_of(&artifact, version);
+		snprintf(job->entry_point, sizeof job->entry_point, "%s", points.items[i].name);
+		choose_profile(job, &artifact, abi, &why);
+		free(record->abi);
+		record->abi = strdup(why.data ? why.data : "");
+		if (!record->abi) {
+			error_set(err, ERROR_ENVIRONMENT, "out of memory");
+			goto done;
+		}
+	}
+	if (!found) {
+		struct job *job = add_job(plan, path, index, err);
+		if (!job)
+			goto done;
+		explain_refusal(job, &artifact);
+	}
+	result = 0;
+done:
+	text_free(&why);
+	artifact_entry_points_free(&points);
+	artifact_close(&artifact);
+	return result;
+}
+
+int plan_make(struct plan *plan, const struct plan_options *options, struct run_record *run, struct error *err)
+{
+	*plan = (struct plan){0};
+	if (options->abi) {
+		int known = 0;
+		struct text names = {0};
+		for (const struct family *const *family = families; *family; family++)
+			for (const char *const *profile = (*family)->profiles; *profile; profile++) {
+				known |= strcmp(*profile, options->abi) == 0;
+				text_append(&names, "%s%s", names.length ? ", " : "", *profile);
+			}
+		if (!known)
+			error_set(err, ERROR_USAGE, "--abi %s: no such profile; there are %s", options->abi, names.data);
+		text_free(&names);
+		if (!known)
+			return -1;
+	}
+	for (int i = 0; i < options->path_count; i++) {
+		struct artifact_list list;
+		if (artifact_discover(options->paths[i], &list, err))
+			goto fail;
+		for (int k = 0; k < list.count; k++)
+			if (plan_artifact(plan, list.paths[k], options->abi, run, err)) {
+				artifact_list_free(&list);
+				goto fail;
+			}
+		artifact_list_free(&list);
+	}
+	return 0;
+fail:
+	plan_free(plan);
+	return -1;
+}

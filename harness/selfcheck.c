@@ -1,0 +1,240 @@
+#include "selfcheck.h"
+
+#include "buffers.h"
+#include "core/util.h"
+#include "judge/verdict.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct checker {
+	struct device *device;
+	struct judge *judge;
+	struct buffers buffers;
+	const struct family *family; /* whose state is open */
+	void *state;
+	struct selfcheck *result;
+};
+
+static void complain(struct checker *checker, const struct test_case *test, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void complain(struct checker *checker, const struct test_case *test, const char *format, ...)
+{
+	va_list args;
+	checker->result->failures++;
+	fprintf(stderr, "%s: ", test->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static int use_family(struct checker *checker, const struct family *family, struct error *err)
+{
+	if (checker->family == family)
+		return 0;
+	if (checker->family)
+		checker->family->close(checker->state);
+	checker->family = NULL;
+	if (family->open(&checker->state, checker->device, err))
+		return -1;
+	checker->family = family;
+	return 0;
+}
+
+/* ||a - b|| / ||b|| over elements that are finite in b; infinite when classes of numbers disagree. */
+static double relative_l2(const struct tensor *a, const struct tensor *b)
+{
+	double difference = 0, size = 0;
+	for (int64_t i = 0; i < tensor_elements(b); i++) {
+		const double x = ((const double *)a->data)[tensor_offset(a, i)], y = ((const double *)b->data)[tensor_offset(b, i)];
+		if (isnan(x) != isnan(y) || isinf(x) != isinf(y) || (isinf(y) && x != y))
+			return INFINITY;
+		if (!isfinite(y))
+			continue;
+		difference += (x - y) * (x - y);
+		size += y * y;
+	}
+	return size > 0 ? sqrt(difference / size) : difference > 0 ? INFINITY : 0;
+}
+
+static void compare_stored(struct checker *checker, const struct test_case *stored, const struct test_case *computed)
+{
+	int any = 0;
+	for (int i = 0; i < stored->tensor_count; i++) {
+		const struct tensor *expected = &stored->tensors[i];
+		if (expected->role != TENSOR_EXPECTED)
+			continue;
+		const struct tensor *now = NULL;
+		for (int k = stored->tensor_count; k < computed->tensor_count; k++)
+			if (strcmp(computed->tensors[k].name, expected->name) == 0)
+				now = &computed->tensors[k];
+		if (!now)
+			continue; /* kept by --keep-failures: not an expectation of the family's */
+		any = 1;
+		const double distance = relative_l2(now, expected);
+		if (!(distance <= checker->result->worst_relative_l2)) {
+			checker->result->worst_relative_l2 = distance;
+			memcpy(checker->result->worst_case, stored->name, sizeof stored->name);
+		}
+		if (!(distance <= SELFCHECK_RELATIVE_L2))
+			complain(checker, stored, "the reference is at relative L2 %.3g of the stored %s; at most %.0e is accepted", distance,
+				 expected->name, SELFCHECK_RELATIVE_L2);
+	}
+	checker->result->compared += (size_t)any;
+}
+
+/* Puts the rounded expectation into the outputs on the device, with `changed` (row-major index of output `which`, or -1)
+ * replaced, and asks the family. */
+static int judge_expectation(struct checker *checker, const struct binding *binding, const struct test_case *computed,
+			     int which, int64_t changed, double value, enum status *status, char *reason, size_t reason_size,
+			     struct error *err)
+{
+	struct judgement *judgement = calloc(1, sizeof *judgement);
+	void *host = NULL;
+	int result = -1;
+	if (!judgement) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	for (int i = 0; i < binding->test->tensor_count; i++) {
+		const struct tensor *output = &binding->test->tensors[i];
+		size_t bytes;
+		if (output->role != TENSOR_OUTPUT || tensor_bytes(output, &bytes) || !bytes)
+			continue;
+		const struct tensor *expected = NULL;
+		for (int k = binding->test->tensor_count; k < computed->tensor_count; k++)
+			if (strcmp(computed->tensors[k].name, output->name) == 0)
+				expected = &computed->tensors[k];
+		if (!expected) {
+			error_set(err, ERROR_INTERNAL, "case %s: the family expects nothing of %s", computed->name, output->name);
+			goto done;
+		}
+		free(host);
+		host = calloc(1, bytes);
+		if (!host) {
+			error_set(err, ERROR_ENVIRONMENT, "out of memory");
+			goto done;
+		}
+		for (int64_t e = 0; e < tensor_elements(output); e++) {
+			const double right = ((const double *)expected->data)[tensor_offset(expected, e)];
+			dtype_store(output->dtype, host, (size_t)tensor_offset(output, e), i == which && e == changed ? value : right);
+		}
+		if (checker->device->ops->copy_in(checker->device, binding->tensors[i].storage, host, bytes, NULL, err))
+			goto done;
+	}
+	if (checker->family->judge(checker->state, binding, checker->judge, DTYPE_F64, judgement, err))
+		goto done;
+	judgement_decide(judgement, NULL);
+	*status = judgement->status;
+	snprintf(reason, reason_size, "%s", judgement->reason);
+	result = 0;
+done:
+	free(judgement);
+	free(host);
+	return result;
+}
+
+/* The judge must let the right result pass, and must not when one element of an output is off by half of the largest. */
+static int check_judge(struct checker *checker, const struct binding *binding, const struct test_case *computed,
+		       struct error *err)
+{
+	enum status status;
+	char reason[512];
+	if (judge_expectation(checker, binding, computed, -1, -1, 0, &status, reason, sizeof reason, err))
+		return -1;
+	if (status == STATUS_PASS)
+		checker->result->judged_right++;
+	else if (status != STATUS_MISTRUSTED)
+		complain(checker, binding->test, "the judge says %s of the right result: %s", status_name(status), reason);
+	int changed_any = 0;
+	for (int i = 0; i < binding->test->tensor_count; i++) {
+		const struct tensor *output = &binding->test->tensors[i];
+		if (output->role != TENSOR_OUTPUT)
+			continue;
+		for (int k = binding->test->tensor_count; k < computed->tensor_count; k++) {
+			const struct tensor *expected = &computed->tensors[k];
+			if (strcmp(expected->name, output->name) != 0)
+				continue;
+			double largest = 0;
+			int64_t at = -1;
+			for (int64_t e = 0; e < tensor_elements(expected); e++) {
+				const double x = ((const double *)expected->data)[tensor_offset(expected, e)];
+				if (isfinite(x) && (at < 0 || fabs(x) > fabs(largest))) {
+					largest = x;
+					at = e;
+				}
+			}
+			if (at < 0)
+				continue;
+			changed_any = 1;
+			const double wrong = largest == 0 ? 1.0 : largest * 1.5;
+			if (judge_expectation(checker, binding, computed, i, at, wrong, &status, reason, sizeof reason, err))
+				return -1;
+			if (status == STATUS_FAIL)
+				checker->result->judged_wrong++;
+			else
+				complain(checker, binding->test, "the judge says %s although an element of %s is %g instead of %g", status_name(status),
+					 output->name, wrong, largest);
+		}
+	}
+	checker->result->nothing_to_change += !changed_any;
+	return 0;
+}
+
+static int check_case(struct checker *checker, const struct case_source *source, size_t index, struct error *err)
+{
+	struct test_case test = {0};
+	struct binding *binding = calloc(1, sizeof *binding);
+	struct test_case computed = {0};
+	const struct family *family;
+	int result = -1;
+	if (!binding)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (case_source_load(source, index, 1, &test, &family, err))
+		goto done;
+	/* the newest profile: it promises the most */
+	while (family->profiles[binding->abi + 1])
+		binding->abi++;
+	if (use_family(checker, family, err) || buffers_bind(&checker->buffers, &test, binding, err))
+		goto done;
+	computed = test; /* input data are borrowed */
+	if (family->expect(checker->state, binding, &computed, err))
+		goto done;
+	checker->result->cases++;
+	compare_stored(checker, &test, &computed);
+	result = check_judge(checker, binding, &computed, err);
+done:
+	if (result)
+		error_context(err, "case %zu (%s)", index, case_source_name(source, index));
+	for (int i = test.tensor_count; i < computed.tensor_count; i++)
+		free(computed.tensors[i].data);
+	case_free(&test);
+	free(binding);
+	return result;
+}
+
+int selfcheck_run(const struct case_source *source, const char *device_id, struct selfcheck *result, struct error *err)
+{
+	struct checker checker = {.result = result};
+	const struct device_options options = {0};
+	int status = -1;
+	*result = (struct selfcheck){0};
+	if (device_open(&checker.device, device_id, &options, err))
+		return -1;
+	buffers_init(&checker.buffers, checker.device, 0);
+	if (judge_open(&checker.judge, checker.device, err))
+		goto done;
+	for (size_t i = 0; i < case_source_count(source); i++)
+		if (check_case(&checker, source, i, err))
+			goto done;
+	status = 0;
+done:
+	if (checker.family)
+		checker.family->close(checker.state);
+	buffers_free(&checker.buffers);
+	judge_close(checker.judge);
+	device_close(checker.device);
+	return status;
+}
