@@ -14,27 +14,32 @@
 #ifndef ASSAY_CUDART_CUDART_H
 #define ASSAY_CUDART_CUDART_H
 
+#include "artifact/fatbin.h"
 #include "device/device.h"
 
-enum { CUDART_LAUNCHES_MAX = 256 };
-
-enum image_choice { IMAGE_ANY, IMAGE_SASS, IMAGE_PTX };
+enum { CUDART_LAUNCHES_MAX = 256, CUDART_MISSING_MAX = 8 };
 
 struct cudart_binding {
 	struct device *device;
 	struct device_stream *stream;
-	enum image_choice image;
-	int runtime_major; /* 11, 12 or 13: whose structure layouts the archive expects */
+	enum image_policy image; /* which image of a fatbin runs; on the cpu device only PTX can */
+	int runtime_major;       /* 11, 12 or 13: whose structure layouts the archive expects */
+	/* Called before the shim does anything that may wait for the device or that the device may refuse to do while a
+	 * stream is blocked: synchronising, allocating, copying to or from the host, loading a module. A sampler that
+	 * holds the stream behind a gate opens it here and marks the sample. May be NULL. It is called with the
+	 * shim's lock held: it must not call back into the shim. */
+	void (*before_blocking)(void *context);
+	void *blocking_context;
 };
 
 struct cudart_launch {
-	const char *kernel;      /* mangled name; owned by the shim, valid until it is closed */
+	const char *kernel;      /* mangled name, "?" for a function never registered; owned by the shim, lives as long */
 	struct device_dim3 grid, block;
 	size_t dynamic_shared;
 	int default_stream;      /* 1: on the bound stream */
 	int result;              /* cudaError_t that the archive was given */
 	int device_code;         /* CUresult behind it */
-	int ptx;                 /* 1 when the image that ran was compiled from PTX by the driver, 0 for SASS */
+	int ptx;                 /* 1 when the image is PTX that the driver compiles, 0 for SASS or when none was loaded */
 	char message[160];       /* why it failed, "" otherwise */
 };
 
@@ -46,8 +51,8 @@ struct cudart_log {
 	int first_error;                         /* first cudaError_t that any call returned, 0 for none */
 	char first_error_call[64];               /* which function returned it */
 	char first_error_message[256];
-	char missing[8][128];                    /* functions or symbols that were called but exist only as stubs */
-	int missing_count;
+	char missing[CUDART_MISSING_MAX][128];   /* functions or symbols that were called but exist only as stubs */
+	int missing_count;                       /* distinct ones, at most CUDART_MISSING_MAX are kept */
 	size_t allocations, synchronizations;    /* calls that allocate or synchronise: they matter for timing */
 	/* since the shim was bound */
 	size_t fatbins, kernels_registered;
@@ -55,13 +60,16 @@ struct cudart_log {
 	char image_summary[96];                  /* "SASS sm_90", "PTX compute_80 (JIT)", "" before the first load */
 };
 
-/* Entry points that the worker looks up by dlsym in the shim. */
+/* Entry points that the worker looks up by dlsym in the shim. `bind` comes first and may come again (another stream,
+ * another sampler) as long as the device stays the same; ERROR_USAGE when it does not or when runtime_major is none of
+ * the three. */
 typedef int (*cudart_bind_fn)(const struct cudart_binding *binding, struct error *err);
 typedef const struct cudart_log *(*cudart_log_fn)(void);
 typedef void (*cudart_log_reset_fn)(void);
 /* Names of every kernel registered by the archive (index < kernels_registered); NULL past the end. */
 typedef const char *(*cudart_kernel_name_fn)(size_t index);
-/* Called by generated stubs for symbols that the archive leaves undefined (see plugin.h): records and returns 0. */
+/* Called by generated stubs for symbols that the archive leaves undefined (see plugin.h): records the name and returns
+ * 0, or cudaErrorNotSupported (801) when the name is that of a CUDA runtime function. Needs no binding. */
 typedef long (*cudart_missing_fn)(const char *symbol);
 
 #define CUDART_SHIM_SONAME "libassay_cudart.so"

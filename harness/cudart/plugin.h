@@ -29,6 +29,7 @@ struct plugin {
 	size_t stubbed_count;
 	void *shim;            /* dlopen handles; NULL before plugin_load (shim also with CUDART_REAL) */
 	void *handle;
+	char *temporary_dir;   /* where `path` lies when the cache could not be written; removed by plugin_free; else NULL */
 };
 
 /* Links (or finds) the shared object. Errors: the linker is missing (apt install binutils), the archive holds no ELF
