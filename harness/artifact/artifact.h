@@ -1,0 +1,165 @@
+/* An artifact: a file that somebody wants to publish, as units (what one compilation made: a member of an archive, an
+ * object, a PTX module ...) that hold images (SASS for one sm_XX, PTX for one compute_XX) that hold kernels.
+ *
+ * Opening maps the file and reads structure only: no image is decompressed or parsed before artifact_load_image or a
+ * function that says so. Everything lives until artifact_close. No GPU is needed. */
+#ifndef ASSAY_ARTIFACT_ARTIFACT_H
+#define ASSAY_ARTIFACT_ARTIFACT_H
+
+#include "artifact/ar.h"
+#include "artifact/cubin.h"
+#include "artifact/fatbin.h"
+#include "artifact/host_object.h"
+#include "artifact/object_kind.h"
+#include "artifact/provenance.h"
+#include "artifact/ptx.h"
+#include "core/error.h"
+#include "core/util.h"
+
+struct artifact_image {
+	struct fatbin_entry entry; /* of a plain .ptx or .cubin: made up from its contents, raw, without flags */
+	int relocatable_section;   /* lies in __nv_relfatbin: has to be linked first */
+	int loaded;                /* by artifact_load_image; then: */
+	const void *bytes;         /* the cubin or PTX text (NUL-terminated in the second case) */
+	size_t size;
+	struct cubin cubin;        /* of kind FATBIN_ELF */
+	struct ptx ptx;            /* of kind FATBIN_PTX */
+	void *owned;               /* the bytes, where they had to be decompressed */
+};
+
+struct artifact_unit {
+	char *name;                /* of the member, or of the file */
+	size_t offset, size;       /* in the file; of a thin archive's member: 0 and the size of the file it names */
+	const unsigned char *data;
+	enum object_kind kind;
+	unsigned machine;
+	struct host_object host;   /* of ELF units for the CPU */
+	struct artifact_image *images; /* those of one container follow each other */
+	int image_count;
+	int container_count;       /* images[].entry.container < container_count */
+	char *problem;             /* why nothing more could be read from it, with the remedy; NULL: nothing wrong */
+};
+
+struct artifact {
+	char *path;
+	enum object_kind kind;
+	struct file_map map;
+	struct ar ar;                      /* of archives */
+	struct artifact_unit *units;
+	int unit_count;
+	struct file_map *members;          /* files that a thin archive names */
+	int member_count;
+	struct provenance *provenance;     /* NULL: the file does not lie in a build-output folder */
+	char sha256[65];                   /* "" until artifact_sha256 */
+};
+
+/* Opens a file. ERROR_INPUT when it cannot be read, is damaged, or is nothing that could be published (named by its
+ * kind). A unit that is well formed but foreign (COFF, bitcode ...) has `problem` set instead. */
+int artifact_open(const char *path, struct artifact *artifact, struct error *err);
+void artifact_close(struct artifact *artifact);
+
+/* SHA-256 of the whole file as 64 hex digits, computed once. */
+const char *artifact_sha256(struct artifact *artifact);
+
+/* Decompresses and parses one image of the unit (idempotent). */
+int artifact_load_image(const struct artifact *artifact, const struct artifact_unit *unit, struct artifact_image *image,
+			struct error *err);
+
+/* The paths of the artifacts under `path`: a file stands for itself; of a folder, the files in it, in its `out/` and in
+ * its folders (and their `out/`) that can be artifacts by name, sorted by path. Objects beside an archive or shared
+ * object in the same folder are its ingredients and are left out: `left_out` counts them. ERROR_INPUT, saying what was
+ * looked for, when there is nothing. */
+struct artifact_list {
+	char **paths;
+	int count, left_out;
+};
+int artifact_discover(const char *path, struct artifact_list *list, struct error *err);
+void artifact_list_free(struct artifact_list *list);
+
+/* A function that other programs can call: defined, not hidden, and with a C name. */
+struct artifact_entry_point {
+	const char *name;
+	int unit;
+};
+struct artifact_entry_points {
+	struct artifact_entry_point *items; /* sorted by name, each once */
+	int count;
+};
+int artifact_entry_points(const struct artifact *artifact, struct artifact_entry_points *points, struct error *err);
+void artifact_entry_points_free(struct artifact_entry_points *points);
+/* Index of the unit that defines `symbol`, or -1. */
+int artifact_defines(const struct artifact *artifact, const char *symbol);
+
+/* How the artifact fares on one compute capability. Every translation unit (container) with kernels counts by itself,
+ * since one without a fitting image fails at its first launch: `verdict` is the worst of them. */
+enum coverage_verdict { COVERAGE_NOTHING = 0, COVERAGE_SASS, COVERAGE_JIT, COVERAGE_NONE };
+struct artifact_coverage {
+	int sass, jit, none;       /* containers */
+	enum coverage_verdict verdict; /* COVERAGE_NOTHING: the artifact holds no device code */
+	int first_none;            /* unit of the first container that does not run; -1 */
+	char reason[256];          /* why that one does not */
+	int first_jit;             /* unit of the first container that has to be compiled; -1 */
+	unsigned ptx_isa;          /* newest PTX ISA (10 * major + minor) among those that have to be compiled; 0 */
+};
+/* Loads images of containers that do not fit, to see whether they hold kernels at all. */
+int artifact_coverage(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
+		      struct artifact_coverage *coverage, struct error *err);
+const char *coverage_verdict_name(enum coverage_verdict verdict); /* "SASS", "JIT", "no", "no device code" */
+
+/* The kernels that compute capability major.minor would find: of each container, those of the image that runs there. */
+struct artifact_kernel {
+	const char *name;          /* mangled */
+	int unit, image;
+	const struct cubin_kernel *sass; /* one of the two is set */
+	const struct ptx_entry *ptx;
+};
+struct artifact_kernels {
+	struct artifact_kernel *items; /* sorted by name; the same name may occur in several units */
+	int count;
+	int missing;               /* containers without an image that runs there */
+};
+int artifact_kernel_names(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
+			  struct artifact_kernels *kernels, struct error *err);
+void artifact_kernels_free(struct artifact_kernels *kernels);
+
+/* Which release's run_mha an archive holds. The entry point is the same symbol in all of them, so the parameter struct
+ * of its kernels tells: sizeof(Flash_fwd_params) is 440 in candle-flash-attn 0.9.x and 0.10.x and 464 in 0.11.0
+ * (flash.h at those tags, LP64 layout), whose archive also brings split-KV kernels. */
+enum mha_abi { MHA_ABI_NONE = 0, MHA_ABI_CANDLE_0_9, MHA_ABI_CANDLE_0_11, MHA_ABI_FLASH3 };
+/* MHA_ABI_NONE: no run_mha in it. `assumed` is 1 where nothing told and 0.9's is taken. Loads images until one tells. */
+struct mha_abi_evidence {
+	enum mha_abi abi;
+	int assumed;
+	char evidence[256];
+};
+int artifact_mha_abi(struct artifact *artifact, struct mha_abi_evidence *evidence, struct error *err);
+const char *mha_abi_name(enum mha_abi abi); /* "none", "candle-0.9", "candle-0.11", "flash-attn-3" */
+
+/* Drivers (Linux) the artifact needs, each with what asks for it; compat.h has the tables. */
+struct artifact_driver_needs {
+	unsigned toolkit_min, toolkit_max; /* CUDA releases (10 * major + minor) of the SASS and PTX; 0: nothing tells */
+	unsigned runtime_major;            /* of the CUDA runtime its host code wants; 0: no host code, or nothing tells */
+	const char *runtime_evidence;      /* "toolkit of the SASS", or the symbol that says so; NULL */
+	unsigned ptx_isa;                  /* newest PTX in it, 10 * major + minor; 0: none */
+	int zstd;                          /* a zstd entry, which only drivers of CUDA 12.4 and newer unpack */
+	const char *to_load;               /* "525.60.13": for SASS; NULL when nothing tells */
+	const char *to_compile;            /* for PTX; NULL when there is none or nothing tells */
+};
+/* Loads all SASS images. */
+int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_needs *needs, struct error *err);
+
+/* What does not fit together, or will surprise its users. */
+enum finding_level { FINDING_NOTE = 0, FINDING_WARNING };
+struct finding {
+	enum finding_level level;
+	char *text;
+};
+struct artifact_findings {
+	struct finding *items;
+	int count;
+};
+/* Loads all SASS images. */
+int artifact_findings(struct artifact *artifact, struct artifact_findings *findings, struct error *err);
+void artifact_findings_free(struct artifact_findings *findings);
+
+#endif

@@ -1,0 +1,187 @@
+#include "artifact/artifact.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum file_class { CLASS_NONE = 0, CLASS_OBJECT, CLASS_LIBRARY, CLASS_MODULE };
+
+static int ends_with(const char *name, const char *ending)
+{
+	const size_t length = strlen(name), end = strlen(ending);
+	return length > end && strcasecmp(name + length - end, ending) == 0;
+}
+
+static enum file_class classify(const char *name)
+{
+	static const struct {
+		const char *ending;
+		enum file_class class;
+	} endings[] = {
+		{".a", CLASS_LIBRARY},      {".lib", CLASS_LIBRARY}, {".rlib", CLASS_LIBRARY}, {".so", CLASS_LIBRARY},
+		{".dll", CLASS_LIBRARY},    {".pyd", CLASS_LIBRARY}, {".o", CLASS_OBJECT},     {".obj", CLASS_OBJECT},
+		{".ptx", CLASS_MODULE},     {".cubin", CLASS_MODULE}, {".fatbin", CLASS_MODULE},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(endings); i++)
+		if (ends_with(name, endings[i].ending))
+			return endings[i].class;
+	/* libx.so.1.2 */
+	const char *so = strstr(name, ".so.");
+	return so && strspn(so + 4, "0123456789.") == strlen(so + 4) ? CLASS_LIBRARY : CLASS_NONE;
+}
+
+struct found {
+	char *path;
+	enum file_class class;
+};
+
+struct search {
+	struct found *items;
+	int count, capacity;
+	int files; /* seen, of whatever name */
+	struct error *err;
+};
+
+static int search_add(struct search *search, char *path, enum file_class class)
+{
+	if (search->count == search->capacity) {
+		const int more = search->capacity ? search->capacity * 2 : 16;
+		struct found *items = realloc(search->items, (size_t)more * sizeof *items);
+		if (!items)
+			return error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
+		search->items = items;
+		search->capacity = more;
+	}
+	search->items[search->count++] = (struct found){path, class};
+	return 0;
+}
+
+/* One folder's own files, and below it `depth` levels of folders; `out` costs no level. */
+static int search_folder(struct search *search, const char *folder, int depth)
+{
+	int result = -1;
+	char *path = NULL;
+	DIR *directory = opendir(folder);
+	if (!directory)
+		return error_set(search->err, ERROR_INPUT, "%s: folder cannot be read: %s", folder, strerror(errno));
+	for (;;) {
+		errno = 0;
+		const struct dirent *item = readdir(directory);
+		if (!item) {
+			if (errno) {
+				error_set(search->err, ERROR_INPUT, "%s: folder cannot be read: %s", folder, strerror(errno));
+				goto done;
+			}
+			break;
+		}
+		if (item->d_name[0] == '.')
+			continue;
+		path = path_join(folder, item->d_name);
+		if (!path) {
+			error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
+			goto done;
+		}
+		const enum file_class class = classify(item->d_name);
+		if (path_is_dir(path)) {
+			const int is_out = strcmp(item->d_name, "out") == 0;
+			if ((is_out || depth > 0) && search_folder(search, path, is_out ? 0 : depth - 1))
+				goto done;
+		} else {
+			search->files++;
+			if (class != CLASS_NONE) {
+				if (search_add(search, path, class))
+					goto done;
+				path = NULL;
+			}
+		}
+		free(path);
+		path = NULL;
+	}
+	result = 0;
+done:
+	free(path);
+	closedir(directory);
+	return result;
+}
+
+static int compare_found(const void *a, const void *b)
+{
+	return strcmp(((const struct found *)a)->path, ((const struct found *)b)->path);
+}
+
+static int same_folder(const char *a, const char *b)
+{
+	const size_t left = (size_t)(path_base(a) - a), right = (size_t)(path_base(b) - b);
+	return left == right && memcmp(a, b, left) == 0;
+}
+
+/* Whether an archive or shared object lies beside item `index`: in the sorted list a folder's files need not be
+ * neighbours, since its folders' files sort among them. */
+static int has_library_beside(const struct search *search, int index)
+{
+	for (int i = 0; i < search->count; i++)
+		if (search->items[i].class == CLASS_LIBRARY && same_folder(search->items[i].path, search->items[index].path))
+			return 1;
+	return 0;
+}
+
+int artifact_discover(const char *path, struct artifact_list *list, struct error *err)
+{
+	struct search search = {.err = err};
+	int result = -1;
+	*list = (struct artifact_list){0};
+	if (!path_exists(path))
+		return error_set(err, ERROR_INPUT, "%s: %s", path, strerror(errno));
+	list->paths = calloc(1, sizeof *list->paths);
+	if (!list->paths) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	if (!path_is_dir(path)) {
+		list->paths[0] = strdup(path);
+		list->count = list->paths[0] != NULL;
+		result = list->count ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	if (search_folder(&search, path, 1))
+		goto done;
+	if (search.count == 0) {
+		error_set(err, ERROR_INPUT,
+			  "%s: %s; looked in it, in its folders and in their out/ for *.a, *.lib, *.rlib, *.so, *.dll, *.o, *.obj, *.ptx, "
+			  "*.cubin and *.fatbin",
+			  path, search.files ? "none of the files in this folder is an artifact by its name" : "this folder is empty");
+		goto done;
+	}
+	qsort(search.items, (size_t)search.count, sizeof *search.items, compare_found);
+	free(list->paths);
+	list->paths = calloc((size_t)search.count, sizeof *list->paths);
+	if (!list->paths) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	for (int i = 0; i < search.count; i++) {
+		if (search.items[i].class == CLASS_OBJECT && has_library_beside(&search, i)) {
+			list->left_out++;
+			continue;
+		}
+		list->paths[list->count++] = search.items[i].path;
+		search.items[i].path = NULL;
+	}
+	result = 0;
+done:
+	for (int i = 0; i < search.count; i++)
+		free(search.items[i].path);
+	free(search.items);
+	if (result)
+		artifact_list_free(list);
+	return result;
+}
+
+void artifact_list_free(struct artifact_list *list)
+{
+	for (int i = 0; i < list->count; i++)
+		free(list->paths[i]);
+	free(list->paths);
+	*list = (struct artifact_list){0};
+}

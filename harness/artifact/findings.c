@@ -1,0 +1,296 @@
+#include "artifact/artifact.h"
+#include "artifact/compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Findings while they are collected; once memory runs out nothing more is added. */
+struct collector {
+	struct artifact *artifact;
+	struct artifact_findings *findings;
+	int failed;
+};
+
+static void add(struct collector *out, enum finding_level level, struct text *text)
+{
+	struct artifact_findings *findings = out->findings;
+	struct finding *items = realloc(findings->items, (size_t)(findings->count + 1) * sizeof *items);
+	if (items)
+		findings->items = items;
+	if (!items || text->failed || !text->data) {
+		text_free(text);
+		out->failed = 1;
+		return;
+	}
+	items[findings->count++] = (struct finding){level, text->data};
+	*text = (struct text){0};
+}
+
+__attribute__((format(printf, 3, 4))) static void report(struct collector *out, enum finding_level level, const char *format, ...)
+{
+	char *line = NULL;
+	va_list args;
+	va_start(args, format);
+	const int length = vasprintf(&line, format, args);
+	va_end(args);
+	if (length < 0) {
+		out->failed = 1;
+		return;
+	}
+	struct text text = {0};
+	text_append(&text, "%s", line);
+	free(line);
+	add(out, level, &text);
+}
+
+/* Foreign units, one finding for each kind. */
+static void check_kinds(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	int counts[OBJECT_KIND_COUNT] = {0}, first[OBJECT_KIND_COUNT];
+	unsigned machine = 0;
+	int other_machine = -1;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct artifact_unit *unit = &artifact->units[u];
+		if (counts[unit->kind]++ == 0)
+			first[unit->kind] = u;
+		if (unit->kind == OBJECT_ELF_RELOCATABLE) {
+			if (machine && unit->machine != machine && other_machine < 0)
+				other_machine = u;
+			machine = machine ? machine : unit->machine;
+		}
+	}
+	for (int kind = 0; kind < OBJECT_KIND_COUNT; kind++) {
+		if (!counts[kind] || !artifact->units[first[kind]].problem)
+			continue;
+		const struct artifact_unit *unit = &artifact->units[first[kind]];
+		if (counts[kind] == 1)
+			report(out, FINDING_WARNING, "%s %s", unit->name, unit->problem);
+		else
+			report(out, FINDING_WARNING, "%s (and %d more of its kind) %s", unit->name, counts[kind] - 1, unit->problem);
+	}
+	if (other_machine >= 0)
+		report(out, FINDING_WARNING, "%s is for another CPU than the members before it; no linker takes both",
+		       artifact->units[other_machine].name);
+	if ((artifact->kind == OBJECT_ARCHIVE || artifact->kind == OBJECT_ARCHIVE_THIN) && !artifact->ar.has_index)
+		report(out, FINDING_WARNING, "the archive has no index, without which linkers find nothing in it; run ranlib on it");
+	if (artifact->ar.thin)
+		report(out, FINDING_WARNING,
+		       "the archive is thin: it names its members' files and cannot be published alone; build it without ar's T");
+}
+
+static void check_toolkits(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	struct {
+		unsigned toolkit;
+		int images, unit;
+	} seen[16];
+	int count = 0, mislabelled = 0;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct artifact_unit *unit = &artifact->units[u];
+		for (int i = 0; i < unit->image_count; i++) {
+			const struct artifact_image *image = &unit->images[i];
+			int at = 0;
+			if (image->entry.kind != FATBIN_ELF || !image->cubin.toolkit)
+				continue;
+			if (image->cubin.sm != image->entry.arch && mislabelled++ == 0)
+				report(out, FINDING_WARNING, "%s: an image is listed as sm_%u but is code for sm_%u", unit->name,
+				       image->entry.arch, image->cubin.sm);
+			while (at < count && seen[at].toolkit != image->cubin.toolkit)
+				at++;
+			if (at == (int)ARRAY_COUNT(seen))
+				continue;
+			if (at == count) {
+				seen[count].toolkit = image->cubin.toolkit;
+				seen[count].images = 0;
+				seen[count++].unit = u;
+			}
+			seen[at].images++;
+		}
+	}
+	if (count > 1) {
+		struct text text = {0};
+		text_append(&text, "made by more than one CUDA release:");
+		for (int i = 0; i < count; i++)
+			text_append(&text, "%s %u.%u (%d image%s, first in %s)", i ? "," : "", seen[i].toolkit / 10,
+				    seen[i].toolkit % 10, seen[i].images, seen[i].images == 1 ? "" : "s",
+				    artifact->units[seen[i].unit].name);
+		add(out, FINDING_WARNING, &text);
+	}
+	const struct provenance *provenance = artifact->provenance;
+	for (int i = 0; i < count && provenance && provenance->cuda_version; i++)
+		if (seen[i].toolkit != provenance->cuda_version)
+			report(out, FINDING_WARNING, "%s holds code of CUDA %u.%u, but the build folder says CUDA %u.%u (%s)",
+			       artifact->units[seen[i].unit].name, seen[i].toolkit / 10, seen[i].toolkit % 10,
+			       provenance->cuda_version / 10, provenance->cuda_version % 10, provenance->cuda_evidence);
+}
+
+/* Whether one of the unit's images is for this target. */
+static int unit_has_target(const struct artifact_unit *unit, enum fatbin_kind kind, unsigned arch, char suffix)
+{
+	for (int i = 0; i < unit->image_count; i++)
+		if (unit->images[i].entry.kind == kind && unit->images[i].entry.arch == arch && unit->images[i].entry.suffix == suffix)
+			return 1;
+	return 0;
+}
+
+/* All SASS has been read by now. PTX alone may not have been: it is taken as holding kernels. */
+static int unit_has_kernels(const struct artifact_unit *unit)
+{
+	int has_sass = 0;
+	for (int i = 0; i < unit->image_count; i++) {
+		const struct artifact_image *image = &unit->images[i];
+		if (image->cubin.kernel_count + image->ptx.entry_count > 0)
+			return 1;
+		has_sass |= image->entry.kind == FATBIN_ELF;
+	}
+	return unit->image_count > 0 && !has_sass && !unit->images[0].loaded;
+}
+
+/* An architecture that most units have and one has not is the classic fault of a build that was stopped and gone on
+ * with. */
+static void check_targets(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	unsigned archs[32];
+	char suffixes[32];
+	int count = 0, with_kernels = 0, sass = 0, ptx = 0;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct artifact_unit *unit = &artifact->units[u];
+		with_kernels += unit_has_kernels(unit);
+		for (int i = 0; i < unit->image_count; i++) {
+			const struct fatbin_entry *entry = &unit->images[i].entry;
+			int at = 0;
+			sass |= entry->kind == FATBIN_ELF;
+			ptx |= entry->kind == FATBIN_PTX;
+			if (entry->kind != FATBIN_ELF || count == (int)ARRAY_COUNT(archs))
+				continue;
+			while (at < count && (archs[at] != entry->arch || suffixes[at] != entry->suffix))
+				at++;
+			if (at == count) {
+				archs[count] = entry->arch;
+				suffixes[count++] = entry->suffix;
+			}
+		}
+	}
+	for (int t = 0; t < count; t++) {
+		int without = 0, first = -1;
+		for (int u = 0; u < artifact->unit_count; u++) {
+			const struct artifact_unit *unit = &artifact->units[u];
+			if (!unit_has_kernels(unit) || unit_has_target(unit, FATBIN_ELF, archs[t], suffixes[t]))
+				continue;
+			first = without++ ? first : u;
+		}
+		const char suffix[2] = {suffixes[t], 0};
+		if (without)
+			report(out, FINDING_WARNING, "sm_%u%s is missing in %d of %d units with kernels, first in %s", archs[t], suffix,
+			       without, with_kernels, artifact->units[first].name);
+	}
+	const struct provenance *provenance = artifact->provenance;
+	if (provenance && provenance->compute_cap && count) {
+		int found = 0;
+		for (int t = 0; t < count; t++)
+			found |= archs[t] == provenance->compute_cap;
+		if (!found)
+			report(out, FINDING_WARNING, "holds no SASS for sm_%u, which the build folder names", provenance->compute_cap);
+	}
+	if (sass && !ptx)
+		report(out, FINDING_NOTE, "holds no PTX: GPUs of later families cannot run it");
+}
+
+static void check_images(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	int debug = 0, paths = 0, relocatable = 0, obfuscated = 0, unresolved = 0;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct artifact_unit *unit = &artifact->units[u];
+		for (int i = 0; i < unit->image_count; i++) {
+			const struct artifact_image *image = &unit->images[i];
+			const struct fatbin_entry *entry = &image->entry;
+			if ((entry->flags & FATBIN_FLAG_DEBUG) && debug++ == 0)
+				report(out, FINDING_WARNING, "%s: device code was built for debugging (-G), which makes it many times slower",
+				       unit->name);
+			if (entry->identifier_length && (memchr(entry->identifier, '/', entry->identifier_length) ||
+							 memchr(entry->identifier, '\\', entry->identifier_length)) &&
+			    paths++ == 0)
+				report(out, FINDING_WARNING, "%s: tells a path of the machine it was built on: %.*s", unit->name,
+				       (int)(entry->identifier_length < 200 ? entry->identifier_length : 200), entry->identifier);
+			if ((image->relocatable_section || image->cubin.relocatable) && relocatable++ == 0)
+				report(out, FINDING_WARNING, "%s: device code is relocatable and has to be linked by nvcc -dlink before it can run",
+				       unit->name);
+			if (entry->compression == FATBIN_OBFUSCATED && obfuscated++ == 0)
+				report(out, FINDING_NOTE, "%s: holds obfuscated NVVM code, which nothing but the driver reads", unit->name);
+			if (image->ptx.unresolved && unresolved++ == 0)
+				report(out, FINDING_WARNING, "%s: calls the device function %s, which is not in it", unit->name,
+				       image->ptx.unresolved);
+		}
+	}
+}
+
+static void check_host(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	int per_thread = -1, legacy = -1, fixed = 0, max_unit = -1, min_unit = -1, low = 0, high = 0;
+	unsigned toolkit_major = 0;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct artifact_unit *unit = &artifact->units[u];
+		if (unit->host.per_thread_stream && per_thread < 0)
+			per_thread = u;
+		if (unit->host.legacy_stream && legacy < 0)
+			legacy = u;
+		if (unit->kind == OBJECT_ELF_RELOCATABLE && unit->host.pic == PIC_NO && fixed++ == 0)
+			report(out, FINDING_WARNING, "%s: cannot be linked into a shared object (%s); build with -Xcompiler -fPIC", unit->name,
+			       unit->host.pic_evidence);
+		if (unit->host.cuda_major_min > low) {
+			low = unit->host.cuda_major_min;
+			min_unit = u;
+		}
+		if (unit->host.cuda_major_max && (!high || unit->host.cuda_major_max < high)) {
+			high = unit->host.cuda_major_max;
+			max_unit = u;
+		}
+		for (int i = 0; i < unit->image_count && !toolkit_major; i++)
+			toolkit_major = unit->images[i].cubin.toolkit / 10;
+	}
+	if (per_thread >= 0 && legacy >= 0)
+		report(out, FINDING_WARNING,
+		       "%s launches on the per-thread default stream and %s on the legacy one; build all with the same --default-stream",
+		       artifact->units[per_thread].name, artifact->units[legacy].name);
+	if (min_unit >= 0 && max_unit >= 0 && low > high)
+		report(out, FINDING_WARNING, "%s needs a CUDA runtime of major %d or newer (%s) and %s one of %d or older (%s)",
+		       artifact->units[min_unit].name, low, artifact->units[min_unit].host.cuda_min_symbol,
+		       artifact->units[max_unit].name, high, artifact->units[max_unit].host.cuda_max_symbol);
+	if (toolkit_major && ((low && toolkit_major < (unsigned)low) || (high && toolkit_major > (unsigned)high)))
+		report(out, FINDING_WARNING, "its device code is of CUDA %u, but its host code calls %s", toolkit_major,
+		       low && toolkit_major < (unsigned)low ? artifact->units[min_unit].host.cuda_min_symbol
+							     : artifact->units[max_unit].host.cuda_max_symbol);
+}
+
+int artifact_findings(struct artifact *artifact, struct artifact_findings *findings, struct error *err)
+{
+	struct collector out = {.artifact = artifact, .findings = findings};
+	*findings = (struct artifact_findings){0};
+	for (int u = 0; u < artifact->unit_count; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++)
+			if (artifact->units[u].images[i].entry.kind == FATBIN_ELF &&
+			    artifact_load_image(artifact, &artifact->units[u], &artifact->units[u].images[i], err))
+				return -1;
+	check_kinds(&out);
+	check_toolkits(&out);
+	check_targets(&out);
+	check_images(&out);
+	check_host(&out);
+	if (!out.failed)
+		return 0;
+	artifact_findings_free(findings);
+	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+}
+
+void artifact_findings_free(struct artifact_findings *findings)
+{
+	for (int i = 0; i < findings->count; i++)
+		free(findings->items[i].text);
+	free(findings->items);
+	*findings = (struct artifact_findings){0};
+}
