@@ -97,7 +97,8 @@ void attention_reference_close(struct attention_reference *reference);
 
 /* The unfused cuBLAS chain as a baseline for throughput: queues S = scale QK^T, softmax, O = PV once, in the case's own
  * precision with float32 accumulation, on `stream`, without synchronising. Scratch (scores) must have been prepared once by
- * attention_chain_prepare, which says ERROR_UNSUPPORTED when it would exceed the limit. Output goes to scratch. */
+ * attention_chain_prepare, which says ERROR_UNSUPPORTED when it would exceed the limit, and on cpu. Output goes to scratch.
+ * A chain is freed before the reference it was made from is closed. */
 struct attention_chain;
 int attention_chain_prepare(struct attention_reference *reference, const struct attention_problem *problem,
 			    size_t workspace_limit, struct attention_chain **chain, struct error *err);
