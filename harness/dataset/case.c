@@ -167,9 +167,9 @@ int case_share_storage(struct test_case *test, struct tensor *tensor, const char
 	if (other->dtype != tensor->dtype)
 		return error_set(err, ERROR_INPUT, "case '%s': tensor '%s' is %s but shares the storage of '%s', which is %s",
 				 test->name, tensor->name, dtype_name(tensor->dtype), owner, dtype_name(other->dtype));
-	if (offset < 0 || __builtin_add_overflow(offset, tensor->extent, &end) || end > other->extent)
+	if (offset < 0 || __builtin_add_overflow(offset, tensor_reach(tensor), &end) || end > other->extent)
 		return error_set(err, ERROR_INPUT, "case '%s': tensor '%s' (%lld elements from %lld on) reaches beyond the "
-				 "storage of '%s' (%lld elements)", test->name, tensor->name, (long long)tensor->extent,
+				 "storage of '%s' (%lld elements)", test->name, tensor->name, (long long)tensor_reach(tensor),
 				 (long long)offset, owner, (long long)other->extent);
 	memcpy(tensor->storage, other->name, sizeof tensor->storage);
 	tensor->offset = offset;
@@ -196,6 +196,17 @@ int64_t tensor_elements(const struct tensor *tensor)
 	for (int axis = 0; axis < tensor->rank; axis++)
 		elements *= tensor->dims[axis];
 	return elements;
+}
+
+int64_t tensor_reach(const struct tensor *tensor)
+{
+	int64_t reach = 1;
+	for (int axis = 0; axis < tensor->rank; axis++) {
+		if (tensor->dims[axis] == 0)
+			return 0;
+		reach += (tensor->dims[axis] - 1) * tensor->strides[axis];
+	}
+	return reach;
 }
 
 int tensor_bytes(const struct tensor *tensor, size_t *bytes)

@@ -28,8 +28,8 @@ struct tensor {
 	int rank;
 	int64_t dims[TENSOR_RANK_MAX];
 	int64_t strides[TENSOR_RANK_MAX];
-	int64_t extent;  /* 1 + sum of (dim - 1) * stride: elements from the first to the last reached, gaps included; 0 for
-			  * an empty tensor. Where the tensor owns its storage, that many elements are allocated. */
+	int64_t extent;  /* elements of storage, gaps included: at first tensor_reach; who owns storage that others share as
+			  * well raises it (before allocating) to what all of them reach */
 	void *data;      /* extent * dtype_size bytes, owned by the case; NULL for outputs and cases not yet filled */
 	char storage[32];/* name of the tensor (same role) whose storage this one shares (packed layouts), or "" for its
 			  * own; then `offset` is where its first element lies in it, in elements, and data stays NULL:
@@ -81,6 +81,8 @@ struct tensor *case_find_tensor(struct test_case *test, const char *name, enum t
 const struct tensor *case_find_tensor_const(const struct test_case *test, const char *name, enum tensor_role role);
 
 int64_t tensor_elements(const struct tensor *tensor);             /* product of dims */
+/* 1 + sum of (dim - 1) * stride: elements from the first to the last that an index reaches; 0 for an empty tensor. */
+int64_t tensor_reach(const struct tensor *tensor);
 int tensor_bytes(const struct tensor *tensor, size_t *bytes);     /* extent * size; -1 on overflow */
 int tensor_is_contiguous(const struct tensor *tensor);            /* row-major without gaps */
 /* Offset in elements of the element with row-major index `linear`. */

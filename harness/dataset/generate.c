@@ -178,7 +178,7 @@ int generate_tensor(struct tensor *tensor, const char *kind_name, double scale, 
 		return error_context(err, "tensor '%s'", tensor->name);
 	if (!tensor->data && tensor_allocate(tensor, err))
 		return -1;
-	const int has_gaps = !tensor_is_contiguous(tensor);
+	const int has_gaps = !tensor_is_contiguous(tensor) || tensor->extent != tensor_elements(tensor);
 	const int element_by_element = has_gaps && (kind == KIND_CONSTANT || kind == KIND_ONE_HOT || kind == KIND_ZEROS);
 	const int64_t row = tensor->rank ? tensor->dims[tensor->rank - 1] : 1;
 	if (generate_array(tensor->data, tensor->dtype, tensor->extent, row, element_by_element ? "normal" : kind_name, scale,

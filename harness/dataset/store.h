@@ -7,8 +7,8 @@
  *   /cases/NNNNN attributes: name, family, seed, and every attribute of the case under its own name (int64, double or
  *                text), in the order in which they were set
  *     inputs/T   one dataset per tensor: 1-D, the `extent` elements of its storage. Attributes rank, dims, strides (in
- *                elements; absent for rank 0), generator where there is one, and storage and offset where it shares the
- *                storage of another tensor: then the dataset is empty. f16 and bf16 are proper HDF5 float types (IEEE
+ *                elements; absent for rank 0), extent where it is more than the shape reaches, generator where there is
+ *                one, and storage and offset where it shares the storage of another tensor: then the dataset is empty. f16 and bf16 are proper HDF5 float types (IEEE
  *                binary16; 1 sign, 8 exponent, 7 mantissa bits, bias 127).
  *     outputs/T  the same; empty (shape only) unless the tensor has data (outputs that were kept)
  *     expected/T float64 results

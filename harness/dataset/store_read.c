@@ -347,7 +347,7 @@ static struct tensor *describe_tensor(const struct reading *reading, hid_t datas
 {
 	const struct hdf5_place *place = reading->place;
 	struct error *err = reading->err;
-	int64_t rank, dims[TENSOR_RANK_MAX], strides[TENSOR_RANK_MAX];
+	int64_t rank, extent, dims[TENSOR_RANK_MAX], strides[TENSOR_RANK_MAX];
 	char generator[sizeof reading->test->tensors[0].generator];
 	if (required(read_int(dataset, "rank", &rank, place, err), "rank", place, err))
 		return NULL;
@@ -358,7 +358,8 @@ static struct tensor *describe_tensor(const struct reading *reading, hid_t datas
 	if (rank && (required(read_ints(dataset, "dims", dims, (int)rank, place, err), "dims", place, err) ||
 		     required(read_ints(dataset, "strides", strides, (int)rank, place, err), "strides", place, err)))
 		return NULL;
-	if (read_text(dataset, "generator", generator, sizeof generator, place, err) < 0)
+	const int has_extent = read_int(dataset, "extent", &extent, place, err);
+	if (has_extent < 0 || read_text(dataset, "generator", generator, sizeof generator, place, err) < 0)
 		return NULL;
 	struct error cause = {0};
 	struct tensor *tensor = case_add_tensor(reading->test, name, reading->role, dtype, (int)rank, dims, strides, &cause);
@@ -367,6 +368,15 @@ static struct tensor *describe_tensor(const struct reading *reading, hid_t datas
 		return NULL;
 	}
 	memcpy(tensor->generator, generator, sizeof generator);
+	if (has_extent == READ_ABSENT)
+		return tensor;
+	int64_t bytes;
+	if (extent < tensor->extent || __builtin_mul_overflow(extent, (int64_t)dtype_size(dtype), &bytes)) {
+		place_error(place, err, "has an extent of %lld elements, but its shape reaches over %lld", (long long)extent,
+			    (long long)tensor->extent);
+		return NULL;
+	}
+	tensor->extent = extent;
 	return tensor;
 }
 
@@ -376,7 +386,7 @@ static int read_data(const struct reading *reading, hid_t dataset, hid_t type, s
 	if (shape_only)
 		return 0;
 	if (length != (size_t)tensor->extent)
-		return place_error(reading->place, reading->err, "its shape reaches over %lld elements, but %zu are stored",
+		return place_error(reading->place, reading->err, "its storage has %lld elements, but %zu are stored",
 				   (long long)tensor->extent, length);
 	if (!reading->with_data)
 		return 0;

@@ -225,6 +225,7 @@ static int write_tensor(const struct dataset_writer *writer, hid_t group, const 
 	if (dataset < 0 || write_int(dataset, "rank", tensor->rank) ||
 	    (tensor->rank && (write_ints(dataset, "dims", tensor->dims, tensor->rank) ||
 			      write_ints(dataset, "strides", tensor->strides, tensor->rank))) ||
+	    (tensor->extent != tensor_reach(tensor) && write_int(dataset, "extent", tensor->extent)) ||
 	    (tensor->generator[0] && write_text(dataset, "generator", tensor->generator)) ||
 	    (shares && (write_text(dataset, "storage", tensor->storage) || write_int(dataset, "offset", tensor->offset)))) {
 		place_hdf5_error(place, err, "tensor '%s' cannot be written", tensor->name);

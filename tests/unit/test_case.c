@@ -145,6 +145,14 @@ static void storage_can_be_shared(void)
 	CHECK_INT(case_share_storage(&test, other, "qkv", 0, &err), -1);
 	CHECK_CONTAINS(err.message, "f32");
 	CHECK_INT(case_share_storage(&test, v, "qkv", 16, &err), 0);
+	/* an owner that is a part itself, its storage raised to what the others reach */
+	struct tensor *owner = case_add_tensor(&test, "owner", TENSOR_INPUT, DTYPE_F16, 2, (int64_t[]){5, 8}, (int64_t[]){24, 1}, &err);
+	struct tensor *part = case_add_tensor(&test, "part", TENSOR_INPUT, DTYPE_F16, 2, (int64_t[]){5, 8}, (int64_t[]){24, 1}, &err);
+	CHECK_INT(tensor_reach(owner), 104);
+	CHECK_INT(case_share_storage(&test, part, "owner", 16, &err), -1);
+	owner->extent = 120;
+	CHECK_INT(case_share_storage(&test, part, "owner", 16, &err), 0);
+	CHECK_INT(tensor_reach(owner), 104);
 	CHECK(case_tensor_data(&test, v) == NULL);
 	CHECK_INT(tensor_allocate(packed, &err), 0);
 	CHECK_INT(tensor_allocate(v, &err), -1);

@@ -235,6 +235,13 @@ static void tensors_with_gaps(void)
 			CHECK_INT(ones, 0);
 		CHECK(gap_differs);
 	}
+	/* a dense shape at the start of a larger storage */
+	struct tensor *owner = case_add_tensor(&test, "owner", TENSOR_INPUT, DTYPE_F32, 2, (int64_t[]){2, 4}, NULL, &err);
+	owner->extent = 11;
+	CHECK_INT(generate_tensor(owner, "one_hot", 1.0, 8, 9, &err), 0);
+	const float *values = owner->data;
+	CHECK(values[0] + values[1] + values[2] + values[3] == 1.0f && values[4] + values[5] + values[6] + values[7] == 1.0f);
+	CHECK(values[8] != 0.0f && values[9] != 0.0f && values[10] != 0.0f);
 	struct tensor *empty = case_add_tensor(&test, "empty", TENSOR_INPUT, DTYPE_F16, 2, (int64_t[]){0, 8}, NULL, &err);
 	for (int kind = 0; generator_kinds[kind]; kind++)
 		CHECK_INT(generate_tensor(empty, generator_kinds[kind], 1.0, 8, 9, &err), 0);
