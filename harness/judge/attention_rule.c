@@ -246,6 +246,11 @@ int attention_judge(const struct judge_numbers *out, const struct judge_numbers 
 				 dtype_name(input->dtype), input->softcap);
 	if (!belong_together(out, input) || (low && !belong_together(low, input)) || (lse && !belong_together(lse, input)))
 		return error_set(err, ERROR_INTERNAL, "attention rule: measurements of another number of heads");
+	for (int64_t group = 0; group < input->groups; group++)
+		if (!(input->logit_magnitude[group] >= 0) || !(input->value_sum[group] >= 0) || input->keys[group] < 0)
+			return error_set(err, ERROR_INTERNAL, "attention rule: head %lld has magnitudes %g and %g, %lld keys",
+					 (long long)group, input->logit_magnitude[group], input->value_sum[group],
+					 (long long)input->keys[group]);
 
 	const struct judge_group *total = &out->total;
 	judgement->absolute_max = total->absolute_max;

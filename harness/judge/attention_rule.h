@@ -99,7 +99,7 @@ void attention_slacks(const struct attention_rule_input *input, double *slacks);
  *   out  the output, with magnitude and slack;
  *   low  the unfused chain, with the same magnitude and slack; NULL: F alone decides;
  *   lse  the log-sum-exp in float32, is_lse, one column, neither magnitude nor slack; NULL: not judged.
- * ERROR_INTERNAL when they do not belong together. */
+ * ERROR_INTERNAL when they do not belong together or a magnitude is NaN or negative. */
 int attention_judge(const struct judge_numbers *out, const struct judge_numbers *low, const struct judge_numbers *lse,
 		    const struct attention_rule_input *input, struct judgement *judgement, struct error *err);
 
