@@ -90,6 +90,18 @@ void artifact_entry_points_free(struct artifact_entry_points *points);
 /* Index of the unit that defines `symbol`, or -1. */
 int artifact_defines(const struct artifact *artifact, const char *symbol);
 
+/* What the artifact as a whole leaves undefined: not defined by another of its units either. */
+struct artifact_undefined {
+	struct undefined_symbol {
+		const char *name;
+		int unit;                  /* the first that wants it */
+		enum symbol_origin origin;
+	} *items;                          /* sorted by name, each once */
+	int count;
+};
+int artifact_undefined(const struct artifact *artifact, struct artifact_undefined *undefined, struct error *err);
+void artifact_undefined_free(struct artifact_undefined *undefined);
+
 /* How the artifact fares on one compute capability. Every translation unit (container) with kernels counts by itself,
  * since one without a fitting image fails at its first launch: `verdict` is the worst of them. */
 enum coverage_verdict { COVERAGE_NOTHING = 0, COVERAGE_SASS, COVERAGE_JIT, COVERAGE_NONE };
@@ -142,7 +154,7 @@ struct artifact_driver_needs {
 	const char *runtime_evidence;      /* "toolkit of the SASS", or the symbol that says so; NULL */
 	unsigned ptx_isa;                  /* newest PTX in it, 10 * major + minor; 0: none */
 	int zstd;                          /* a zstd entry, which only drivers of CUDA 12.4 and newer unpack */
-	const char *to_load;               /* "525.60.13": for SASS; NULL when nothing tells */
+	const char *to_load;               /* "525.60.13": for SASS and the runtime; NULL when nothing tells */
 	const char *to_compile;            /* for PTX; NULL when there is none or nothing tells */
 };
 /* Loads all SASS images. */

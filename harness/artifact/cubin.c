@@ -191,7 +191,7 @@ static int read_kernel_info(struct reading *in, const struct elf_section *sectio
 			kernel->barriers = (int)(record.value & 0xff);
 			break;
 		case ATTR_CUDA_API_VERSION:
-			if (record.size >= 4 && in->cubin->toolkit == 0)
+			if (record.size >= 4 && in->cubin->toolkit < 50)
 				in->cubin->toolkit = read_u32(&reader, record.at);
 			break;
 		case ATTR_ANNOTATIONS: /* pairs of kind and offset; kind 1 marks each instruction that spills */
@@ -303,6 +303,9 @@ int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct erro
 	read_notes(&in);
 	if ((symbols && kernels_find(&in, symbols, err)) || read_sections(&in, err))
 		goto done;
+	/* some of NVIDIA's own libraries carry a 1 there */
+	if (cubin->toolkit < 50 || cubin->toolkit > 999)
+		cubin->toolkit = 0;
 	/* a toolkit that marks spills and counts barriers, and did neither, found none */
 	for (int i = 0; i < cubin->kernel_count && cubin->toolkit >= 130; i++) {
 		if (cubin->kernels[i].spill_instructions < 0)

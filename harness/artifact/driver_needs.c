@@ -20,7 +20,7 @@ static void note_toolkit(struct artifact_driver_needs *needs, unsigned toolkit)
 
 int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_needs *needs, struct error *err)
 {
-	int has_host = 0, symbol_major = 0;
+	int has_host = 0, has_sass = 0, symbol_major = 0;
 	const char *symbol = NULL, *library = NULL;
 	*needs = (struct artifact_driver_needs){0};
 	for (int u = 0; u < artifact->unit_count; u++) {
@@ -36,6 +36,7 @@ int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_need
 				if (artifact_load_image(artifact, unit, image, err))
 					return -1;
 				note_toolkit(needs, image->cubin.toolkit);
+				has_sass = 1;
 			}
 		}
 		if (unit->host.origins[ORIGIN_CUDA_RUNTIME])
@@ -61,7 +62,7 @@ int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_need
 	}
 	/* SASS: any driver of the toolkit's major (minor-version compatibility), unless it has to unpack zstd */
 	const unsigned major = needs->runtime_major ? needs->runtime_major : needs->toolkit_max / 10;
-	needs->to_load = major ? driver_of_cuda_major(major) : NULL;
+	needs->to_load = major && (has_sass || has_host) ? driver_of_cuda_major(major) : NULL;
 	if (needs->zstd)
 		needs->to_load = later_driver(needs->to_load, driver_of_cuda(124));
 	/* PTX: the driver's compiler has to know the ISA, minor version included */

@@ -74,6 +74,8 @@ static void check_kinds(struct collector *out)
 		       artifact->units[other_machine].name);
 	if ((artifact->kind == OBJECT_ARCHIVE || artifact->kind == OBJECT_ARCHIVE_THIN) && !artifact->ar.has_index)
 		report(out, FINDING_WARNING, "the archive has no index, without which linkers find nothing in it; run ranlib on it");
+	if (artifact->provenance && artifact->provenance->host == HOST_WINDOWS && machine)
+		report(out, FINDING_WARNING, "its host code is ELF, but the build folder says it was built on Windows");
 	if (artifact->ar.thin)
 		report(out, FINDING_WARNING,
 		       "the archive is thin: it names its members' files and cannot be published alone; build it without ar's T");
@@ -119,11 +121,26 @@ static void check_toolkits(struct collector *out)
 		add(out, FINDING_WARNING, &text);
 	}
 	const struct provenance *provenance = artifact->provenance;
-	for (int i = 0; i < count && provenance && provenance->cuda_version; i++)
+	if (!provenance || !provenance->cuda_version)
+		return;
+	for (int i = 0; i < count; i++)
 		if (seen[i].toolkit != provenance->cuda_version)
-			report(out, FINDING_WARNING, "%s holds code of CUDA %u.%u, but the build folder says CUDA %u.%u (%s)",
+			report(out, FINDING_WARNING, "%s holds code of CUDA %u.%u, but the build folder says CUDA %u.%u (by the %s)",
 			       artifact->units[seen[i].unit].name, seen[i].toolkit / 10, seen[i].toolkit % 10,
 			       provenance->cuda_version / 10, provenance->cuda_version % 10, provenance->cuda_evidence);
+	for (int u = 0; u < artifact->unit_count && count == 0; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++) {
+			const struct fatbin_entry *entry = &artifact->units[u].images[i].entry;
+			const unsigned isa = 10 * entry->version_major + entry->version_minor, cuda = cuda_of_ptx_isa(isa);
+			/* 12.5 and 12.6 have the same ISA */
+			if (entry->kind != FATBIN_PTX || !cuda || cuda == provenance->cuda_version ||
+			    (cuda == 125 && provenance->cuda_version == 126))
+				continue;
+			report(out, FINDING_WARNING, "%s holds PTX %u.%u, of CUDA %u.%u, but the build folder says CUDA %u.%u (by the %s)",
+			       artifact->units[u].name, isa / 10, isa % 10, cuda / 10, cuda % 10, provenance->cuda_version / 10,
+			       provenance->cuda_version % 10, provenance->cuda_evidence);
+			return;
+		}
 }
 
 /* Whether one of the unit's images is for this target. */
@@ -188,12 +205,13 @@ static void check_targets(struct collector *out)
 			       without, with_kernels, artifact->units[first].name);
 	}
 	const struct provenance *provenance = artifact->provenance;
-	if (provenance && provenance->compute_cap && count) {
+	if (provenance && provenance->compute_cap && (sass || ptx)) {
 		int found = 0;
-		for (int t = 0; t < count; t++)
-			found |= archs[t] == provenance->compute_cap;
+		for (int u = 0; u < artifact->unit_count && !found; u++)
+			for (int i = 0; i < artifact->units[u].image_count && !found; i++)
+				found = artifact->units[u].images[i].entry.arch == provenance->compute_cap;
 		if (!found)
-			report(out, FINDING_WARNING, "holds no SASS for sm_%u, which the build folder names", provenance->compute_cap);
+			report(out, FINDING_WARNING, "holds nothing for sm_%u, which the build folder names", provenance->compute_cap);
 	}
 	if (sass && !ptx)
 		report(out, FINDING_NOTE, "holds no PTX: GPUs of later families cannot run it");
