@@ -1,0 +1,447 @@
+#include "measure/sampler.h"
+
+#include "core/util.h"
+#include "measure/gate.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	BATCH_MOST = 64,
+	/* The driver's queue holds about a thousand operations and blocks the caller when it is full, which behind a closed
+	 * gate would look like a call that synchronises: a quarter of it is far enough from that. */
+	QUEUE_OPERATIONS = 256,
+	OPERATIONS_ASSUMED = 8,
+	OPERATIONS_OF_PREPARE = 4,
+	UNGATED_SAMPLES = 5,
+	EMPTY_PAIRS = 15,
+	REFUSALS_TO_GIVE_UP = 2
+};
+
+/* Work behind one gate: long enough that closing and opening costs little, short enough to stop in time. */
+static const double batch_seconds = 0.02;
+
+struct run {
+	struct device *device;
+	const struct sampler_work *work;
+	struct sampler_options options; /* with the defaults filled in */
+	struct gate gate;
+	int has_gate, calls, batch, operations;
+	struct device_event *from[BATCH_MOST], *to[BATCH_MOST];
+	int64_t turn; /* samples begun: which rotation is next */
+	double start, next_clock;
+	size_t capacity, clock_capacity;
+	size_t best; /* samples of the kind that `gate` promises */
+	struct sampler_result result;
+};
+
+static double default_to(double value, double fallback)
+{
+	return value > 0 ? value : fallback;
+}
+
+static void fill_defaults(struct run *run, const struct sampler_options *given)
+{
+	struct sampler_options *options = &run->options;
+
+	if (given)
+		*options = *given;
+	options->target_relative_ci = default_to(options->target_relative_ci, 0.01);
+	options->confidence = default_to(options->confidence, 0.95);
+	options->max_seconds = default_to(options->max_seconds, 1);
+	options->warmup_seconds = fmin(default_to(options->warmup_seconds, 0.05), options->max_seconds / 4);
+	options->min_samples = options->min_samples <= 0 ? 20 : options->min_samples < 10 ? 10 : options->min_samples;
+	options->max_samples = options->max_samples <= 0 ? 2000 : options->max_samples;
+	options->batch = options->batch <= 0 ? 16 : options->batch > BATCH_MOST ? BATCH_MOST : options->batch;
+	options->gate_timeout = default_to(options->gate_timeout, 0.2);
+	options->clock_interval = default_to(options->clock_interval, 0.05);
+
+	run->operations = run->work->operations > 0 ? run->work->operations : OPERATIONS_ASSUMED;
+	const int most_calls = (QUEUE_OPERATIONS - 3 - OPERATIONS_OF_PREPARE) / run->operations;
+	run->calls = options->calls_per_sample <= 1 || options->cold ? 1 : options->calls_per_sample;
+	if (run->calls > most_calls)
+		run->calls = most_calls > 1 ? most_calls : 1;
+}
+
+static double elapsed(const struct run *run)
+{
+	return monotonic_seconds() - run->start;
+}
+
+static int next_rotation(struct run *run)
+{
+	return run->options.cold ? (int)(run->turn++ % run->work->rotations) : 0;
+}
+
+static int median_of(const double *samples, size_t count, double *median, struct error *err)
+{
+	struct statistics statistics;
+
+	if (statistics_of(samples, count, 0.95, &statistics, err) != 0)
+		return -1;
+	*median = statistics.median;
+	return 0;
+}
+
+static int make_events(struct run *run, struct error *err)
+{
+	for (int i = 0; i < BATCH_MOST; i++)
+		if (run->device->ops->event_create(run->device, &run->from[i], err) != 0 ||
+		    run->device->ops->event_create(run->device, &run->to[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+static void free_events(struct run *run)
+{
+	for (int i = 0; i < BATCH_MOST; i++) {
+		if (run->from[i])
+			run->device->ops->event_destroy(run->device, run->from[i], NULL);
+		if (run->to[i])
+			run->device->ops->event_destroy(run->device, run->to[i], NULL);
+	}
+}
+
+static int call(struct run *run, int rotation, struct error *err)
+{
+	if (run->work->prepare && run->work->prepare(run->work->context, rotation, err) != 0)
+		return -1;
+	return run->work->enqueue(run->work->context, rotation, err);
+}
+
+/* Loads what loads lazily and brings the clocks up. */
+static int warm_up(struct run *run, struct error *err)
+{
+	for (int calls = 0; calls < 2 || elapsed(run) < run->options.warmup_seconds; calls++) {
+		const double before = monotonic_seconds();
+		if (calls >= 2 && elapsed(run) > run->options.max_seconds / 4)
+			break;
+		if (call(run, next_rotation(run), err) != 0 || device_synchronize(run->device, err) != 0)
+			return -1;
+		if (calls == 0)
+			run->result.first_call_seconds = monotonic_seconds() - before;
+	}
+	return 0;
+}
+
+/* Calls on an idle stream, without a gate: what queueing costs, what events see when launching is part of it, and whether
+ * they see the work at all. */
+static int measure_ungated(struct run *run, struct error *err)
+{
+	const struct device_ops *ops = run->device->ops;
+	double enqueue[UNGATED_SAMPLES], between[UNGATED_SAMPLES];
+	int count = 0, unseen = 0;
+
+	while (count < UNGATED_SAMPLES && (count == 0 || elapsed(run) < run->options.max_seconds / 2)) {
+		const int rotation = next_rotation(run);
+		if (run->work->prepare && (run->work->prepare(run->work->context, rotation, err) != 0 ||
+					   device_synchronize(run->device, err) != 0))
+			return -1;
+		const double begin = monotonic_seconds();
+		if (ops->event_record(run->device, run->from[0], run->work->stream, err) != 0)
+			return -1;
+		const double before = monotonic_seconds();
+		if (run->work->enqueue(run->work->context, rotation, err) != 0)
+			return -1;
+		enqueue[count] = monotonic_seconds() - before;
+		if (ops->event_record(run->device, run->to[0], run->work->stream, err) != 0 ||
+		    device_synchronize(run->device, err) != 0)
+			return -1;
+		const double whole = monotonic_seconds() - begin;
+		if (ops->event_elapsed(run->device, run->from[0], run->to[0], &between[count], err) != 0)
+			return -1;
+		/* launching and synchronising take some tens of microseconds that events do not see */
+		unseen += whole - between[count] > 200e-6 && !(between[count] > 0.5 * whole);
+		count++;
+	}
+	run->result.other_stream = unseen == count;
+	if (median_of(enqueue, (size_t)count, &run->result.enqueue_seconds, err) != 0 ||
+	    median_of(between, (size_t)count, &run->result.ungated_seconds, err) != 0)
+		return -1;
+	return 0;
+}
+
+/* Event pairs with nothing between them. Leaves has_gate at 0 where the device refuses to wait. */
+static int measure_empty(struct run *run, struct error *err)
+{
+	const struct device_ops *ops = run->device->ops;
+	double pairs[EMPTY_PAIRS];
+	struct error refused = {0};
+
+	if (gate_close(&run->gate, run->work->stream, &refused) != 0) {
+		if (refused.kind == ERROR_UNSUPPORTED) {
+			gate_end(&run->gate);
+			run->has_gate = 0;
+			return 0;
+		}
+		if (err)
+			*err = refused;
+		return -1;
+	}
+	int result = 0;
+	for (int i = 0; i < EMPTY_PAIRS && result == 0; i++)
+		result = ops->event_record(run->device, run->from[i], run->work->stream, err) != 0 ||
+			 ops->event_record(run->device, run->to[i], run->work->stream, err) != 0;
+	gate_open(&run->gate);
+	if (result != 0 || ops->event_synchronize(run->device, run->to[EMPTY_PAIRS - 1], err) != 0)
+		return -1;
+	for (int i = 0; i < EMPTY_PAIRS; i++)
+		if (ops->event_elapsed(run->device, run->from[i], run->to[i], &pairs[i], err) != 0)
+			return -1;
+	return median_of(pairs, EMPTY_PAIRS, &run->result.empty_seconds, err);
+}
+
+static void choose_batch(struct run *run)
+{
+	const double device_seconds = fmax(run->result.ungated_seconds, 1e-6) * run->calls;
+	const double host_seconds = fmax(run->result.enqueue_seconds, 1e-6) * run->calls;
+	const int each = 2 + run->calls * run->operations + (run->work->prepare ? OPERATIONS_OF_PREPARE : 0);
+	double batch = run->options.batch;
+
+	batch = fmin(batch, batch_seconds / device_seconds);
+	batch = fmin(batch, run->options.gate_timeout / 4 / host_seconds);
+	batch = fmin(batch, (QUEUE_OPERATIONS - 1) / each);
+	run->batch = batch >= 1 ? (int)batch : 1;
+}
+
+static int read_clocks_now_and_then(struct run *run, struct error *err)
+{
+	struct sampler_result *result = &run->result;
+	struct nvml_reading reading;
+
+	if (!run->options.read_clocks || monotonic_seconds() < run->next_clock)
+		return 0;
+	const int failed = run->options.read_clocks(run->options.clocks_context, &reading, NULL) != 0;
+	run->next_clock = monotonic_seconds() + run->options.clock_interval;
+	if (failed)
+		return 0;
+	if (result->clock_count == run->clock_capacity) {
+		const size_t capacity = run->clock_capacity ? 2 * run->clock_capacity : 16;
+		struct sampler_clock *grown = realloc(result->clocks, capacity * sizeof *grown);
+		if (!grown)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory for clock readings");
+		result->clocks = grown;
+		run->clock_capacity = capacity;
+	}
+	result->clocks[result->clock_count++] = (struct sampler_clock){.sample = result->count, .reading = reading};
+	return 0;
+}
+
+static int reserve(struct run *run, size_t more, struct error *err)
+{
+	struct sampler_result *result = &run->result;
+
+	if (result->count + more <= run->capacity)
+		return 0;
+	const size_t capacity = 2 * (result->count + more);
+	double *seconds = realloc(result->seconds, capacity * sizeof *seconds);
+	if (seconds)
+		result->seconds = seconds;
+	unsigned char *flags = realloc(result->flags, capacity);
+	if (flags)
+		result->flags = flags;
+	if (!seconds || !flags)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory for %zu samples", capacity);
+	run->capacity = capacity;
+	return 0;
+}
+
+static int queue_sample(struct run *run, int index, struct error *err)
+{
+	const struct device_ops *ops = run->device->ops;
+	const int rotation = next_rotation(run);
+
+	if (run->work->prepare && run->work->prepare(run->work->context, rotation, err) != 0)
+		return -1;
+	if (ops->event_record(run->device, run->from[index], run->work->stream, err) != 0)
+		return -1;
+	for (int i = 0; i < run->calls; i++)
+		if (run->work->enqueue(run->work->context, rotation, err) != 0)
+			return -1;
+	return ops->event_record(run->device, run->to[index], run->work->stream, err);
+}
+
+/* Takes `count` samples, behind one gate when `gated`; *early says that the time-out opened it. */
+static int take_samples(struct run *run, int count, int gated, int *early, struct error *err)
+{
+	const struct device_ops *ops = run->device->ops;
+	struct sampler_result *result = &run->result;
+	int failed = 0;
+
+	*early = 0;
+	if (reserve(run, (size_t)count, err) != 0 || (gated && gate_close(&run->gate, run->work->stream, err) != 0))
+		return -1;
+	for (int i = 0; i < count && !failed; i++)
+		failed = queue_sample(run, i, err) != 0;
+	if (gated)
+		*early = gate_open(&run->gate);
+	if (failed || read_clocks_now_and_then(run, err) != 0 ||
+	    ops->event_synchronize(run->device, run->to[count - 1], err) != 0)
+		return -1;
+	for (int i = 0; i < count; i++) {
+		double seconds;
+		if (ops->event_elapsed(run->device, run->from[i], run->to[i], &seconds, err) != 0)
+			return -1;
+		result->seconds[result->count] = seconds / run->calls;
+		result->flags[result->count] = !gated ? 0 : *early ? SAMPLE_GATE_OPENED_EARLY : SAMPLE_GATED;
+		result->count++;
+	}
+	return 0;
+}
+
+/* Statistics of the samples of the best kind there is: gated; else those that no gate touched; else all. */
+static int summarise(struct run *run, struct error *err)
+{
+	struct sampler_result *result = &run->result;
+	const int wanted = result->gate == SAMPLER_GATED ? SAMPLE_GATED : 0;
+	size_t count = 0;
+
+	double *chosen = malloc((result->count ? result->count : 1) * sizeof *chosen);
+	if (!chosen)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory for %zu samples", result->count);
+	for (size_t i = 0; i < result->count; i++)
+		if (result->flags[i] == wanted)
+			chosen[count++] = result->seconds[i];
+	run->best = count;
+	const int failed = count ? statistics_of(chosen, count, run->options.confidence, &result->statistics, err)
+				 : statistics_of(result->seconds, result->count, run->options.confidence,
+						 &result->statistics, err);
+	free(chosen);
+	return failed;
+}
+
+static int enough(struct run *run)
+{
+	struct sampler_result *result = &run->result;
+
+	if (run->best >= (size_t)run->options.min_samples &&
+	    result->statistics.relative_ci <= run->options.target_relative_ci) {
+		result->stop = SAMPLER_STOP_PRECISE;
+		return 1;
+	}
+	if (result->count >= (size_t)run->options.max_samples) {
+		result->stop = SAMPLER_STOP_SAMPLES;
+		return 1;
+	}
+	if (elapsed(run) >= run->options.max_seconds) {
+		result->stop = SAMPLER_STOP_TIME;
+		return 1;
+	}
+	return 0;
+}
+
+static int sample_until_enough(struct run *run, struct error *err)
+{
+	struct sampler_result *result = &run->result;
+	int refusals = 0;
+
+	do {
+		const size_t left = (size_t)run->options.max_samples - result->count;
+		const int count = (size_t)run->batch < left ? run->batch : (int)left;
+		const int gated = result->gate == SAMPLER_GATED;
+		int early;
+		if (take_samples(run, count, gated, &early, err) != 0)
+			return -1;
+		refusals = early ? refusals + 1 : 0;
+		if (early)
+			run->batch = 1;
+		if (refusals == REFUSALS_TO_GIVE_UP)
+			result->gate = SAMPLER_GATE_REFUSED;
+		if (summarise(run, err) != 0)
+			return -1;
+	} while (!enough(run));
+
+	/* time ran out before one gated sample came about: the statistics are of what there is */
+	if (result->gate == SAMPLER_GATED && run->best == 0)
+		result->gate = SAMPLER_GATE_REFUSED;
+	return 0;
+}
+
+int sampler_run(struct device *device, const struct sampler_work *work, const struct sampler_options *options,
+		struct sampler_result *result, struct error *err)
+{
+	struct run run = {.device = device, .work = work, .start = monotonic_seconds()};
+	int failed = -1;
+
+	*result = (struct sampler_result){0};
+	if (!work->enqueue || work->rotations < 1)
+		return error_set(err, ERROR_INTERNAL, "a measurement without work");
+	fill_defaults(&run, options);
+	run.result.calls_per_sample = run.calls;
+	if (make_events(&run, err) != 0 || warm_up(&run, err) != 0 || measure_ungated(&run, err) != 0)
+		goto done;
+	if (device->ops->gate_flag(device)) {
+		if (gate_start(&run.gate, device, run.options.gate_timeout, err) != 0)
+			goto done;
+		run.has_gate = 1;
+		if (measure_empty(&run, err) != 0)
+			goto done;
+	}
+	run.result.gate = run.has_gate ? SAMPLER_GATED : SAMPLER_NO_GATE;
+	choose_batch(&run);
+	if (sample_until_enough(&run, err) != 0)
+		goto done;
+	run.result.elapsed_seconds = elapsed(&run);
+	failed = 0;
+done:
+	if (run.has_gate)
+		gate_end(&run.gate);
+	if (failed)
+		device_synchronize(device, NULL); /* queued work still uses the caller's memory */
+	free_events(&run);
+	if (failed)
+		sampler_result_free(&run.result);
+	else
+		*result = run.result;
+	return failed;
+}
+
+void sampler_result_free(struct sampler_result *result)
+{
+	free(result->seconds);
+	free(result->flags);
+	free(result->clocks);
+	*result = (struct sampler_result){0};
+}
+
+int sampler_read_nvml(void *nvml, struct nvml_reading *reading, struct error *err)
+{
+	return nvml_read(nvml, reading, err);
+}
+
+const char *sampler_gate_name(enum sampler_gate gate)
+{
+	switch (gate) {
+	case SAMPLER_GATED:
+		return "gated";
+	case SAMPLER_GATE_REFUSED:
+		return "gate refused";
+	case SAMPLER_NO_GATE:
+		return "no gate";
+	}
+	return "?";
+}
+
+const char *sampler_stop_name(enum sampler_stop stop)
+{
+	switch (stop) {
+	case SAMPLER_STOP_PRECISE:
+		return "precise";
+	case SAMPLER_STOP_SAMPLES:
+		return "samples";
+	case SAMPLER_STOP_TIME:
+		return "time";
+	}
+	return "?";
+}
+
+int sampler_rotations(size_t bytes, size_t l2_bytes, int limit)
+{
+	const size_t each = bytes ? bytes : 1;
+	const size_t needed = 2 * l2_bytes / each + 1;
+	const size_t most = limit < 2 ? 2 : (size_t)limit;
+
+	if (needed < 2)
+		return 2;
+	return needed > most ? (int)most : (int)needed;
+}

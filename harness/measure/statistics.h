@@ -1,0 +1,38 @@
+/* Order statistics of timing samples. Nothing is assumed about their distribution: kernel times have a floor, a tail and
+ * steps (clocks), so means and standard deviations say little. */
+#ifndef ASSAY_MEASURE_STATISTICS_H
+#define ASSAY_MEASURE_STATISTICS_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+
+struct statistics {
+	size_t count;
+	double minimum, maximum, median;
+	double quantile_10, quantile_25, quantile_75, quantile_90; /* linear interpolation between order statistics */
+	/* Confidence interval of the median: two order statistics, see statistics_median_ranks. */
+	double median_low, median_high;
+	double coverage;    /* what the interval really covers: at least the confidence asked for, except with few samples */
+	double relative_ci; /* the farther end of the interval from the median, as a part of the median: "median +- 1 %" is 0.01;
+			     * infinite while the interval cannot reach the confidence asked for, or the median is not > 0 */
+	double deviation;   /* median absolute deviation from the median */
+	size_t outliers;    /* samples with a modified z-score above 3.5 */
+};
+
+/* Samples may come in any order and stay as they are. `confidence`: 0.95, say. ERROR_INTERNAL when count is 0 or a sample is
+ * not finite: a measurement that failed must not turn into a figure. */
+int statistics_of(const double *samples, size_t count, double confidence, struct statistics *out, struct error *err);
+
+/* Ranks (1-based) of the order statistics between which the median lies with at least `confidence`, whatever the
+ * distribution: the number of samples below the median is binomial(count, 1/2), so [x(low), x(high)] with
+ * high = count + 1 - low misses it with probability 2 P(B < low) (David and Nagaraja, Order Statistics, 3rd edition, section
+ * 7.1). The narrowest such pair; with fewer than 6 samples none reaches 95 %, and the whole range with its true coverage is
+ * returned. Returns the coverage; 0 and ranks 0 when count is 0. */
+double statistics_median_ranks(size_t count, double confidence, size_t *low, size_t *high);
+
+/* Quantile of sorted samples by linear interpolation at (count - 1) * fraction (type 7 of Hyndman and Fan, "Sample Quantiles in
+ * Statistical Packages", The American Statistician 50, 1996). count > 0. */
+double statistics_quantile(const double *sorted, size_t count, double fraction);
+
+#endif
