@@ -112,13 +112,10 @@ int cmd_inspect(int argc, char **argv)
 	struct error err = {0};
 	struct output out = {.settings = &settings, .colour = cli_colour(stdout)};
 	int paths, help;
-	if (command_line_parse(&command, argc, argv, &paths, &help, &err))
+	if (command_line_parse(&command, argc - 1, argv + 1, &paths, &help, &err))
 		return cli_fail(&err);
-	if (help) {
-		command_line_help(&command, &out.text);
-		out.exit_code = cli_write_text(&out.text, &err) ? cli_fail(&err) : 0;
-		goto done;
-	}
+	if (help)
+		return cli_print_help(&command);
 	if (paths == 0) {
 		error_set(&err, ERROR_USAGE, "assay inspect: needs a PATH; see assay inspect --help");
 		return cli_fail(&err);
@@ -127,10 +124,9 @@ int cmd_inspect(int argc, char **argv)
 		return cli_fail(&err);
 	out.artifacts = settings.json ? json_array() : NULL;
 	for (int i = 0; i < paths; i++)
-		inspect_path(&out, argv[i]);
+		inspect_path(&out, argv[1 + i]);
 	if (write_output(&out, &err))
 		out.exit_code = cli_fail(&err);
-done:
 	json_decref(out.artifacts);
 	text_free(&out.text);
 	return out.exit_code;
