@@ -37,6 +37,7 @@ struct cudart_launch {
 	struct device_dim3 grid, block;
 	size_t dynamic_shared;
 	int default_stream;      /* 1: on the bound stream */
+	int ordered_stream;      /* 1: there, or on a stream of the archive's own that the legacy default stream waits for */
 	int result;              /* cudaError_t that the archive was given */
 	int device_code;         /* CUresult behind it */
 	int ptx;                 /* 1 when the image is PTX that the driver compiles, 0 for SASS or when none was loaded */
@@ -53,7 +54,7 @@ struct cudart_log {
 	char first_error_message[256];
 	char missing[CUDART_MISSING_MAX][128];   /* functions or symbols that were called but exist only as stubs */
 	int missing_count;                       /* distinct ones, at most CUDART_MISSING_MAX are kept */
-	size_t allocations, synchronizations;    /* calls that allocate or synchronise: they matter for timing */
+	size_t allocations, synchronizations;    /* calls of the archive that allocate or synchronise */
 	/* since the shim was bound */
 	size_t fatbins, kernels_registered;
 	double module_load_seconds;

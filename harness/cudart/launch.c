@@ -68,6 +68,7 @@ static int launch(struct shim *shim, const void *function, const struct configur
 	struct shim_kernel *kernel = shim_kernel_of(shim, function);
 	struct device *device = shim->binding.device;
 	struct device_stream *stream;
+	enum stream_kind kind = STREAM_OWN;
 
 	if (!kernel) {
 		error_set(err, ERROR_INPUT, "the function launched was never registered as a kernel");
@@ -78,7 +79,9 @@ static int launch(struct shim *shim, const void *function, const struct configur
 	if (!result)
 		result = check_dimensions(shim, configuration->grid, configuration->block, err);
 	if (!result)
-		result = shim_stream(shim, configuration->stream, &stream, &record->default_stream, err);
+		result = shim_stream(shim, configuration->stream, &stream, &kind, err);
+	record->default_stream = kind == STREAM_BOUND;
+	record->ordered_stream = kind != STREAM_OWN;
 	if (!result)
 		result = shim_kernel_resolve(shim, kernel, err);
 	record->ptx = kernel->module->ptx;

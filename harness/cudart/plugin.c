@@ -131,17 +131,26 @@ static void ingredients_free(struct ingredients *all)
 	free(all->runtime);
 }
 
+/* A path that was given, made absolute: without a slash the dynamic loader would look elsewhere. */
+static char *given_path(const char *path, struct error *err)
+{
+	char *absolute = realpath(path, NULL);
+	if (!absolute)
+		error_set(err, ERROR_INPUT, "%s: %s", path, strerror(errno));
+	return absolute;
+}
+
 static int find_runtime(struct ingredients *all, const struct plugin_options *options, struct error *err)
 {
-	all->shim = options->shim_path ? strdup(options->shim_path) : plugin_shim_path(err);
+	all->shim = options->shim_path ? given_path(options->shim_path, err) : plugin_shim_path(err);
 	if (!all->shim)
-		return options->shim_path ? no_memory(err) : -1;
-	if (options->cudart == CUDART_SHIM)
-		all->runtime = strdup(all->shim);
-	else if (options->real_cudart_path)
-		all->runtime = strdup(options->real_cudart_path);
-	else if (!(all->runtime = real_runtime_path(options->runtime_major, err)))
 		return -1;
+	if (options->cudart == CUDART_REAL) {
+		all->runtime = options->real_cudart_path ? given_path(options->real_cudart_path, err)
+							 : real_runtime_path(options->runtime_major, err);
+		return all->runtime ? 0 : -1;
+	}
+	all->runtime = strdup(all->shim);
 	return all->runtime ? 0 : no_memory(err);
 }
 
@@ -328,14 +337,20 @@ done:
 static int link_in(const char *folder, const struct ingredients *all, const char *archive, int *no_room, struct error *err)
 {
 	struct link_job job = {.archive = archive, .stubs = &all->stubs};
-	char soname[80];
+	char soname[80], *input = realpath(archive, NULL);
+	*no_room = 0;
+	if (!input)
+		return error_set(err, ERROR_INPUT, "%s: %s", archive, strerror(errno));
 	snprintf(soname, sizeof soname, "%s.so", all->key);
 	job.soname = soname;
+	job.input = input;
 	for (size_t i = 0; i + 1 < LINK_LIBRARIES_MAX; i++)
 		job.libraries[i] = all->libraries[i];
 	if (strcmp(all->runtime, all->shim) != 0)
 		job.last_library = all->shim;
-	return link_shared_object(&job, folder, no_room, err);
+	const int result = link_shared_object(&job, folder, no_room, err);
+	free(input);
+	return result;
 }
 
 /* Links in a folder inside the cache, so that the result moves to its place by a rename. */

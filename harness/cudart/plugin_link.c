@@ -222,7 +222,7 @@ int link_shared_object(const struct link_job *job, const char *folder, int *no_r
 	const char *link[64] = {
 		tool("ASSAY_LD", "ld"), "-shared", "-o", out, "-soname", job->soname, "-Bsymbolic", "--eh-frame-hdr",
 		"--hash-style=gnu", "-z", "noexecstack", "-z", "defs", "-z", "nodelete", "--allow-multiple-definition",
-		"--no-as-needed", object, "--whole-archive", job->archive, "--no-whole-archive",
+		"--no-as-needed", object, "--whole-archive", job->input, "--no-whole-archive",
 	};
 	size_t count = 21;
 	link[count++] = job->libraries[0]; /* the CUDA runtime: needed even when nothing calls it */

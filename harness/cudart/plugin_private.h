@@ -36,7 +36,8 @@ int require_symbols(const struct name_set *defined, const struct name_set *expor
 /* plugin_link.c: one run of assembler and linker */
 enum { LINK_LIBRARIES_MAX = 12 };
 struct link_job {
-	const char *archive;
+	const char *archive; /* as messages name it */
+	const char *input;   /* the same file by an absolute path, which no tool takes for an option */
 	const char *soname;
 	const struct name_set *stubs;
 	const char *libraries[LINK_LIBRARIES_MAX]; /* NULL-terminated, in the order of preference */

@@ -75,7 +75,7 @@ void shim_note_missing(struct shim *shim, const char *symbol)
 		shim_text(log->missing[log->missing_count++], sizeof log->missing[0], symbol);
 }
 
-int shim_stream(struct shim *shim, const void *handle, struct device_stream **stream, int *bound, struct error *err)
+int shim_stream(struct shim *shim, const void *handle, struct device_stream **stream, enum stream_kind *kind, struct error *err)
 {
 	/* 0: the default stream; 1 and 2: cudaStreamLegacy and cudaStreamPerThread (driver_types.h) */
 	const uintptr_t value = (uintptr_t)handle;
@@ -86,18 +86,18 @@ int shim_stream(struct shim *shim, const void *handle, struct device_stream **st
 		return RUNTIME_INVALID_HANDLE;
 	}
 	*stream = is_bound ? shim->binding.stream : own->stream;
-	if (bound)
-		*bound = is_bound;
+	if (kind)
+		*kind = is_bound ? STREAM_BOUND : own->flags & SHIM_STREAM_NON_BLOCKING ? STREAM_OWN : STREAM_OWN_ORDERED;
 	if (!is_bound && (own->flags & SHIM_STREAM_NON_BLOCKING))
 		return RUNTIME_SUCCESS;
 	/* Work on the legacy default stream waits for that of every blocking stream and the other way round. The bound
-	 * stream knows nothing of that, so a change from one side to the other waits here. */
+	 * stream knows nothing of that, so a change from one side to the other waits here. The log does not count it: the
+	 * archive did not ask for it. */
 	const int crosses = shim->last_ordered != own && (!shim->last_ordered || !own);
 	shim->last_ordered = own;
 	if (!crosses)
 		return RUNTIME_SUCCESS;
 	shim_about_to_block(shim);
-	shim->log.synchronizations++;
 	return shim->binding.device->ops->synchronize(shim->binding.device, err) ? runtime_error_from(err) : RUNTIME_SUCCESS;
 }
 

@@ -95,8 +95,10 @@ void shim_about_to_block(struct shim *shim);
 void shim_note_missing(struct shim *shim, const char *symbol);
 
 /* The stream a handle names, the bound one for the default handles; waits where the legacy default stream's implicit
- * ordering asks for it. Returns a runtime error. *bound (may be NULL) tells whether it is the bound one. */
-int shim_stream(struct shim *shim, const void *handle, struct device_stream **stream, int *bound, struct error *err);
+ * ordering asks for it. Returns a runtime error. `kind` may be NULL. */
+enum stream_kind { STREAM_OWN = 0, STREAM_OWN_ORDERED, STREAM_BOUND };
+int shim_stream(struct shim *shim, const void *handle, struct device_stream **stream, enum stream_kind *kind,
+		struct error *err);
 
 /* The kernel behind a host function or a kernel handle; NULL when it was never registered. */
 struct shim_kernel *shim_kernel_of(const struct shim *shim, const void *function);

@@ -175,6 +175,29 @@ static void a_single_object_will_do(void)
 	plugin_free(&plugin);
 }
 
+/* A name that the linker would take for an option, or for a file of options. */
+static void names_are_not_options(void)
+{
+	static const char *const names[] = {"--help.a", "@whole.a"};
+	char here[4096];
+	struct plugin_options options = options_for("whole.a");
+	CHECK(getcwd(here, sizeof here) != NULL);
+	CHECK_INT(chdir(work), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		struct error err = {0};
+		struct plugin plugin;
+		char cache[32];
+		snprintf(cache, sizeof cache, "cache-%zu", i);
+		CHECK_INT(run("cp whole.a ./%s", names[i]), 0);
+		options.archive = names[i];
+		options.cache_dir = cache;
+		CHECK_INT(plugin_link(&plugin, &options, &err), 0);
+		CHECK_INT(plugin.from_cache, 0);
+		plugin_free(&plugin);
+	}
+	CHECK_INT(chdir(here), 0);
+}
+
 static void without_a_cache_a_temporary_folder_serves(void)
 {
 	struct error err = {0};
@@ -375,6 +398,7 @@ int main(void)
 	binding = (struct cudart_binding){.device = &device.device, .stream = &fake_stream, .runtime_major = 12};
 	an_archive_is_linked_loaded_and_called();
 	a_single_object_will_do();
+	names_are_not_options();
 	without_a_cache_a_temporary_folder_serves();
 	bad_archives_are_refused_with_the_reason();
 	a_missing_tool_is_named();
