@@ -36,6 +36,7 @@ struct State {
 	std::string filter, json_path, program;
 	std::vector<std::unique_ptr<Entry>> entries;
 	std::set<std::string> names, keys;
+	std::vector<std::string> words; /* the library keeps pointers into what Initialize was given */
 };
 
 State &state()
@@ -178,7 +179,8 @@ template <typename Body> int guarded(struct error *err, const char *what, Body b
 /* The flags are given one by one, so that BENCHMARK_... variables of the environment change nothing. */
 void hand_flags_to_library()
 {
-	std::vector<std::string> words = {
+	std::vector<std::string> &words = state().words;
+	words = {
 		state().program,
 		"--benchmark_list_tests=false",
 		"--benchmark_repetitions=1",
