@@ -3,7 +3,6 @@
 #include "core/util.h"
 #include "dataset/store.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 

@@ -15,7 +15,7 @@
  *
  * Data of up to 1 KiB lie within the object's header, larger ones in chunks of up to 1 MiB, each with a checksum
  * (Fletcher-32) and shuffled and deflated when that is asked for. Headers have checksums of their own, so that damage
- * to a file is found. No times are stored: the same cases give the same bytes. A case costs about 3 KiB besides its
+ * to a file is found. No times are stored: the same cases give the same bytes. A case costs about 3.5 KiB besides its
  * data.
  *
  * HDF5 is not reentrant: call these functions from one thread at a time. */
