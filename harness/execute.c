@@ -8,7 +8,9 @@
 #include "kernels/family.h"
 #include "source.h"
 
+#include <dlfcn.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,9 +73,12 @@ static int load_plugin(struct executor *executor, struct worker_ready *ready, st
 	executor->entry = plugin_symbol(&executor->plugin, setup->entry_point);
 	if (!executor->entry)
 		return error_set(err, ERROR_INPUT, "%s: defines no %s", setup->archive, setup->entry_point);
-	executor->log = plugin_shim_log(&executor->plugin);
-	executor->log_reset = plugin_shim_log_reset(&executor->plugin);
-	executor->kernel_name = plugin_shim_kernel_name(&executor->plugin);
+	if (setup->cudart == CUDART_SHIM && executor->plugin.shim) {
+		/* POSIX demands that an object pointer from dlsym converts to a function pointer */
+		*(void **)&executor->log = dlsym(executor->plugin.shim, CUDART_LOG);
+		*(void **)&executor->log_reset = dlsym(executor->plugin.shim, CUDART_LOG_RESET);
+		*(void **)&executor->kernel_name = dlsym(executor->plugin.shim, CUDART_KERNEL_NAME);
+	}
 	if (setup->cudart == CUDART_SHIM && (!executor->log || !executor->log_reset || !executor->kernel_name))
 		return error_set(err, ERROR_INTERNAL, "%s lacks one of its functions", CUDART_SHIM_SONAME);
 	return 0;
@@ -201,9 +206,18 @@ static void note_launches(struct attempt *attempt, const struct cudart_log *log)
 		to->block[0] = from->block.x, to->block[1] = from->block.y, to->block[2] = from->block.z;
 		to->dynamic_shared = from->dynamic_shared;
 		to->default_stream = from->default_stream;
-		to->device_code = from->device_code;
+		to->device_code = from->device_code ? from->device_code : from->result;
 	}
 	snprintf(record->image, sizeof record->image, "%s", log->image_summary);
+}
+
+/* No image for this GPU, or one that this driver or device cannot run, is a property of the pair and not a fault of a
+ * kernel. Values of cudaError_t (driver_types.h). */
+static int launch_is_unsupported(const struct cudart_launch *launch)
+{
+	enum { NO_KERNEL_IMAGE = 209, JIT_COMPILER_NOT_FOUND = 221, UNSUPPORTED_PTX_VERSION = 222, JIT_DISABLED = 223, NOT_SUPPORTED = 801 };
+	return launch->result == NO_KERNEL_IMAGE || launch->result == JIT_COMPILER_NOT_FOUND ||
+	       launch->result == UNSUPPORTED_PTX_VERSION || launch->result == JIT_DISABLED || launch->result == NOT_SUPPORTED;
 }
 
 /* What the shim saw of one call. Returns 1 when the case is decided by it. */
@@ -221,10 +235,9 @@ static int judge_launches(struct attempt *attempt)
 		conclude(attempt, STATUS_UNSUPPORTED, "the archive needs %s, which neither it nor this program has", log->missing[0]);
 		return 1;
 	}
-	/* no image for this GPU, or one that this driver cannot compile, is a property of the pair, not a fault of a kernel */
 	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
 		const struct cudart_launch *launch = &log->launches[i];
-		if (cudart_launch_is_unsupported(launch)) {
+		if (launch_is_unsupported(launch)) {
 			conclude(attempt, STATUS_UNSUPPORTED, "%s: %s", launch->kernel, launch->message);
 			return 1;
 		}
@@ -271,60 +284,74 @@ static void describe_index(const struct tensor *tensor, int64_t linear, char *te
 		snprintf(text + used, size - used, "]");
 }
 
-/* Looks at the memory of one output after two runs. `different_poison`: the runs started from different patterns, so that
- * unwritten elements and dependence on the old content can show; else a difference is a lack of repeatability. */
-static int judge_output(struct attempt *attempt, int index, uint32_t poison_first, uint32_t poison_second, struct error *err)
+static struct tensor region_shape(const struct tensor *tensor, const struct output_region *region)
+{
+	struct tensor shape = *tensor;
+	shape.rank = region->rank;
+	shape.offset = region->offset;
+	memcpy(shape.dims, region->dims, sizeof shape.dims);
+	memcpy(shape.strides, region->strides, sizeof shape.strides);
+	return shape;
+}
+
+/* The part of an output that is promised to be written, `part` of how many: the whole value, or a region. */
+static int promised_part(const struct attempt *attempt, int index, size_t part, struct tensor *shape)
+{
+	const struct output_promise *promise = &attempt->promises[index];
+	*shape = attempt->test.tensors[index];
+	shape->offset = 0; /* outputs own their storage */
+	if (promise->kind == PROMISE_NOTHING || part >= (promise->kind == PROMISE_ALL ? 1 : promise->region_count))
+		return 0;
+	if (promise->kind == PROMISE_REGIONS)
+		*shape = region_shape(&attempt->test.tensors[index], &promise->regions[part]);
+	return 1;
+}
+
+/* Looks at the memory of one output after two runs that started from different poison: canaries, gaps, unwritten elements,
+ * and elements that depend on the old content. */
+static int judge_output(struct attempt *attempt, int index, struct error *err)
 {
 	struct executor *executor = attempt->executor;
 	struct judgement *judgement = &attempt->record->judgement;
 	const struct tensor *tensor = &attempt->test.tensors[index];
-	const struct output_promise *promise = &attempt->promises[index];
-	const enum check difference = poison_first == poison_second ? CHECK_REPEAT : CHECK_PREVIOUS;
+	const enum promise_kind promise = attempt->promises[index].kind;
 	struct judge_layout whole;
 	struct judge_memory memory;
+	struct tensor shape;
 	device_pointer current, snapshot;
 	char where[96];
 	buffers_layout(&executor->buffers, &attempt->binding, index, &whole, &current, &snapshot);
 
 	struct judge_layout scanned = whole;
-	if (promise->kind != PROMISE_ALL) {
+	if (promise != PROMISE_ALL) {
 		/* only the canaries count: the whole storage is taken as value and what it holds is not looked at */
 		scanned.rank = 1;
 		scanned.dims[0] = (int64_t)(whole.bytes / dtype_size(whole.dtype));
 		scanned.strides[0] = 1;
 	}
-	if (judge_output_memory(executor->judge, &scanned, snapshot, current, poison_first, poison_second, &memory, err))
+	if (judge_output_memory(executor->judge, &scanned, snapshot, current, POISON_A, POISON_B, &memory, err))
 		return -1;
 	if (memory.canary)
 		judgement_break(judgement, CHECK_CANARY, "%" PRId64 " elements outside %s changed, the first at element %" PRId64
 				" (it has %" PRId64 ")", memory.canary, tensor->name, memory.canary_first, tensor->extent);
 	else if (whole.front)
 		judgement_hold(judgement, CHECK_CANARY);
-	if (promise->kind == PROMISE_NOTHING)
-		return 0;
-	if (promise->kind == PROMISE_ALL && memory.gap)
+	if (promise == PROMISE_ALL && memory.gap)
 		judgement_break(judgement, CHECK_GAP, "%" PRId64 " elements in the gaps of %s changed, the first at element %" PRId64,
 				memory.gap, tensor->name, memory.gap_first);
-	else if (promise->kind == PROMISE_ALL && !tensor_is_contiguous(tensor))
+	else if (promise == PROMISE_ALL && !tensor_is_contiguous(tensor))
 		judgement_hold(judgement, CHECK_GAP);
 
-	const size_t regions = promise->kind == PROMISE_ALL ? 1 : promise->region_count;
-	for (size_t i = 0; i < regions; i++) {
-		struct tensor shape = *tensor;
-		if (promise->kind == PROMISE_REGIONS) {
-			const struct output_region *region = &promise->regions[i];
-			const size_t size = dtype_size(tensor->dtype), skip = (size_t)region->offset * size;
-			struct judge_layout part = {.dtype = tensor->dtype, .rank = region->rank};
-			shape.rank = region->rank;
-			memcpy(shape.dims, region->dims, sizeof shape.dims);
-			memcpy(shape.strides, region->strides, sizeof shape.strides);
-			memcpy(part.dims, region->dims, sizeof part.dims);
-			memcpy(part.strides, region->strides, sizeof part.strides);
-			part.bytes = whole.bytes - skip;
-			if (tensor_elements(&shape) == 0)
-				continue;
-			if (judge_output_memory(executor->judge, &part, snapshot + whole.front + skip, current + whole.front + skip,
-						poison_first, poison_second, &memory, err))
+	for (size_t i = 0; promised_part(attempt, index, i, &shape); i++) {
+		if (tensor_elements(&shape) == 0)
+			continue;
+		if (promise == PROMISE_REGIONS) {
+			const size_t skip = (size_t)shape.offset * dtype_size(shape.dtype);
+			struct judge_layout part = {.dtype = shape.dtype, .rank = shape.rank, .bytes = whole.bytes - skip};
+			memcpy(part.dims, shape.dims, sizeof part.dims);
+			memcpy(part.strides, shape.strides, sizeof part.strides);
+			if (judge_output_memory(executor->judge, &part, snapshot + whole.front + skip, current + whole.front + skip, POISON_A,
+						POISON_B, &memory, err))
 				return -1;
 		}
 		if (memory.unwritten) {
@@ -334,22 +361,60 @@ static int judge_output(struct attempt *attempt, int index, uint32_t poison_firs
 		}
 		if (memory.differing) {
 			describe_index(&shape, memory.differing_first, where, sizeof where);
-			judgement_break(judgement, difference, difference == CHECK_REPEAT
-					? "%" PRId64 " elements of %s differ between two runs on the same inputs, the first at %s"
-					: "%" PRId64 " elements of %s depend on what the output held before the call, the first at %s",
-					memory.differing, tensor->name, where);
+			judgement_break(judgement, CHECK_PREVIOUS, "%" PRId64 " elements of %s depend on what the output held before the call, "
+					"the first at %s", memory.differing, tensor->name, where);
 		}
 	}
-	if (poison_first != poison_second)
+	if (promise != PROMISE_NOTHING) {
 		judgement_hold(judgement, CHECK_UNWRITTEN);
-	judgement_hold(judgement, difference);
+		judgement_hold(judgement, CHECK_PREVIOUS);
+	}
 	return 0;
 }
 
-static int judge_outputs(struct attempt *attempt, uint32_t poison_first, uint32_t poison_second, struct error *err)
+/* The current output against the snapshot, both from the same poison: what is promised must be equal bit for bit. Compares
+ * runs of elements that lie side by side; gaps are not looked at here. */
+static int judge_repeat(struct attempt *attempt, int index, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	struct judgement *judgement = &attempt->record->judgement;
+	struct judge_layout whole;
+	struct tensor shape;
+	device_pointer current, snapshot;
+	char where[96];
+	buffers_layout(&executor->buffers, &attempt->binding, index, &whole, &current, &snapshot);
+	for (size_t i = 0; promised_part(attempt, index, i, &shape); i++) {
+		const size_t size = dtype_size(shape.dtype);
+		/* a whole value is compared with its gaps in one piece: from the same poison they are equal too */
+		const int one_piece = attempt->promises[index].kind == PROMISE_ALL;
+		const int64_t elements = tensor_elements(&shape);
+		const int64_t run = one_piece ? elements : shape.dims[shape.rank - 1];
+		for (int64_t at = 0; at < elements; at += run) {
+			const size_t offset = whole.front + (size_t)(shape.offset + tensor_offset(&shape, at)) * size;
+			int64_t differing, first;
+			if (judge_compare_bytes(executor->judge, snapshot + offset, current + offset, one_piece ? whole.bytes : (size_t)run * size,
+						&differing, &first, err))
+				return -1;
+			if (!differing)
+				continue;
+			if (one_piece)
+				snprintf(where, sizeof where, "byte %" PRId64 " of its storage", first);
+			else
+				describe_index(&shape, at + first / (int64_t)size, where, sizeof where);
+			judgement_break(judgement, CHECK_REPEAT, "%s differs between two runs on the same inputs: %" PRId64 " bytes, the first at %s",
+					shape.name, differing, where);
+			return 0;
+		}
+	}
+	judgement_hold(judgement, CHECK_REPEAT);
+	return 0;
+}
+
+static int for_outputs(struct attempt *attempt, int (*look)(struct attempt *attempt, int index, struct error *err),
+		       struct error *err)
 {
 	for (int i = 0; i < attempt->test.tensor_count; i++)
-		if (attempt->test.tensors[i].role == TENSOR_OUTPUT && judge_output(attempt, i, poison_first, poison_second, err))
+		if (attempt->test.tensors[i].role == TENSOR_OUTPUT && look(attempt, i, err))
 			return -1;
 	return 0;
 }
@@ -403,12 +468,12 @@ static int verify(struct attempt *attempt, struct error *err)
 		return -1;
 	for (int repeat = 0; repeat < executor->setup.repeats; repeat++)
 		if (buffers_poison(&executor->buffers, &attempt->binding, POISON_A, err) || call_once(attempt, err) ||
-		    judge_outputs(attempt, POISON_A, POISON_A, err))
+		    for_outputs(attempt, judge_repeat, err))
 			return -1;
 	if (buffers_poison(&executor->buffers, &attempt->binding, POISON_B, err) || call_once(attempt, err))
 		return -1;
 	stage(executor, STAGE_JUDGE);
-	if (judge_outputs(attempt, POISON_A, POISON_B, err) ||
+	if (for_outputs(attempt, judge_output, err) ||
 	    buffers_check_inputs(&executor->buffers, &attempt->binding, executor->judge, &changed, &offset, err))
 		return -1;
 	if (changed >= 0)

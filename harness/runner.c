@@ -320,7 +320,7 @@ int runner_case(struct runner *runner, uint64_t index, const char *name, int wan
 		snprintf(record->judgement.reason, sizeof record->judgement.reason, "no answer within %g s while %s",
 			 runner->options.case_timeout, stage_name(stage));
 	else
-		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%s", how[0] ? how : problem.message);
+		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%.511s", how[0] ? how : problem.message);
 	runner->deaths++;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "judge/verdict.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,12 @@ static double relative_l2(const struct tensor *a, const struct tensor *b)
 	return size > 0 ? sqrt(difference / size) : difference > 0 ? INFINITY : 0;
 }
 
+/* What the family expects of an output, among the tensors that it added to `computed`. */
+static const struct tensor *expectation(const struct test_case *computed, const char *output)
+{
+	return case_find_tensor_const(computed, output, TENSOR_EXPECTED);
+}
+
 static void compare_stored(struct checker *checker, const struct test_case *stored, const struct test_case *computed)
 {
 	int any = 0;
@@ -66,10 +73,7 @@ static void compare_stored(struct checker *checker, const struct test_case *stor
 		const struct tensor *expected = &stored->tensors[i];
 		if (expected->role != TENSOR_EXPECTED)
 			continue;
-		const struct tensor *now = NULL;
-		for (int k = stored->tensor_count; k < computed->tensor_count; k++)
-			if (strcmp(computed->tensors[k].name, expected->name) == 0)
-				now = &computed->tensors[k];
+		const struct tensor *now = expectation(computed, expected->name);
 		if (!now)
 			continue; /* kept by --keep-failures: not an expectation of the family's */
 		any = 1;
@@ -103,10 +107,7 @@ static int judge_expectation(struct checker *checker, const struct binding *bind
 		size_t bytes;
 		if (output->role != TENSOR_OUTPUT || tensor_bytes(output, &bytes) || !bytes)
 			continue;
-		const struct tensor *expected = NULL;
-		for (int k = binding->test->tensor_count; k < computed->tensor_count; k++)
-			if (strcmp(computed->tensors[k].name, output->name) == 0)
-				expected = &computed->tensors[k];
+		const struct tensor *expected = expectation(computed, output->name);
 		if (!expected) {
 			error_set(err, ERROR_INTERNAL, "case %s: the family expects nothing of %s", computed->name, output->name);
 			goto done;
@@ -151,33 +152,27 @@ static int check_judge(struct checker *checker, const struct binding *binding, c
 	int changed_any = 0;
 	for (int i = 0; i < binding->test->tensor_count; i++) {
 		const struct tensor *output = &binding->test->tensors[i];
-		if (output->role != TENSOR_OUTPUT)
-			continue;
-		for (int k = binding->test->tensor_count; k < computed->tensor_count; k++) {
-			const struct tensor *expected = &computed->tensors[k];
-			if (strcmp(expected->name, output->name) != 0)
-				continue;
-			double largest = 0;
-			int64_t at = -1;
-			for (int64_t e = 0; e < tensor_elements(expected); e++) {
-				const double x = ((const double *)expected->data)[tensor_offset(expected, e)];
-				if (isfinite(x) && (at < 0 || fabs(x) > fabs(largest))) {
-					largest = x;
-					at = e;
-				}
+		const struct tensor *expected = output->role == TENSOR_OUTPUT ? expectation(computed, output->name) : NULL;
+		double largest = 0;
+		int64_t at = -1;
+		for (int64_t e = 0; expected && e < tensor_elements(expected); e++) {
+			const double x = ((const double *)expected->data)[tensor_offset(expected, e)];
+			if (isfinite(x) && (at < 0 || fabs(x) > fabs(largest))) {
+				largest = x;
+				at = e;
 			}
-			if (at < 0)
-				continue;
-			changed_any = 1;
-			const double wrong = largest == 0 ? 1.0 : largest * 1.5;
-			if (judge_expectation(checker, binding, computed, i, at, wrong, &status, reason, sizeof reason, err))
-				return -1;
-			if (status == STATUS_FAIL)
-				checker->result->judged_wrong++;
-			else
-				complain(checker, binding->test, "the judge says %s although an element of %s is %g instead of %g", status_name(status),
-					 output->name, wrong, largest);
 		}
+		if (at < 0)
+			continue;
+		changed_any = 1;
+		const double wrong = largest == 0 ? 1.0 : largest * 1.5;
+		if (judge_expectation(checker, binding, computed, i, at, wrong, &status, reason, sizeof reason, err))
+			return -1;
+		if (status == STATUS_FAIL)
+			checker->result->judged_wrong++;
+		else
+			complain(checker, binding->test, "the judge says %s although an element of %s is %g instead of %g", status_name(status),
+				 output->name, wrong, largest);
 	}
 	checker->result->nothing_to_change += !changed_any;
 	return 0;
@@ -189,7 +184,7 @@ static int check_case(struct checker *checker, const struct case_source *source,
 	struct binding *binding = calloc(1, sizeof *binding);
 	struct test_case computed = {0};
 	const struct family *family;
-	int result = -1;
+	int result = -1, borrowed = 0;
 	if (!binding)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (case_source_load(source, index, 1, &test, &family, err))
@@ -199,7 +194,8 @@ static int check_case(struct checker *checker, const struct case_source *source,
 		binding->abi++;
 	if (use_family(checker, family, err) || buffers_bind(&checker->buffers, &test, binding, err))
 		goto done;
-	computed = test; /* input data are borrowed */
+	case_without_expected(&test, &computed);
+	borrowed = computed.tensor_count;
 	if (family->expect(checker->state, binding, &computed, err))
 		goto done;
 	checker->result->cases++;
@@ -208,7 +204,7 @@ static int check_case(struct checker *checker, const struct case_source *source,
 done:
 	if (result)
 		error_context(err, "case %zu (%s)", index, case_source_name(source, index));
-	for (int i = test.tensor_count; i < computed.tensor_count; i++)
+	for (int i = borrowed; i < computed.tensor_count; i++)
 		free(computed.tensors[i].data);
 	case_free(&test);
 	free(binding);

@@ -8,6 +8,7 @@
 #include "source.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -201,6 +202,7 @@ static int make_setup(const struct session_options *options, const struct job *j
 struct session {
 	const struct session_options *options;
 	struct run_record *run;
+	const char *device;
 	struct record_writer *writer;   /* NULL without --out */
 	struct progress progress;
 	struct runner *runner;
@@ -302,53 +304,78 @@ static struct case_record *new_record(struct error *err)
 /* Google Benchmark calls this for each selected benchmark: the case is verified and, when it passed, timed. */
 struct bench_entry {
 	struct session *session;
+	const struct job *job;
 	size_t index;
 };
+
+static void skip_benchmark(struct gbench_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void skip_benchmark(struct gbench_result *result, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(result->message, sizeof result->message, format, args);
+	va_end(args);
+	result->outcome = GBENCH_SKIPPED;
+}
+
+static void report_benchmark(const struct session *session, const struct case_record *record, struct gbench_result *result)
+{
+	const double roof = record->dtype == DTYPE_BF16 ? session->run->matrix_product_flops_bf16 : session->run->matrix_product_flops;
+	if (record->judgement.status != STATUS_PASS) {
+		skip_benchmark(result, "%s: %.200s", status_name(record->judgement.status), record->judgement.reason);
+		return;
+	}
+	if (!record->hot.measured) {
+		skip_benchmark(result, "%.200s", record->note[0] ? record->note : "passed, not timed");
+		return;
+	}
+	result->outcome = GBENCH_MEASURED;
+	result->seconds = record->hot.median;
+	gbench_count(result, "samples", (double)record->hot.samples);
+	gbench_count(result, "ci_low_us", record->hot.low * 1e6);
+	gbench_count(result, "ci_high_us", record->hot.high * 1e6);
+	gbench_count(result, "FLOP/s", record->flops / record->hot.median);
+	gbench_count(result, "bytes/s", record->bytes / record->hot.median);
+	if (roof > 0)
+		gbench_count(result, "percent_of_gemm", 100.0 * record->flops / record->hot.median / roof);
+	if (record->cold.measured)
+		gbench_count(result, "cold_us", record->cold.median * 1e6);
+	if (record->baseline.measured)
+		gbench_count(result, "unfused_us", record->baseline.median * 1e6);
+}
+
+static int start_job(struct session *session, const struct job *job, int *refused, struct error *err);
+static void end_job(struct session *session);
 
 static int bench_callback(void *context, struct gbench_result *result)
 {
 	struct bench_entry *entry = context;
 	struct session *session = entry->session;
-	struct case_record *record = session->failed ? NULL : new_record(&session->failure);
-	if (!record) {
-		gbench_skip(result, "not run");
-		session->failed = 1;
-		return 0;
+	struct case_record *record = new_record(&session->failure);
+	int refused = 0;
+	session->failed = !record;
+	if (!session->failed && session->job != entry->job) {
+		end_job(session);
+		session->failed = start_job(session, entry->job, &refused, &session->failure);
 	}
-	*record = (struct case_record){0};
-	if (one_case(session, entry->index, record, &session->failure)) {
-		session->failed = 1;
-		gbench_skip(result, session->failure.message);
-	} else if (record->judgement.status != STATUS_PASS) {
-		char reason[640];
-		snprintf(reason, sizeof reason, "%s: %s", status_name(record->judgement.status), record->judgement.reason);
-		gbench_skip(result, reason);
-	} else if (!record->hot.measured) {
-		gbench_skip(result, record->note[0] ? record->note : "passed, not timed");
+	if (!session->failed && session->runner) {
+		session->failed = one_case(session, entry->index, record, &session->failure);
+		if (!session->failed)
+			report_benchmark(session, record, result);
+		case_record_free(record);
 	} else {
-		const double roof = record->dtype == DTYPE_BF16 ? session->run->matrix_product_flops_bf16 : session->run->matrix_product_flops;
-		gbench_seconds(result, record->hot.median);
-		gbench_counter(result, "samples", (double)record->hot.samples);
-		gbench_counter(result, "ci_low_us", record->hot.low * 1e6);
-		gbench_counter(result, "ci_high_us", record->hot.high * 1e6);
-		gbench_counter(result, "flops", record->flops / record->hot.median);
-		gbench_counter(result, "bytes_per_s", record->bytes / record->hot.median);
-		if (roof > 0)
-			gbench_counter(result, "percent_of_gemm", 100.0 * record->flops / record->hot.median / roof);
-		if (record->cold.measured)
-			gbench_counter(result, "cold_us", record->cold.median * 1e6);
-		if (record->baseline.measured)
-			gbench_counter(result, "unfused_us", record->baseline.median * 1e6);
+		skip_benchmark(result, "the artifact cannot be run");
 	}
-	case_record_free(record);
 	free(record);
-	return 0;
+	return session->failed;
 }
 
-static int run_benchmarks(struct session *session, struct error *err)
+/* One registration for all artifacts: the library keeps its state for the whole process. */
+static int run_benchmarks(struct session *session, const struct plan *plan, struct error *err)
 {
 	const struct selection *selection = session->selection;
-	struct bench_entry *entries = calloc(selection->count, sizeof *entries);
+	struct bench_entry *entries = calloc(plan->count * selection->count, sizeof *entries);
+	size_t count = 0;
 	int result = -1;
 	if (!entries)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
@@ -356,19 +383,24 @@ static int run_benchmarks(struct session *session, struct error *err)
 		.json_path = session->options->gbench_json,
 		.console = session->options->kind == SESSION_BENCH && !session->options->quiet,
 	};
-	if (gbench_initialize(&options, err))
+	if (gbench_initialize(&options, err) || gbench_context("assay_version", ASSAY_VERSION, err))
 		goto done;
-	gbench_context("assay_version", ASSAY_VERSION);
-	gbench_context("device", session->run->device.name);
-	gbench_context("driver", session->run->device.driver_text);
-	gbench_context("artifact_sha256", session->run->artifacts[session->job->artifact].sha256);
-	for (size_t i = 0; i < selection->count; i++) {
-		entries[i] = (struct bench_entry){session, selection->indices[i]};
-		if (gbench_register(case_source_name(selection->source, selection->indices[i]), bench_callback, &entries[i], err))
-			goto done;
+	for (size_t j = 0; j < plan->count; j++) {
+		for (size_t i = 0; i < selection->count && !plan->jobs[j].reason[0]; i++) {
+			struct text name = {0};
+			entries[count] = (struct bench_entry){session, &plan->jobs[j], selection->indices[i]};
+			if (plan->count > 1)
+				text_append(&name, "%s:", plan->jobs[j].artifact_path);
+			text_append(&name, "%s", case_source_name(selection->source, selection->indices[i]));
+			const int failed = name.failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory")
+						       : gbench_register(name.data, bench_callback, &entries[count], err);
+			text_free(&name);
+			if (failed)
+				goto done;
+			count++;
+		}
 	}
-	size_t ran = 0;
-	if (gbench_run(&ran, err))
+	if (count && gbench_run(err) < 0 && !session->failed)
 		goto done;
 	if (session->failed) {
 		*err = session->failure;
@@ -376,7 +408,7 @@ static int run_benchmarks(struct session *session, struct error *err)
 	}
 	result = 0;
 done:
-	gbench_finish();
+	end_job(session);
 	free(entries);
 	return result;
 }
@@ -463,18 +495,18 @@ static int note_ready(struct session *session, struct error *err)
 	return 0;
 }
 
-static int run_job(struct session *session, const char *device, struct error *err)
+/* Starts workers for a job. A job that turns out to be the artifact's fault answers for its cases here: *refused is set and
+ * no runner is left. */
+static int start_job(struct session *session, const struct job *job, int *refused, struct error *err)
 {
 	const struct session_options *options = session->options;
 	struct worker_setup *setup = calloc(1, sizeof *setup);
 	int result = -1;
+	session->job = job;
+	*refused = 0;
 	if (!setup)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	if (session->job->reason[0]) {
-		result = refuse_job(session, session->job->refused, session->job->reason, err);
-		goto done;
-	}
-	if (make_setup(options, session->job, session->run->dataset, device, setup, err))
+	if (make_setup(options, job, session->run->dataset, session->device, setup, err))
 		goto done;
 	struct runner_options runner_options = {
 		.case_timeout = options->timeout > 0 ? options->timeout : CASE_TIMEOUT,
@@ -493,22 +525,54 @@ static int run_job(struct session *session, const char *device, struct error *er
 	struct error refusal = {0};
 	if (runner_start(session->runner, &refusal)) {
 		/* the artifact's fault is the job's verdict; a missing device or library is everybody's */
-		if (refusal.kind == ERROR_UNSUPPORTED || refusal.kind == ERROR_INPUT) {
-			result = refuse_job(session, refusal.kind == ERROR_UNSUPPORTED ? STATUS_UNSUPPORTED : STATUS_ERROR, refusal.message, err);
+		if (refusal.kind != ERROR_UNSUPPORTED && refusal.kind != ERROR_INPUT) {
+			*err = refusal;
 			goto done;
 		}
-		*err = refusal;
+		*refused = 1;
+		result = refuse_job(session, refusal.kind == ERROR_UNSUPPORTED ? STATUS_UNSUPPORTED : STATUS_ERROR, refusal.message, err);
+		runner_close(session->runner);
+		session->runner = NULL;
 		goto done;
 	}
-	if (note_ready(session, err) || open_writer(session, err))
-		goto done;
-	result = options->kind == SESSION_VERIFY ? run_verification(session, err) : run_benchmarks(session, err);
+	result = note_ready(session, err) || open_writer(session, err) ? -1 : 0;
 done:
+	free(setup);
+	return result;
+}
+
+static void end_job(struct session *session)
+{
 	runner_close(session->runner);
 	session->runner = NULL;
 	sanitizer_close(session->sanitizer);
 	session->sanitizer = NULL;
-	free(setup);
+	session->job = NULL;
+}
+
+/* Jobs that were refused while planning answer for their cases first; the others run. */
+static int run_jobs(struct session *session, const struct plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!plan->jobs[i].reason[0])
+			continue;
+		session->job = &plan->jobs[i];
+		if (refuse_job(session, plan->jobs[i].refused, plan->jobs[i].reason, err))
+			return -1;
+		session->job = NULL;
+	}
+	if (session->options->kind != SESSION_VERIFY)
+		return run_benchmarks(session, plan, err);
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < plan->count; i++) {
+		int refused;
+		if (plan->jobs[i].reason[0])
+			continue;
+		result = start_job(session, &plan->jobs[i], &refused, err);
+		if (result == 0 && !refused)
+			result = run_verification(session, err);
+		end_job(session);
+	}
 	return result;
 }
 
@@ -519,7 +583,6 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	struct plan plan = {0};
 	int result = -1;
 	const double start = monotonic_seconds();
-	const char *device = options->device ? options->device : device_default_id();
 	char *dataset = dataset_path(options, err);
 	*run = (struct run_record){0};
 	if (!dataset || describe_run(run, options, dataset, err))
@@ -528,12 +591,10 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	if (plan_make(&plan, &plan_options, run, err) || select_cases(options, dataset, &selection, err))
 		goto done;
 	session.selection = &selection;
+	session.device = options->device ? options->device : device_default_id();
 	progress_start(&session.progress, selection.count * plan.count);
-	for (size_t i = 0; i < plan.count; i++) {
-		session.job = &plan.jobs[i];
-		if (run_job(&session, device, err))
-			goto done;
-	}
+	if (run_jobs(&session, &plan, err))
+		goto done;
 	progress_clear(&session.progress);
 	run->wall_seconds = monotonic_seconds() - start;
 	run->complete = 1;

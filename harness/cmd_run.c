@@ -1,0 +1,127 @@
+#include "cmd_run.h"
+
+#include "cli.h"
+#include "report.h"
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char details[] =
+	"PATH is an artifact, a folder of artifacts, or a Cargo build-output folder.\n"
+	"--filter takes a case's whole name as it is printed, a part of it, or a pattern with * and ?; with a leading '-' it\n"
+	"takes cases away. Several are combined: any of the first kind, none of the second.\n"
+	"Exit codes: 0 nothing selected failed and at least one case passed; 1 a verdict was fail, mistrusted, crashed, timeout\n"
+	"or error (--strict: also unsupported and skipped); 2 usage; 3 the environment or an artifact cannot be used, or nothing ran.";
+
+static int run_session(enum session_kind kind, int argc, char **argv)
+{
+	static const char *const names[] = {"assay verify", "assay bench", "assay run"};
+	static const char *const summaries[] = {
+		"Runs entry points of artifacts on the cases of a dataset and judges every result against the reference.",
+		"Verifies each case and times it when it passed; Google Benchmark prints and writes the figures.",
+		"Verifies and times, and prints the report.",
+	};
+	struct session_options options = {.kind = kind, .repeats = -1, .deaths_in_a_row = -1};
+	struct option_list filters = {0}, without = {0};
+	const char *json = NULL, *markdown = NULL;
+	const struct option table[] = {
+		{"--device", OPTION_TEXT, "cuda:N|cpu", &options.device, "where to run; default: cuda:0 when there is one, else cpu"},
+		{"--dataset", OPTION_TEXT, "FILE", &options.dataset, "stored cases (.h5) or a spec; default: the one installed with assay"},
+		{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match; may be repeated"},
+		{"--list", OPTION_FLAG, NULL, &options.list, "print the names of the selected cases and stop"},
+		{"--seed", OPTION_COUNT, "N", &options.seed, "seed of the cases of a spec; default 0"},
+		{"--out", OPTION_TEXT, "FILE.h5", &options.out, "write the results, with every raw sample"},
+		{"--json", OPTION_TEXT, "FILE|-", &json, "write the report as JSON"},
+		{"--markdown", OPTION_TEXT, "FILE", &markdown, "write the report as Markdown"},
+		{"--benchmark-json", OPTION_TEXT, "FILE", &options.gbench_json, "Google Benchmark's own JSON (bench, run)"},
+		{"--keep-failures", OPTION_TEXT, "DIR", &options.keep_failures, "keep inputs, outputs and reference of what failed, as HDF5"},
+		{"--timeout", OPTION_SECONDS, "S", &options.timeout, "limit for one case; default 60"},
+		{"--image", OPTION_CHOICE, "sass|ptx", &options.image, "which image of a fatbin runs; default: SASS where there is one"},
+		{"--abi", OPTION_TEXT, "PROFILE", &options.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
+		{"--cudart", OPTION_CHOICE, "shim|real", &options.cudart, "CUDA runtime under the artifact; default shim"},
+		{"--cudart-path", OPTION_TEXT, "FILE", &options.cudart_path, "libcudart to use with --cudart real"},
+		{"--cublas", OPTION_TEXT, "FILE", &options.cublas, "libcublas of the reference; default: the loader's"},
+		{"--reference", OPTION_CHOICE, "f64|f32", &options.reference, "precision of the reference; default f64 unless the card is slow at it"},
+		{"--guard", OPTION_CHOICE, "canary|pages", &options.guard, "pages: buffers end at unmapped memory, reads past them show"},
+		{"--sanitize", OPTION_FLAG, NULL, &options.sanitize, "run under compute-sanitizer and count its findings"},
+		{"--repeats", OPTION_COUNT, "N", &options.repeats, "further runs that must agree bit for bit; default 2"},
+		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case"},
+		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time the unfused cuBLAS chain beside it (bench)"},
+		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
+		{"--deaths", OPTION_COUNT, "N", &options.deaths_in_a_row, "skip the rest after so many crashes in a row; default 20, 0: never"},
+		{"--cache-dir", OPTION_TEXT, "DIR", &options.cache_dir, "where linked archives are kept; default $XDG_CACHE_HOME/assay"},
+		{"--strict", OPTION_FLAG, NULL, &options.strict, "unsupported and skipped cases give exit code 1 too"},
+		{"--quiet", OPTION_FLAG, NULL, &options.quiet, "no line for single cases"},
+		{"--verbose", OPTION_FLAG, NULL, &options.verbose, "a line for passed cases as well, and what the artifact prints"},
+	};
+	const struct command_line command = {names[kind], "PATH...", summaries[kind], details, table, (int)ARRAY_COUNT(table)};
+	struct text quoted = {0};
+	struct error err = {0};
+	struct run_record run = {0};
+	int positionals, help, code;
+
+	for (int i = 0; i < argc; i++) {
+		text_append(&quoted, i ? " " : "assay ");
+		text_append_quoted(&quoted, argv[i]);
+	}
+	options.command = quoted.data;
+	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
+		goto fail;
+	if (help) {
+		code = cli_print_help(&command);
+		goto done;
+	}
+	options.filters = filters.items;
+	options.filter_count = filters.count;
+	options.without_checks = without.items;
+	options.without_count = without.count;
+	if (options.list) {
+		if (session_list(&options, &err))
+			goto fail;
+		code = 0;
+		goto done;
+	}
+	if (positionals == 0) {
+		error_set(&err, ERROR_USAGE, "%s: needs the path of an artifact or folder; see %s --help", names[kind], names[kind]);
+		goto fail;
+	}
+	options.paths = (const char *const *)(argv + 1);
+	options.path_count = positionals;
+	/* JSON on stdout must be alone there */
+	if (json && strcmp(json, "-") == 0)
+		options.quiet = 1;
+	if (session_run(&options, &run, &err))
+		goto fail;
+	if (json && report_json(&run, json, &err))
+		goto fail;
+	if (markdown && report_markdown(&run, markdown, &err))
+		goto fail;
+	if (!(json && strcmp(json, "-") == 0))
+		report_terminal(&run, stdout, kind == SESSION_RUN);
+	code = run_record_exit_code(&run, options.strict);
+	if (code == 3)
+		fprintf(stderr, "assay: no case passed and none failed: nothing was verified\n");
+	goto done;
+fail:
+	code = cli_fail(&err);
+done:
+	run_record_free(&run);
+	text_free(&quoted);
+	return code;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+	return run_session(SESSION_VERIFY, argc, argv);
+}
+
+int cmd_bench(int argc, char **argv)
+{
+	return run_session(SESSION_BENCH, argc, argv);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return run_session(SESSION_RUN, argc, argv);
+}

@@ -1,0 +1,61 @@
+#include "cmd_dataset.h"
+#include "cmd_devices.h"
+#include "cmd_inspect.h"
+#include "cmd_report.h"
+#include "cmd_run.h"
+#include "core/util.h"
+#include "dataset/store.h"
+#include "worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit code */
+	const char *summary;
+} commands[] = {
+	{"inspect", cmd_inspect, "what is inside an artifact, and which GPUs and drivers can run it"},
+	{"dataset", cmd_dataset, "build, import, list and check stored cases"},
+	{"verify", cmd_verify, "run the artifact on the cases and judge every result"},
+	{"bench", cmd_bench, "verify, then time what passed, through Google Benchmark"},
+	{"run", cmd_run, "inspect, verify and time in one go, and print the report"},
+	{"report", cmd_report, "turn a result file into a table, Markdown or JSON"},
+	{"devices", cmd_devices, "which devices there are, or why there are none"},
+};
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "usage: assay COMMAND [PATH...] [options]\n\n"
+		     "Tells whether prebuilt CUDA kernels are fit to publish.\n\ncommands:\n");
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\nassay COMMAND --help lists the options of a command; assay --version prints the version.\n"
+		     "Exit codes: 0 everything selected passed, 1 a verdict was not, 2 wrong usage, 3 nothing could be run.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
+		return worker_main();
+	signal(SIGPIPE, SIG_IGN); /* a report piped into `head` is no reason to die half-way */
+	hdf5_quiet();
+	if (argc < 2) {
+		print_usage(stderr);
+		return 2;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("assay %s\n", ASSAY_VERSION);
+		return 0;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "assay: unknown command '%s'; see assay --help\n", argv[1]);
+	return 2;
+}
