@@ -104,6 +104,9 @@ int attention_chain_prepare(struct attention_reference *reference, const struct 
 			    size_t workspace_limit, struct attention_chain **chain, struct error *err);
 int attention_chain_enqueue(struct attention_chain *chain, struct device_stream *stream, struct error *err);
 void attention_chain_free(struct attention_chain *chain);
+/* O of the last run, for tests: of batch entry 0 (varlen) or all (dense), in dtype, [batch, heads_k, query, heads_q / heads_k,
+ * head_dim] contiguous; 0 when that entry is empty. */
+device_pointer attention_chain_output(const struct attention_chain *chain);
 
 /* Work a case asks for: number of visible (i, j) pairs summed over batch and query heads (exact, closed form per row).
  * FLOPs of the forward = 4 * head_dim * pairs (two products, a multiply and an add each). */

@@ -166,6 +166,11 @@ int attention_chain_enqueue(struct attention_chain *chain, struct device_stream 
 	return 0;
 }
 
+device_pointer attention_chain_output(const struct attention_chain *chain)
+{
+	return chain->count > 0 && chain->entries[0].block.head_base == 0 ? chain->entries[0].output.c : 0;
+}
+
 void attention_chain_free(struct attention_chain *chain)
 {
 	if (!chain)

@@ -104,14 +104,15 @@ static void flag_keys(struct head *head, unsigned char *bad)
 
 /* ---- float64 ------------------------------------------------------------------------------------------------------ */
 
-/* Scores of a block for keys [begin, end), then O and P|V| from the probabilities in their place. */
+/* q.k of a block for keys [begin, end), not yet scaled: products of 16-bit numbers, most of them exact in float64, so that
+ * equal logits come out equal whatever the order of summation. Then O and P|V| from the probabilities in their place. */
 static void scores_f64(const struct head *head, struct scratch *w, int64_t rows, int64_t begin, int64_t end)
 {
 	for (int64_t j = begin; j < end; j += KEY_CHUNK) {
 		const int64_t keys = end - j < KEY_CHUNK ? end - j : KEY_CHUNK;
 		read_rows(head, head->k, head->k_row, j, keys, AS_IS, w->chunk, NULL);
-		cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)keys, (int)head->d, head->problem->scale,
-			    w->q, (int)head->d, w->chunk, (int)head->d, 0, w->s + j, (int)head->seqlen_k);
+		cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)keys, (int)head->d, 1, w->q,
+			    (int)head->d, w->chunk, (int)head->d, 0, w->s + j, (int)head->seqlen_k);
 	}
 }
 
@@ -143,6 +144,7 @@ static struct row softmax_f64(const struct head *head, double *s, int64_t i, int
 	for (int64_t j = begin; j < end; j++) {
 		if (!is_visible(head, i, j))
 			continue;
+		s[j] *= head->problem->scale;
 		if (cap > 0)
 			s[j] = cap * tanh(s[j] / cap);
 		s[j] += alibi_of(head, i, j);
@@ -154,10 +156,10 @@ static struct row softmax_f64(const struct head *head, double *s, int64_t i, int
 			*magnitude = fmax(*magnitude, fabs(s[j]));
 	}
 	for (int64_t j = begin; j < end; j++) {
-		if (!is_visible(head, i, j) || row.top == -INFINITY)
-			s[j] = 0;
+		if (row.nan)
+			s[j] = NAN;
 		else
-			s[j] = row.nan ? NAN : exp(s[j] - row.top);
+			s[j] = is_visible(head, i, j) && row.top > -INFINITY ? exp(s[j] - row.top) : 0;
 		row.sum += s[j];
 	}
 	if (row.sum > 0)
