@@ -347,6 +347,9 @@ int ptx_parse(const char *text, size_t size, struct ptx *ptx, struct error *err)
 			break;
 		if (is(token, ".version"))
 			failed = read_version(&in);
+		else if (!ptx->version_major)
+			failed = error_set(err, ERROR_INPUT, "PTX line %d: has '%.*s' where .version has to come first", in.line,
+					   (int)(token.length < 32 ? token.length : 32), token.text);
 		else if (is(token, ".target"))
 			failed = read_target(&in);
 		else if (is(token, ".address_size"))
@@ -357,9 +360,6 @@ int ptx_parse(const char *text, size_t size, struct ptx *ptx, struct error *err)
 			failed = read_extern(&in);
 		else if (is(token, "{"))
 			failed = skip_braces(&in);
-		else if (!ptx->version_major) /* nothing may come before it */
-			failed = error_set(err, ERROR_INPUT, "PTX line %d: has '%.*s' where .version has to come first", in.line,
-					   (int)(token.length < 32 ? token.length : 32), token.text);
 	}
 	if (!failed && (!ptx->version_major || !ptx->arch))
 		failed = error_set(err, ERROR_INPUT, "is no PTX module: it has no %s", ptx->version_major ? ".target" : ".version");

@@ -1,0 +1,124 @@
+#include "artifact/ar.h"
+#include "artifact_fixtures.h"
+#include "check.h"
+
+static const char long_name[] = "a_name_that_is_longer_than_fifteen_bytes.o";
+static const char elf_head[64] = "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0\076\0";                      /* relocatable, x86-64 */
+static const char coff_head[21] = "\144\206\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";                  /* AMD64 */
+static const char import_head[22] = "\0\0\377\377\0\0\144\206";
+static const char bigobj_head[56] = "\0\0\377\377\2\0\144\206\0\0\0\0\307\241\272\321\356\272\251\113\257\040\372\366\152\244\334\270";
+static const char ltcg_head[56] = "\0\0\377\377\1\0\144\206\0\0\0\0\070\376\263\014\245\331\253\115\254\233\326\266\042\046\123\302";
+
+static const struct fixture_member members[] = {
+	{"short.o", elf_head, sizeof elf_head},
+	{long_name, coff_head, sizeof coff_head}, /* odd size: a pad byte follows */
+	{"short.o", import_head, sizeof import_head},
+	{"empty.o", "", 0},
+	{"big.obj", bigobj_head, sizeof bigobj_head},
+	{"ltcg.obj", ltcg_head, sizeof ltcg_head},
+};
+enum { MEMBERS = sizeof members / sizeof members[0] };
+
+static void every_flavour_is_read(void)
+{
+	static const struct {
+		enum fixture_ar made;
+		enum ar_flavour read;
+		const char *name;
+	} flavours[] = {{FIXTURE_GNU, AR_GNU, "GNU ar"},
+			{FIXTURE_BSD, AR_BSD, "BSD ar"},
+			{FIXTURE_MSVC, AR_MSVC, "MSVC lib"},
+			{FIXTURE_THIN, AR_GNU, "thin GNU ar"}};
+	static const enum object_kind kinds[MEMBERS] = {OBJECT_ELF_RELOCATABLE, OBJECT_COFF,        OBJECT_COFF_IMPORT,
+							OBJECT_EMPTY,           OBJECT_COFF_BIGOBJ, OBJECT_COFF_LTCG};
+	for (size_t f = 0; f < sizeof flavours / sizeof flavours[0]; f++) {
+		struct bytes file = {0};
+		struct ar ar;
+		struct error err = {0};
+		const int thin = flavours[f].made == FIXTURE_THIN;
+		put_ar(&file, flavours[f].made, members, MEMBERS, 3);
+		CHECK_INT(ar_parse(file.data, file.size, &ar, &err), 0);
+		CHECK_TEXT(ar_flavour_name(&ar), flavours[f].name);
+		CHECK_INT(ar.flavour, flavours[f].read);
+		CHECK_INT(ar.thin, thin);
+		CHECK_INT(ar.count, MEMBERS);
+		CHECK_INT(ar.has_index, 1);
+		CHECK_INT(ar.index_symbols, 3);
+		for (int i = 0; i < ar.count && i < MEMBERS; i++) {
+			CHECK_TEXT(ar.members[i].name, members[i].name);
+			CHECK_INT(ar.members[i].size, members[i].size);
+			CHECK_INT(ar.members[i].kind, thin ? OBJECT_UNKNOWN : kinds[i]);
+			CHECK(thin ? ar.members[i].data == NULL : ar.members[i].data == file.data + ar.members[i].offset);
+			if (!thin && members[i].size)
+				CHECK(memcmp(ar.members[i].data, members[i].data, members[i].size) == 0);
+		}
+		ar_free(&ar);
+
+		/* cut anywhere, it is refused or ends at a member's end; nothing is read beyond */
+		for (size_t size = 0; size < file.size; size++) {
+			unsigned char *base, *copy = copy_exactly(file.data, size, size % 2, &base);
+			const int result = ar_parse(copy, size, &ar, &err);
+			CHECK(result == 0 ? ar.count <= MEMBERS : ar.count == 0);
+			if (size < 8)
+				CHECK_INT(result, -1);
+			ar_free(&ar);
+			free(base);
+		}
+		bytes_free(&file);
+	}
+}
+
+static int parse_text(const char *text, size_t size, struct error *err)
+{
+	struct ar ar;
+	const int result = ar_parse(text, size, &ar, err);
+	ar_free(&ar);
+	return result;
+}
+
+static int parse_member(const char *name, const char *size_field, const char *data, struct error *err)
+{
+	char file[512];
+	const int length = snprintf(file, sizeof file, "!<arch>\n%-16s%-12s%-6s%-6s%-8s%-10s`\n%s", name, "-1", "", "", "100666", size_field,
+				    data);
+	return parse_text(file, (size_t)length, err);
+}
+
+static void damage_is_named(void)
+{
+	struct error err = {0};
+	struct ar ar;
+	CHECK_INT(parse_text("!<arch>\n", 8, &err), 0);
+	CHECK_INT(ar_parse(NULL, 0, &ar, &err), -1);
+	CHECK_INT(parse_text("!<arch>", 7, &err), -1);
+	CHECK_INT(parse_text("!<ARCH>\n", 8, &err), -1);
+	CHECK_INT(parse_text("!<arch>\n\n", 9, &err), 0); /* a pad byte left at the end */
+	CHECK_INT(parse_text("!<arch>\nshort", 13, &err), -1);
+	CHECK_CONTAINS(err.message, "cut off");
+	/* MSVC leaves uid and gid blank and may write -1 for the time */
+	CHECK_INT(parse_member("x.o/", "4", "data", &err), 0);
+	CHECK_INT(parse_member("x.o/", "5", "data", &err), -1);
+	CHECK_CONTAINS(err.message, "claims 5 bytes where 4 are left");
+	CHECK_INT(parse_member("x.o/", "9999999999", "data", &err), -1);
+	CHECK_INT(parse_member("x.o/", "-4", "data", &err), -1);
+	CHECK_CONTAINS(err.message, "is not a number");
+	CHECK_INT(parse_member("x.o/", "4 4", "data", &err), -1);
+	CHECK_INT(parse_member("/0", "4", "data", &err), -1); /* no table of long names */
+	CHECK_CONTAINS(err.message, "table of 0 bytes");
+	CHECK_INT(parse_member("/99999999999999", "4", "data", &err), -1);
+	CHECK_INT(parse_member("/1x", "4", "data", &err), -1);
+	CHECK_INT(parse_member("#1/5", "4", "data", &err), -1);
+	CHECK_CONTAINS(err.message, "longer than the member");
+	CHECK_INT(parse_member("#1/4", "4", "name", &err), 0);
+	CHECK_INT(parse_member("#1/x", "4", "name", &err), -1);
+	CHECK_INT(parse_member("/strange", "4", "data", &err), -1);
+	CHECK_INT(parse_member("/<ECSYMBOLS>/", "4", "data", &err), 0);
+	CHECK_INT(parse_member("/SYM64/", "8", "\1\1\1\1\1\1\1\1", &err), 0);
+}
+
+int main(void)
+{
+	every_flavour_is_read();
+	damage_is_named();
+	return check_result();
+}
