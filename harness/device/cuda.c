@@ -28,6 +28,7 @@ static void cuda_close(struct device *device)
 
 	if (cuda->context && cuda_enter(device, NULL) == 0) {
 		open_every_gate(cuda);
+		cuda->driver.context_synchronize(); /* streams may still be looking at the word of the gate */
 		cuda_blas_close(device);
 		if (device->stream)
 			cuda->driver.stream_destroy((struct CUstream_st *)device->stream);

@@ -308,6 +308,22 @@ static blas_status multiply(const struct cuda_blas *blas, const struct device_ge
 			  (int)count, compute_type(g.input), BLAS_GEMM_DEFAULT);
 }
 
+/* k = 0 and beta = 0: C becomes zero whatever it held. BLAS libraries differ in how they take k = 0, so this much is not
+ * left to one. */
+static int clear_result(struct device *device, const struct device_gemm *gemm, struct device_stream *stream,
+			struct error *err)
+{
+	const size_t width = dtype_size(gemm->output), row_bytes = (size_t)gemm->n * width;
+
+	for (int64_t entry = 0; entry < gemm->batch; entry++)
+		for (int64_t row = 0; row < gemm->m; row++) {
+			const uint64_t first = (uint64_t)(entry * gemm->stride_c + row * gemm->ldc);
+			if (cuda_fill(device, gemm->c + first * width, 0, 1, row_bytes, stream, err) != 0)
+				return -1;
+		}
+	return 0;
+}
+
 static int fits_int(int64_t value)
 {
 	return value <= INT_MAX;
@@ -322,6 +338,8 @@ int cuda_gemm(struct device *device, const struct device_gemm *gemm, struct devi
 		return -1;
 	if (device_gemm_is_empty(gemm))
 		return 0;
+	if (g.k == 0 && g.beta == 0)
+		return clear_result(device, gemm, stream, err);
 	if (cuda_enter(device, err) != 0 || (!cuda->blas && blas_open(device, err) != 0) ||
 	    use_stream(device, cuda_stream(device, stream), err) != 0)
 		return -1;

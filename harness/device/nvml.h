@@ -19,7 +19,7 @@ struct nvml_reading { /* a value that the driver does not tell is 0 */
 /* Finds the GPU by UUID ("GPU-..."). ERROR_ENVIRONMENT when libnvidia-ml.so.1 is missing or does not know it. */
 int nvml_open(struct nvml **nvml, const char *uuid, struct error *err);
 int nvml_read(struct nvml *nvml, struct nvml_reading *reading, struct error *err);
-/* Driver version such as "580.159.04"; works without a GPU context. -1 when NVML is missing. */
+/* Driver version such as "580.159.04", from the kernel module or NVML; works without a GPU context. -1 when neither tells. */
 int nvml_driver_version(char *text, size_t size);
 void nvml_close(struct nvml *nvml);
 

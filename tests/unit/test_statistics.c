@@ -73,6 +73,13 @@ static void figures_of_known_samples(void)
 	CHECK_INT(s.outliers, 0);
 	CHECK_NEAR(samples[0], 3, 0); /* left as it was */
 
+	/* the farther end counts, on whichever side it lies */
+	static const double right[] = {10, 10, 10, 10, 10, 10, 10, 10, 14, 20}, left[] = {10, 10, 10, 10, 10, 10, 10, 10, 6, 0};
+	CHECK_INT(statistics_of(right, 10, 0.95, &s, &err), 0);
+	CHECK_NEAR(s.relative_ci, 0.4, 1e-15);
+	CHECK_INT(statistics_of(left, 10, 0.95, &s, &err), 0);
+	CHECK_NEAR(s.relative_ci, 0.4, 1e-15);
+
 	CHECK_INT(statistics_of(samples, 1, 0.95, &s, &err), 0);
 	CHECK_NEAR(s.median, 3, 0);
 	CHECK(isinf(s.relative_ci)); /* one sample never looks precise */
@@ -93,6 +100,18 @@ static void outliers_are_counted(void)
 	CHECK_INT(statistics_of(samples, 40, 0.95, &s, &err), 0);
 	CHECK_INT(s.outliers, 2);
 	CHECK(s.relative_ci < 0.002);
+	/* -20 ... 20 has a median absolute deviation of 10: the threshold lies at 3.5 * 10 / 0.6745 = 51.9 */
+	double wide[43];
+	for (int i = 0; i < 41; i++)
+		wide[i] = i - 20;
+	wide[41] = 51;
+	wide[42] = -51;
+	CHECK_INT(statistics_of(wide, 43, 0.95, &s, &err), 0);
+	CHECK_INT(s.outliers, 0);
+	wide[41] = 60;
+	wide[42] = -60;
+	CHECK_INT(statistics_of(wide, 43, 0.95, &s, &err), 0);
+	CHECK_INT(s.outliers, 2);
 	/* a clock that ticks coarsely: most samples equal, deviation 0 */
 	for (int i = 0; i < 40; i++)
 		samples[i] = 5;
