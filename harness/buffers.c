@@ -5,9 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-void buffers_init(struct buffers *buffers, struct device *device, int guard_pages)
+void buffers_init(struct buffers *buffers, struct device *device, enum guard guard)
 {
-	*buffers = (struct buffers){.device = device, .guard_pages = guard_pages};
+	*buffers = (struct buffers){.device = device, .guard = guard};
+}
+
+static int has_canaries(const struct buffers *buffers)
+{
+	return buffers->guard == GUARD_CANARIES;
 }
 
 static size_t align_up(size_t value, size_t alignment)
@@ -33,13 +38,30 @@ static int owns_memory(const struct tensor *tensor)
 	return tensor->role != TENSOR_EXPECTED && !tensor->storage[0];
 }
 
-static void free_guarded(struct buffers *buffers)
+/* Memory of tensors that do not lie in the blocks. */
+static void free_single(struct buffers *buffers)
 {
-	for (int i = 0; i < buffers->guarded_count; i++)
+	for (int i = 0; i < CASE_TENSORS_MAX; i++) {
 		if (buffers->guarded[i].pointer)
 			buffers->device->ops->free_guarded(buffers->device, &buffers->guarded[i], NULL);
+		device_free(buffers->device, buffers->separate[i]);
+	}
 	memset(buffers->guarded, 0, sizeof buffers->guarded);
-	buffers->guarded_count = 0;
+	memset(buffers->separate, 0, sizeof buffers->separate);
+}
+
+static int allocate_single(struct buffers *buffers, int index, size_t bytes, device_pointer *out, struct error *err)
+{
+	if (buffers->guard == GUARD_PAGES) {
+		if (buffers->device->ops->alloc_guarded(buffers->device, bytes ? bytes : 16, &buffers->guarded[index], err))
+			return -1;
+		*out = buffers->guarded[index].pointer;
+		return 0;
+	}
+	if (device_alloc(buffers->device, bytes ? bytes : 16, &buffers->separate[index], err))
+		return -1;
+	*out = buffers->separate[index];
+	return 0;
 }
 
 /* Sizes and places of all tensors that own memory. */
@@ -70,12 +92,12 @@ static struct block *block_of(struct buffers *buffers, const struct tensor *tens
 int buffers_bind(struct buffers *buffers, const struct test_case *test, struct binding *binding, struct error *err)
 {
 	struct device *device = buffers->device;
-	free_guarded(buffers);
+	free_single(buffers);
 	binding->test = test;
 	memset(binding->tensors, 0, sizeof binding->tensors);
 	if (lay_out(buffers, test, err))
 		return -1;
-	if (!buffers->guard_pages &&
+	if (has_canaries(buffers) &&
 	    (block_reserve(buffers, &buffers->inputs, buffers->input_bytes, err) ||
 	     block_reserve(buffers, &buffers->outputs, buffers->output_bytes, err)))
 		return -1;
@@ -83,7 +105,7 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 	    block_reserve(buffers, &buffers->snapshot, buffers->output_bytes, err))
 		return -1;
 	/* canaries of the inputs are NaN: a read past an input shows as NaN in the output */
-	if (!buffers->guard_pages && buffers->input_bytes &&
+	if (has_canaries(buffers) && buffers->input_bytes &&
 	    device->ops->fill(device, buffers->inputs.base, POISON_A, 4, buffers->input_bytes / 4, NULL, err))
 		return -1;
 	for (int i = 0; i < test->tensor_count; i++) {
@@ -93,11 +115,9 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 		bound->tensor = tensor;
 		if (!owns_memory(tensor) || tensor_bytes(tensor, &bytes))
 			continue;
-		if (buffers->guard_pages) {
-			if (device->ops->alloc_guarded(device, bytes ? bytes : 16, &buffers->guarded[i], err))
+		if (!has_canaries(buffers)) {
+			if (allocate_single(buffers, i, bytes, &bound->storage, err))
 				return -1;
-			buffers->guarded_count = i + 1;
-			bound->storage = buffers->guarded[i].pointer;
 		} else {
 			bound->storage = block_of(buffers, tensor)->base + buffers->region_start[i] + CANARY_BYTES;
 		}
@@ -106,7 +126,7 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 				return error_set(err, ERROR_INTERNAL, "case %s: input %s has no data", test->name, tensor->name);
 			if (device->ops->copy_in(device, bound->storage, tensor->data, bytes, NULL, err))
 				return -1;
-			if (buffers->guard_pages &&
+			if (!has_canaries(buffers) &&
 			    device->ops->copy(device, buffers->pristine.base + buffers->region_start[i] + CANARY_BYTES,
 					      bound->storage, bytes, NULL, err))
 				return -1;
@@ -126,7 +146,7 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 		}
 		bound->data = bound->storage + (device_pointer)tensor->offset * dtype_size(tensor->dtype);
 	}
-	if (!buffers->guard_pages && buffers->input_bytes)
+	if (has_canaries(buffers) && buffers->input_bytes)
 		return device->ops->copy(device, buffers->pristine.base, buffers->inputs.base, buffers->input_bytes, NULL, err);
 	return 0;
 }
@@ -134,7 +154,7 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 int buffers_poison(struct buffers *buffers, const struct binding *binding, uint32_t pattern, struct error *err)
 {
 	struct device *device = buffers->device;
-	if (!buffers->guard_pages)
+	if (has_canaries(buffers))
 		return buffers->output_bytes ? device->ops->fill(device, buffers->outputs.base, pattern, 4,
 								 buffers->output_bytes / 4, NULL, err)
 					     : 0;
@@ -153,7 +173,7 @@ int buffers_poison(struct buffers *buffers, const struct binding *binding, uint3
 int buffers_snapshot(struct buffers *buffers, const struct binding *binding, struct error *err)
 {
 	struct device *device = buffers->device;
-	if (!buffers->guard_pages)
+	if (has_canaries(buffers))
 		return buffers->output_bytes ? device->ops->copy(device, buffers->snapshot.base, buffers->outputs.base,
 								 buffers->output_bytes, NULL, err)
 					     : 0;
@@ -173,11 +193,11 @@ void buffers_layout(const struct buffers *buffers, const struct binding *binding
 		    device_pointer *current, device_pointer *snapshot)
 {
 	const struct tensor *tensor = &binding->test->tensors[index];
-	const size_t canary = buffers->guard_pages ? 0 : CANARY_BYTES;
+	const size_t canary = has_canaries(buffers) ? CANARY_BYTES : 0;
 	size_t bytes = 0;
 	tensor_bytes(tensor, &bytes); /* checked when it was laid out */
 	*layout = (struct judge_layout){.dtype = tensor->dtype, .rank = tensor->rank, .front = canary, .bytes = bytes};
-	layout->back = buffers->guard_pages ? 0 : buffers->region_bytes[index] - CANARY_BYTES - bytes;
+	layout->back = has_canaries(buffers) ? buffers->region_bytes[index] - CANARY_BYTES - bytes : 0;
 	for (int i = 0; i < tensor->rank; i++) {
 		layout->dims[i] = tensor->dims[i];
 		layout->strides[i] = tensor->strides[i];
@@ -192,7 +212,7 @@ int buffers_check_inputs(struct buffers *buffers, const struct binding *binding,
 	int64_t differing, first;
 	*tensor = -1;
 	*offset = 0;
-	if (!buffers->guard_pages && buffers->input_bytes) {
+	if (has_canaries(buffers) && buffers->input_bytes) {
 		if (judge_compare_bytes(judge, buffers->inputs.base, buffers->pristine.base, buffers->input_bytes, &differing,
 					&first, err))
 			return -1;
@@ -230,8 +250,8 @@ int buffers_rotate(struct buffers *buffers, const struct binding *binding, size_
 	struct device *device = buffers->device;
 	enum { MOST_SETS = 512 };
 	*rotation = (struct rotation){0};
-	if (buffers->guard_pages)
-		return error_set(err, ERROR_UNSUPPORTED, "cold timing is not done with --guard pages");
+	if (!has_canaries(buffers))
+		return error_set(err, ERROR_UNSUPPORTED, "cold timing is done with canaries around the tensors only");
 	const size_t set = buffers->input_bytes + buffers->output_bytes;
 	size_t count = least_bytes / set + 2;
 	if (count > MOST_SETS)
@@ -278,7 +298,7 @@ void buffers_rotation_free(struct buffers *buffers, struct rotation *rotation)
 
 void buffers_free(struct buffers *buffers)
 {
-	free_guarded(buffers);
+	free_single(buffers);
 	device_free(buffers->device, buffers->inputs.base);
 	device_free(buffers->device, buffers->pristine.base);
 	device_free(buffers->device, buffers->outputs.base);

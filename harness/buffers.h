@@ -17,6 +17,13 @@ enum { CANARY_BYTES = 16384, BUFFER_ALIGNMENT = 256 };
 #define POISON_A 0x7fa57fa5u
 #define POISON_B 0xffd3ffd3u
 
+/* What is around a tensor. */
+enum guard {
+	GUARD_CANARIES, /* a pattern before and after, looked at after each run */
+	GUARD_PAGES,    /* unmapped memory: a read beyond it is seen too */
+	GUARD_SEPARATE  /* an allocation of its own and exact size, for tools that watch allocations (compute-sanitizer) */
+};
+
 struct block {
 	device_pointer base;
 	size_t capacity;
@@ -24,24 +31,24 @@ struct block {
 
 struct buffers {
 	struct device *device;
-	int guard_pages;
+	enum guard guard;
 	struct block inputs, pristine, outputs, snapshot;
 	size_t input_bytes, output_bytes;                  /* used of the blocks */
 	size_t region_start[CASE_TENSORS_MAX];             /* of a tensor's front canary in its block */
 	size_t region_bytes[CASE_TENSORS_MAX];             /* canaries and padding included */
-	struct device_guarded guarded[CASE_TENSORS_MAX];   /* with guard_pages: one mapping per tensor instead */
-	int guarded_count;
+	struct device_guarded guarded[CASE_TENSORS_MAX];   /* GUARD_PAGES: one mapping per tensor instead of the blocks */
+	device_pointer separate[CASE_TENSORS_MAX];         /* GUARD_SEPARATE: likewise, one allocation */
 };
 
-void buffers_init(struct buffers *buffers, struct device *device, int guard_pages);
+void buffers_init(struct buffers *buffers, struct device *device, enum guard guard);
 /* Lays out and uploads the case, keeps a pristine copy of the inputs, binds the tensors. Any earlier case is forgotten. */
 int buffers_bind(struct buffers *buffers, const struct test_case *test, struct binding *binding, struct error *err);
 /* Fills everything that outputs own with a poison pattern. */
 int buffers_poison(struct buffers *buffers, const struct binding *binding, uint32_t pattern, struct error *err);
 /* Copies outputs to the snapshot. */
 int buffers_snapshot(struct buffers *buffers, const struct binding *binding, struct error *err);
-/* Layout of an output for the judge, and where its buffer and its snapshot begin (front canary). With guard pages there
- * are no canaries. */
+/* Layout of an output for the judge, and where its buffer and its snapshot begin (front canary). There are canaries with
+ * GUARD_CANARIES only. */
 void buffers_layout(const struct buffers *buffers, const struct binding *binding, int tensor, struct judge_layout *layout,
 		    device_pointer *current, device_pointer *snapshot);
 /* -1 with *err on failure; *tensor is the first input that changed, or -1; *offset its first changed byte relative to the

@@ -31,7 +31,7 @@ static int maker_open(struct maker *maker, const char *path, const char *spec_te
 	if (expected) {
 		if (device_open(&maker->device, device ? device : device_default_id(), &(struct device_options){0}, err))
 			return -1;
-		buffers_init(&maker->buffers, maker->device, 0);
+		buffers_init(&maker->buffers, maker->device, GUARD_CANARIES);
 	}
 	return dataset_writer_open(&maker->writer, path, spec_text, (int)deflate, err);
 }
@@ -298,6 +298,12 @@ static int list(int argc, char **argv)
 	return cli_fail(&err);
 }
 
+static const char *default_of(const char *family, const char *axis, void *context)
+{
+	(void)context;
+	return family_default(family, axis);
+}
+
 /* How many of the pairs of axis values the cases of a spec hold. */
 static int print_pairs(const char *path, const char *text, struct error *err)
 {
@@ -307,7 +313,7 @@ static int print_pairs(const char *path, const char *text, struct error *err)
 		return -1;
 	for (const struct family *const *family = families; *family; family++) {
 		struct text missing = {0};
-		if (spec_count_pairs(spec, (*family)->name, NULL, NULL, NULL, &pairs, &missing, NULL) == 0) {
+		if (spec_count_pairs(spec, (*family)->name, NULL, default_of, NULL, &pairs, &missing, NULL) == 0) {
 			printf("pairs of axis values (%s): %zu, in cases %zu, excluded %zu, in no common section %zu, missing %zu\n", (*family)->name,
 			       pairs.total, pairs.covered, pairs.excluded, pairs.apart, pairs.missing);
 			if (missing.length)

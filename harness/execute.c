@@ -110,7 +110,7 @@ int executor_open(struct executor **out, const struct worker_setup *setup, stage
 	    judge_open(&executor->judge, executor->device, err) ||
 	    executor->family->open(&executor->family_state, executor->device, err))
 		goto fail;
-	buffers_init(&executor->buffers, executor->device, setup->guard_pages);
+	buffers_init(&executor->buffers, executor->device, setup->guard);
 	if (load_plugin(executor, ready, err))
 		goto fail;
 	if (setup->bench && bencher_open(&executor->bencher, executor->device, setup, ready, err))
@@ -181,7 +181,8 @@ static void conclude_error(struct attempt *attempt, const struct error *err)
 	struct judgement *judgement = &attempt->record->judgement;
 	if (device_error_is_sticky(err)) {
 		attempt->context_lost = 1;
-		if (attempt->executor->setup.guard_pages && strcmp(device_error_name(err->device_code), "CUDA_ERROR_ILLEGAL_ADDRESS") == 0) {
+		if (attempt->executor->setup.guard == GUARD_PAGES &&
+		    strcmp(device_error_name(err->device_code), "CUDA_ERROR_ILLEGAL_ADDRESS") == 0) {
 			judgement_break(judgement, CHECK_GUARD, "the device reported an illegal address with every buffer set against "
 				"unmapped memory: the kernel reads or writes outside its tensors");
 			return;
@@ -251,10 +252,12 @@ static int judge_launches(struct attempt *attempt)
 		judgement_break(judgement, CHECK_NO_LAUNCH, "the entry point launched no kernel");
 	else
 		judgement_hold(judgement, CHECK_NO_LAUNCH);
-	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++)
-		if (!log->launches[i].default_stream && !log->synchronizations)
+	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
+		const struct cudart_launch *launch = &log->launches[i];
+		if (launch->result == 0 && !launch->default_stream && !launch->ordered_stream && !log->synchronizations)
 			judgement_break(judgement, CHECK_STREAM, "%s ran on a stream of the archive's own that nothing waits for: work "
-				"on the default stream can overtake it", log->launches[i].kernel);
+				"on the default stream can overtake it", launch->kernel);
+	}
 	judgement_hold(judgement, CHECK_STREAM);
 	return 0;
 }
@@ -437,6 +440,22 @@ static int take_digests(struct attempt *attempt, struct error *err)
 	return 0;
 }
 
+/* After the first call and after the last: a kernel may change an input and a later call of it change it back. */
+static int judge_inputs(struct attempt *attempt, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	int changed;
+	int64_t offset;
+	if (buffers_check_inputs(&executor->buffers, &attempt->binding, executor->judge, &changed, &offset, err))
+		return -1;
+	if (changed >= 0)
+		judgement_break(&attempt->record->judgement, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage",
+				attempt->test.tensors[changed].name, offset);
+	else
+		judgement_hold(&attempt->record->judgement, CHECK_INPUT);
+	return 0;
+}
+
 /* Prepares, calls, and looks at memory and numbers. Returns -1 with *err when a step failed, 1 when the case is decided
  * already, 0 when the checks are to decide. */
 static int verify(struct attempt *attempt, struct error *err)
@@ -444,8 +463,6 @@ static int verify(struct attempt *attempt, struct error *err)
 	struct executor *executor = attempt->executor;
 	struct judgement *judgement = &attempt->record->judgement;
 	const struct family *family = executor->family;
-	int changed;
-	int64_t offset;
 
 	if (family->supports && family->supports(&attempt->test, executor->setup.abi, &executor->device->properties, err))
 		return -1;
@@ -464,7 +481,7 @@ static int verify(struct attempt *attempt, struct error *err)
 		return -1;
 	if (judge_launches(attempt))
 		return 1;
-	if (buffers_snapshot(&executor->buffers, &attempt->binding, err))
+	if (buffers_snapshot(&executor->buffers, &attempt->binding, err) || judge_inputs(attempt, err))
 		return -1;
 	for (int repeat = 0; repeat < executor->setup.repeats; repeat++)
 		if (buffers_poison(&executor->buffers, &attempt->binding, POISON_A, err) || call_once(attempt, err) ||
@@ -473,20 +490,12 @@ static int verify(struct attempt *attempt, struct error *err)
 	if (buffers_poison(&executor->buffers, &attempt->binding, POISON_B, err) || call_once(attempt, err))
 		return -1;
 	stage(executor, STAGE_JUDGE);
-	if (for_outputs(attempt, judge_output, err) ||
-	    buffers_check_inputs(&executor->buffers, &attempt->binding, executor->judge, &changed, &offset, err))
-		return -1;
-	if (changed >= 0)
-		judgement_break(judgement, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage",
-				attempt->test.tensors[changed].name, offset);
-	else
-		judgement_hold(judgement, CHECK_INPUT);
-	if (take_digests(attempt, err))
+	if (for_outputs(attempt, judge_output, err) || judge_inputs(attempt, err) || take_digests(attempt, err))
 		return -1;
 	enum dtype precision = executor->setup.precision;
 	if (precision == DTYPE_INVALID)
 		precision = executor->device->properties.slow_f64 ? DTYPE_F32 : DTYPE_F64;
-	if (executor->setup.guard_pages)
+	if (executor->setup.guard == GUARD_PAGES)
 		judgement_hold(judgement, CHECK_GUARD);
 	return family->judge(executor->family_state, &attempt->binding, executor->judge, precision, judgement, err);
 }

@@ -219,7 +219,7 @@ int selfcheck_run(const struct case_source *source, const char *device_id, struc
 	*result = (struct selfcheck){0};
 	if (device_open(&checker.device, device_id, &options, err))
 		return -1;
-	buffers_init(&checker.buffers, checker.device, 0);
+	buffers_init(&checker.buffers, checker.device, GUARD_CANARIES);
 	if (judge_open(&checker.judge, checker.device, err))
 		goto done;
 	for (size_t i = 0; i < case_source_count(source); i++)

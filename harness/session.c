@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include "buffers.h"
 #include "measure/gbench.h"
 #include "plan.h"
 #include "progress.h"
@@ -165,7 +166,9 @@ static int make_setup(const struct session_options *options, const struct job *j
 		.abi = job->abi,
 		.runtime_major = job->runtime_major,
 		.seed = (uint64_t)options->seed,
-		.guard_pages = options->guard && strcmp(options->guard, "pages") == 0,
+		.guard = options->guard && strcmp(options->guard, "pages") == 0 ? GUARD_PAGES
+			 : options->sanitize					   ? GUARD_SEPARATE
+										   : GUARD_CANARIES,
 		.repeats = options->repeats >= 0 ? (int)options->repeats : REPEATS,
 		.precision = !options->reference		       ? DTYPE_INVALID
 			     : strcmp(options->reference, "f32") == 0 ? DTYPE_F32
@@ -331,6 +334,7 @@ static void report_benchmark(const struct session *session, const struct case_re
 	}
 	result->outcome = GBENCH_MEASURED;
 	result->seconds = record->hot.median;
+	result->host_seconds = record->enqueue_seconds;
 	gbench_count(result, "samples", (double)record->hot.samples);
 	gbench_count(result, "ci_low_us", record->hot.low * 1e6);
 	gbench_count(result, "ci_high_us", record->hot.high * 1e6);

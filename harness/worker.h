@@ -25,7 +25,7 @@ struct worker_setup {
 	int abi;                             /* profile of the family */
 	int runtime_major;
 	uint64_t seed;
-	int guard_pages;
+	int guard;                           /* enum guard, buffers.h */
 	int repeats;                         /* further runs whose results must be bitwise equal */
 	enum dtype precision;                /* of the reference; DTYPE_INVALID: by the card */
 	unsigned disabled_checks;            /* struct judge_policy */

@@ -215,6 +215,7 @@ static int attention_open(void **out, struct device *device, struct error *err)
 
 void attention_problem_of(const struct attention_params *p, const struct binding *binding, struct attention_problem *problem)
 {
+	const struct attention_windows windows = attention_call_windows(p);
 	*problem = (struct attention_problem){
 		.dtype = p->dtype,
 		.batch = p->batch,
@@ -228,12 +229,13 @@ void attention_problem_of(const struct attention_params *p, const struct binding
 		.q = operand_of(p, p->q, data_of(binding, p->q)),
 		.k = operand_of(p, p->k, data_of(binding, p->k)),
 		.v = operand_of(p, p->v, data_of(binding, p->v)),
-		.window_left = p->window_left,
-		.window_right = p->window_right,
+		/* a causal kernel looks at the right side alone */
+		.window_left = windows.is_causal ? -1 : windows.left,
+		.window_right = windows.right,
 		/* run_mha takes both as float32: that value is what the reference has to work with */
 		.scale = (double)(float)p->scale,
 		.softcap = (double)(float)p->softcap,
-		.alibi = !p->alibi ? ALIBI_NONE : attention_call_windows(p).is_causal ? ALIBI_CAUSAL : ALIBI_DISTANCE,
+		.alibi = !p->alibi ? ALIBI_NONE : windows.is_causal ? ALIBI_CAUSAL : ALIBI_DISTANCE,
 		.slopes = p->slopes ? p->slopes->data : NULL,
 		.slope_batch_stride = p->alibi == 2 ? p->heads_q : 0,
 		.exact_values = p->exact_values,
@@ -509,6 +511,7 @@ static const char *const entry_points[] = {"run_mha", NULL};
 const struct family attention_family = {
 	.name = "attention",
 	.axes = attention_axes,
+	.defaults = attention_defaults,
 	.entry_points = entry_points,
 	.profiles = profiles,
 	.make_case = attention_make_case,

@@ -29,13 +29,15 @@
  *   scale     rsqrt (1/sqrt(head_dim)) or a positive number */
 const char *const attention_axes[] = {"dtype", "head_dim", "heads",  "batch", "seqlen", "mask",
 				      "softcap", "alibi",  "layout", "lse",   "input", "scale",  NULL};
+const char *const attention_defaults[] = {"f16", "64",   "2",    "1",        "128",    "none",
+					  "0",   "none", "bshd", "unpadded", "normal", "rsqrt"};
 
 enum { STREAM_Q = 1, STREAM_K, STREAM_V, STREAM_SLOPES, STREAM_LENGTHS_Q, STREAM_LENGTHS_K, STREAM_SEEDS };
 
-static const char *value_or(const struct assignment *assignment, const char *axis, const char *fallback)
+static const char *value_of(const struct assignment *assignment, const char *axis)
 {
 	const char *value = assignment_value(assignment, axis);
-	return value ? value : fallback;
+	return value ? value : family_default("attention", axis);
 }
 
 static int bad_value(const char *axis, const char *value, const char *wanted, struct error *err)
@@ -186,12 +188,12 @@ static const char *const inputs[] = {"normal",   "uniform", "large_logits", "out
 
 int attention_make_case(const struct assignment *assignment, uint64_t seed, struct test_case *test, struct error *err)
 {
-	const char *dtype_text = value_or(assignment, "dtype", "f16"), *head_dim_text = value_or(assignment, "head_dim", "64");
-	const char *heads_text = value_or(assignment, "heads", "2"), *batch_text = value_or(assignment, "batch", "1");
-	const char *seqlen_text = value_or(assignment, "seqlen", "128"), *mask = value_or(assignment, "mask", "none");
-	const char *softcap_text = value_or(assignment, "softcap", "0"), *alibi = value_or(assignment, "alibi", "none");
-	const char *layout = value_or(assignment, "layout", "bshd"), *input = value_or(assignment, "input", "normal");
-	const char *scale_text = value_or(assignment, "scale", "rsqrt"), *lse = value_or(assignment, "lse", "unpadded");
+	const char *dtype_text = value_of(assignment, "dtype"), *head_dim_text = value_of(assignment, "head_dim");
+	const char *heads_text = value_of(assignment, "heads"), *batch_text = value_of(assignment, "batch");
+	const char *seqlen_text = value_of(assignment, "seqlen"), *mask = value_of(assignment, "mask");
+	const char *softcap_text = value_of(assignment, "softcap"), *alibi = value_of(assignment, "alibi");
+	const char *layout = value_of(assignment, "layout"), *input = value_of(assignment, "input");
+	const char *scale_text = value_of(assignment, "scale"), *lse = value_of(assignment, "lse");
 	const char *end;
 	int64_t head_dim, heads_q, heads_k, batch, seqlen_q, seqlen_k, left, right, total_q = 0, total_k = 0;
 	double softcap, scale;

@@ -23,8 +23,12 @@ struct attention_params {
 /* Fails with ERROR_INPUT naming case and attribute when anything is missing or contradicts. */
 int attention_params_of(const struct test_case *test, struct attention_params *params, struct error *err);
 
-/* run_mha wants the windows the way Candle's host code hands them on (candle_flash_attn lib.rs): a window that reaches
- * past every key is open; causal is "left open, right 0"; and when one side is closed the open one becomes seqlen_k. */
+/* run_mha wants the windows the way Candle's host code hands them on (candle_flash_attn lib.rs): a window larger than
+ * seqlen_k is open; causal is "left open, right 0"; and when one side is closed the open one becomes seqlen_k.
+ *
+ * What the entry point is given is what it has to compute, so the reference takes these windows too. They differ from the
+ * user's where there are many more queries than keys, since positions then are negative: with seqlen_q = 512 and
+ * seqlen_k = 64, "left 30, right open" reaches run_mha as right = 64, and query 0 (at position 0 + 64 - 512) sees no key. */
 struct attention_windows {
 	int is_causal;
 	int left, right;
@@ -35,7 +39,7 @@ struct attention_windows attention_call_windows(const struct attention_params *p
 void attention_problem_of(const struct attention_params *params, const struct binding *binding,
 			  struct attention_problem *problem);
 
-extern const char *const attention_axes[];
+extern const char *const attention_axes[], *const attention_defaults[];
 int attention_make_case(const struct assignment *assignment, uint64_t seed, struct test_case *test, struct error *err);
 int attention_fill(struct test_case *test, struct error *err);
 int attention_check_case(const struct test_case *test, struct error *err);

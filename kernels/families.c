@@ -12,6 +12,15 @@ const struct family *family_find(const char *name)
 	return NULL;
 }
 
+const char *family_default(const char *name, const char *axis)
+{
+	const struct family *family = family_find(name);
+	for (int i = 0; family && family->axes[i]; i++)
+		if (strcmp(family->axes[i], axis) == 0)
+			return family->defaults[i];
+	return NULL;
+}
+
 const struct family *family_of_entry_point(const char *symbol)
 {
 	for (const struct family *const *family = families; *family; family++)

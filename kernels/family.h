@@ -51,6 +51,7 @@ struct work {
 struct family {
 	const char *name;
 	const char *const *axes;          /* NULL-terminated axis names for specs */
+	const char *const *defaults;      /* for each axis the value of a section that leaves it out */
 	const char *const *entry_points;  /* NULL-terminated symbol names it can call */
 	const char *const *profiles;      /* NULL-terminated names of ABI profiles: index is binding.abi */
 
@@ -87,6 +88,8 @@ struct family {
 extern const struct family attention_family;
 extern const struct family *const families[]; /* NULL-terminated */
 const struct family *family_find(const char *name);
+/* Value that `axis` has when a section leaves it out; NULL when the family or the axis is unknown. */
+const char *family_default(const char *family, const char *axis);
 /* Family that has `symbol` among its entry points, or NULL. */
 const struct family *family_of_entry_point(const char *symbol);
 

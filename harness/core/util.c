@@ -46,7 +46,8 @@ void text_append_bytes(struct text *text, const void *bytes, size_t length)
 {
 	if (text_reserve(text, length))
 		return;
-	memcpy(text->data + text->length, bytes, length);
+	if (length) /* memcpy may not be given NULL, even for nothing */
+		memcpy(text->data + text->length, bytes, length);
 	text->length += length;
 	text->data[text->length] = '\0';
 }

@@ -266,6 +266,15 @@ const void *case_tensor_data(const struct test_case *test, const struct tensor *
 	return (const unsigned char *)owner->data + (size_t)tensor->offset * dtype_size(tensor->dtype);
 }
 
+void case_without_expected(const struct test_case *test, struct test_case *copy)
+{
+	*copy = *test;
+	copy->tensor_count = 0;
+	for (int i = 0; i < test->tensor_count; i++)
+		if (test->tensors[i].role != TENSOR_EXPECTED)
+			copy->tensors[copy->tensor_count++] = test->tensors[i];
+}
+
 void case_free(struct test_case *test)
 {
 	for (int i = 0; i < test->tensor_count; i++)

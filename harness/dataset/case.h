@@ -93,6 +93,9 @@ int tensor_allocate(struct tensor *tensor, struct error *err);
 /* Address of the tensor's first element, in its own storage or the one it shares; NULL while that has no data. */
 const void *case_tensor_data(const struct test_case *test, const struct tensor *tensor);
 
+/* A copy without the expected tensors, for new ones to be added. It borrows the tensors' data: free only what is added. */
+void case_without_expected(const struct test_case *test, struct test_case *copy);
+
 void case_free(struct test_case *test); /* frees tensor data and zeroes the struct */
 
 #endif
