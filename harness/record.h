@@ -4,6 +4,7 @@
 #define ASSAY_HARNESS_RECORD_H
 
 #include "core/digest.h"
+#include "core/util.h"
 #include "dataset/case.h"
 #include "device/device.h"
 #include "judge/verdict.h"
@@ -18,7 +19,7 @@ struct launch_record {
 	uint32_t grid[3], block[3];
 	uint64_t dynamic_shared;
 	int default_stream;
-	int device_code;              /* CUresult; 0 when the launch was accepted */
+	int device_code;              /* CUresult, or the cudaError_t where no call of the driver was reached; 0: accepted */
 };
 
 /* One way of timing (hot or cold). Times are seconds of the device between two events around one call, behind a gate. */
@@ -66,6 +67,12 @@ struct case_record {
 };
 void case_record_free(struct case_record *record); /* frees raw samples and clocks */
 
+enum kernel_coverage {
+	KERNEL_NOT_LAUNCHED,
+	KERNEL_LAUNCHED,     /* by at least one case */
+	KERNEL_UNREACHABLE   /* the entry point cannot launch it on this device: not counted against the cases */
+};
+
 struct artifact_record {
 	char *path;                   /* all strings owned */
 	char sha256[65];
@@ -78,7 +85,7 @@ struct artifact_record {
 	char *stubbed;                /* newline-separated symbols that were stubbed */
 	double link_seconds, load_seconds;
 	char **kernels;               /* mangled names that the archive registers, for coverage */
-	uint8_t *kernel_launched;     /* [kernel_count], 1 when some case launched it */
+	uint8_t *kernel_launched;     /* [kernel_count], enum kernel_coverage */
 	size_t kernel_count;
 };
 
@@ -94,6 +101,8 @@ struct run_record {
 	char *dataset;                /* path */
 	char dataset_sha256[65];
 	uint64_t seed;
+	char *repeat_options;         /* what a command that repeats one case has to say beside path, dataset and filter, quoted,
+				       * with a leading space: " --device cuda:0 --image sass"; NULL: nothing */
 	char *notes;                  /* newline-separated */
 	int complete;                 /* 0 in a file that a killed run left */
 	struct artifact_record *artifacts;
@@ -115,18 +124,40 @@ int artifact_record_mark(struct artifact_record *artifact, const char *kernel, s
  * also unsupported or skipped); else 0 when at least one passed; else 3. */
 int run_record_exit_code(const struct run_record *record, int strict);
 
-/* ---- the file -------------------------------------------------------------------------------------------------- */
+/* Appends the command that verifies this one case again: "assay verify PATH --dataset D --filter NAME ..." */
+void run_record_reproduction(const struct run_record *run, const struct case_record *record, struct text *out);
+
+/* ---- the file --------------------------------------------------------------------------------------------------
+ *
+ * HDF5, schema 1, readable by any library from 1.8 on (that format has no mark of being open for writing, so that the
+ * file of a killed run can be read as it is); tables and headers have checksums:
+ *   /            attributes: schema, generator "assay"
+ *   /run         attributes: version, date, host, dataset, dataset_sha256, seed, complete (0 or 1), wall_seconds,
+ *                matrix_product_flops, matrix_product_flops_bf16; texts (arrays of bytes): command, repeat_options, notes
+ *   /run/device  attributes: the fields of struct device_properties
+ *   /artifacts/N attributes: path, sha256, size, kind, toolkit, abi, cudart, link_seconds, load_seconds; texts: provenance,
+ *                stubbed, kernels (a name a line); kernel_launched (u8, in the order of kernels)
+ *   /cases/table one row a case (a compound; units are in the members' names); attribute checks: names of the checks in
+ *                the order of the member check_states, whose values are those of enum check_state
+ *   /cases/texts, launches, clocks, samples
+ *                what a case has any number of; the table says from which row on and how many. Texts: "reason",
+ *                "mistrust", "note", or the name of a check; samples: seconds. */
 
 struct record_writer;
-/* Creates PATH.partial and writes the conditions (everything of `run` but its cases). */
+/* Creates PATH.partial and writes the conditions (everything of `run` but its cases). A file of that name is replaced.
+ * ERROR_INPUT when it cannot be written. */
 int record_writer_open(struct record_writer **writer, const char *path, const struct run_record *run, struct error *err);
-/* Appends one case and flushes, so that a killed run keeps it. */
+/* Appends one case and flushes, so that a killed run keeps it. After a failure the writer can only be discarded. */
 int record_writer_add(struct record_writer *writer, const struct case_record *record, struct error *err);
-/* Writes what is known only at the end (coverage, notes, wall time, complete = 1), closes, renames to PATH. Frees. */
+/* Writes everything of `run` but its cases once more (coverage, notes and wall time are known only at the end) with
+ * complete = 1, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);
+/* Ends early, and frees: PATH.partial stays, as after a kill, when it holds cases and no write failed; else it is removed. */
 void record_writer_discard(struct record_writer *writer);
 
-/* Reads a result file whole; also PATH.partial of a killed run. */
+/* Reads a result file whole; also PATH.partial of a killed run, either named itself or when there is no PATH: then
+ * run->complete is 0 and coverage is made from the launches of the cases. The file may be anyone's: sizes, types and
+ * indices are checked. On failure *run is empty. */
 int record_read(struct run_record *run, const char *path, struct error *err);
 
 #endif

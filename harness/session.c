@@ -494,6 +494,9 @@ static int note_ready(struct session *session, struct error *err)
 		artifact->kernels[i] = strdup(runner_kernel(session->runner, i));
 		if (!artifact->kernels[i])
 			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		const struct family *family = session->job->family;
+		if (family->reaches && !family->reaches(artifact->kernels[i], &ready->device))
+			artifact->kernel_launched[i] = KERNEL_UNREACHABLE;
 		artifact->kernel_count++;
 	}
 	return 0;

@@ -525,6 +525,7 @@ const struct family attention_family = {
 	.judge = attention_family_judge,
 	.expect = attention_expect,
 	.work = attention_work,
+	.reaches = attention_reaches,
 	.baseline_open = attention_baseline_open,
 	.baseline_enqueue = attention_baseline_enqueue,
 	.baseline_close = attention_baseline_close,

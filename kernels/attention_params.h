@@ -40,6 +40,7 @@ void attention_problem_of(const struct attention_params *params, const struct bi
 			  struct attention_problem *problem);
 
 extern const char *const attention_axes[], *const attention_defaults[];
+int attention_reaches(const char *kernel, const struct device_properties *device);
 int attention_make_case(const struct assignment *assignment, uint64_t seed, struct test_case *test, struct error *err);
 int attention_fill(struct test_case *test, struct error *err);
 int attention_check_case(const struct test_case *test, struct error *err);

@@ -79,6 +79,9 @@ struct family {
 	 * was made from. */
 	int (*expect)(void *state, const struct binding *binding, struct test_case *test, struct error *err);
 	int (*work)(const struct test_case *test, struct work *work, struct error *err);
+	/* 1 when the entry point can launch this kernel (mangled name) on this device, by all that is known; 0 when it provably
+	 * cannot. NULL function: it can launch every kernel. */
+	int (*reaches)(const char *kernel, const struct device_properties *device);
 	/* Baseline: prepares and queues the unfused chain. May be NULL. */
 	int (*baseline_open)(void *state, const struct binding *binding, void **baseline, struct error *err);
 	int (*baseline_enqueue)(void *baseline, struct device_stream *stream, struct error *err);
