@@ -54,16 +54,39 @@ json_t *cli_json_text(const char *text, size_t length)
 	return json;
 }
 
+/* Bytes of the well-formed UTF-8 character at the start of text[0..length) that a terminal shows as such, or 0: control
+ * characters, C1 among them, and what is no UTF-8 (RFC 3629; the lead bytes and first continuation of its table). */
+static size_t printable_length(const unsigned char *text, size_t length)
+{
+	const unsigned char lead = text[0];
+	if (lead < 0x80)
+		return lead >= 0x20 && lead != 0x7f;
+	const size_t size = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+	if (size == 0 || size > length)
+		return 0;
+	const unsigned char low = lead == 0xc2 ? 0xa0 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+	if (text[1] < low || text[1] > high)
+		return 0;
+	for (size_t i = 2; i < size; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return size;
+}
+
 void cli_append_clean(struct text *out, const char *text, size_t length)
 {
-	for (size_t start = 0, at = 0; at <= length; at++) {
-		const int bad = at < length && ((unsigned char)text[at] < 0x20 || text[at] == 0x7f);
-		if (at < length && !bad)
+	for (size_t start = 0, at = 0;;) {
+		const size_t size = at < length ? printable_length((const unsigned char *)text + at, length - at) : 0;
+		if (size) {
+			at += size;
 			continue;
+		}
 		text_append_bytes(out, text + start, at - start);
-		if (bad)
-			text_append_bytes(out, "?", 1);
-		start = at + 1;
+		if (at == length)
+			return;
+		text_append_bytes(out, "?", 1);
+		start = ++at;
 	}
 }
 

@@ -19,7 +19,7 @@ int cli_write_json(const char *path, const json_t *json, struct error *err);
 /* A JSON string of bytes from a file that may be anything: what is not UTF-8 becomes '?'. NULL when memory runs out. */
 json_t *cli_json_text(const char *text, size_t length);
 
-/* Appends text from a file, with control characters as '?', so that it cannot command the terminal. */
+/* Appends text from a file, with control characters and what is no UTF-8 as '?', so that it cannot command the terminal. */
 void cli_append_clean(struct text *out, const char *text, size_t length);
 
 /* Writes the text to standard output. ERROR_INPUT when that fails (a full disk, a closed pipe). */

@@ -93,7 +93,8 @@ static void show_file(const struct inspection *in, struct view *view)
 	if (artifact->kind == OBJECT_ARCHIVE || artifact->kind == OBJECT_ARCHIVE_THIN) {
 		text_append(line, "%s of %d %s, ", ar_flavour_name(ar), ar->count, plural(ar->count, "member", "members"));
 		if (ar->has_index)
-			text_append(line, "index of %llu symbols, ", (unsigned long long)ar->index_symbols);
+			text_append(line, "index of %llu symbol%s, ", (unsigned long long)ar->index_symbols,
+				    ar->index_symbols == 1 ? "" : "s");
 	} else {
 		text_append(line, "%s, ", object_kind_name(artifact->kind));
 	}

@@ -365,6 +365,18 @@ int artifact_load_image(const struct artifact *artifact, const struct artifact_u
 			return -1; /* artifact_open names the file */
 		return error_context(err, "%s(%s): %s for %s", artifact->path, unit->name, fatbin_kind_name(entry->kind), target);
 	}
-	image->loaded = 1;
-	return 0;
+	/* A PTX description does not point into its text; a cubin's code is looked at again only where the toolkit does not
+	 * state what was spilled. */
+	const int needed = entry->compression == FATBIN_RAW || (entry->kind == FATBIN_ELF && image->cubin.toolkit < 130);
+	if (!needed && (entry->kind == FATBIN_PTX || entry->kind == FATBIN_ELF)) {
+		if (entry->kind == FATBIN_ELF && cubin_detach(&image->cubin, err)) {
+			cubin_free(&image->cubin);
+			failed = 1;
+		}
+		free(image->owned);
+		image->owned = NULL;
+		image->bytes = NULL;
+	}
+	image->loaded = !failed;
+	return failed ? -1 : 0;
 }

@@ -20,11 +20,12 @@ struct artifact_image {
 	struct fatbin_entry entry; /* of a plain .ptx or .cubin: made up from its contents, raw, without flags */
 	int relocatable_section;   /* lies in __nv_relfatbin: has to be linked first */
 	int loaded;                /* by artifact_load_image; then: */
-	const void *bytes;         /* the cubin or PTX text (NUL-terminated in the second case) */
+	const void *bytes;         /* the cubin or PTX text (NUL-terminated in the second case); NULL where they had to be
+				      decompressed and are no longer needed: fatbin_entry_decompress gives them again */
 	size_t size;
 	struct cubin cubin;        /* of kind FATBIN_ELF */
 	struct ptx ptx;            /* of kind FATBIN_PTX */
-	void *owned;               /* the bytes, where they had to be decompressed */
+	void *owned;               /* the bytes, where they are not those of the file */
 };
 
 struct artifact_unit {
@@ -90,7 +91,7 @@ void artifact_entry_points_free(struct artifact_entry_points *points);
 /* Index of the unit that defines `symbol`, or -1. */
 int artifact_defines(const struct artifact *artifact, const char *symbol);
 
-/* What the artifact as a whole leaves undefined: not defined by another of its units either. */
+/* What the artifact as a whole needs from elsewhere: undefined in a unit, not weak, and not defined by another unit. */
 struct artifact_undefined {
 	struct undefined_symbol {
 		const char *name;

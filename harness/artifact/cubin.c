@@ -2,6 +2,7 @@
 
 #include "artifact/elf_file.h"
 #include "artifact/reader.h"
+#include "core/util.h"
 
 #include <stdlib.h>
 
@@ -328,7 +329,40 @@ void cubin_free(struct cubin *cubin)
 	for (int i = 0; i < cubin->kernel_count; i++)
 		free(cubin->kernels[i].parameters);
 	free(cubin->kernels);
+	free(cubin->texts);
 	*cubin = (struct cubin){0};
+}
+
+/* Copies a text behind `*end` and lets the pointer follow it. */
+static void move_text(const char **text, char **end)
+{
+	if (!*text)
+		return;
+	const size_t size = strlen(*text) + 1;
+	memcpy(*end, *text, size);
+	*text = *end;
+	*end += size;
+}
+
+int cubin_detach(struct cubin *cubin, struct error *err)
+{
+	size_t size = 1 + (cubin->tool_version ? strlen(cubin->tool_version) + 1 : 0) +
+		      (cubin->tool_options ? strlen(cubin->tool_options) + 1 : 0);
+	for (int i = 0; i < cubin->kernel_count; i++)
+		if (size_add(size, strlen(cubin->kernels[i].name) + 1, &size))
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	char *texts = malloc(size), *end = texts;
+	if (!texts)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	move_text(&cubin->tool_version, &end);
+	move_text(&cubin->tool_options, &end);
+	for (int i = 0; i < cubin->kernel_count; i++) {
+		move_text(&cubin->kernels[i].name, &end);
+		cubin->kernels[i].code = NULL;
+	}
+	free(cubin->texts); /* of an earlier call */
+	cubin->texts = texts;
+	return 0;
 }
 
 size_t cubin_local_accesses(const struct cubin_kernel *kernel)
@@ -336,7 +370,7 @@ size_t cubin_local_accesses(const struct cubin_kernel *kernel)
 	enum { INSTRUCTION_SIZE = 16, OPCODE_MASK = 0xfff, STORE_LOCAL = 0x387, LOAD_LOCAL = 0x983 };
 	struct reader reader = reader_of(kernel->code, kernel->code_size);
 	size_t found = 0;
-	for (size_t at = 0; at + INSTRUCTION_SIZE <= kernel->code_size; at += INSTRUCTION_SIZE) {
+	for (size_t at = 0; at + INSTRUCTION_SIZE <= reader.size; at += INSTRUCTION_SIZE) {
 		const unsigned opcode = read_u16(&reader, at) & OPCODE_MASK;
 		found += opcode == STORE_LOCAL || opcode == LOAD_LOCAL;
 	}

@@ -28,7 +28,7 @@ struct cubin_kernel {
 	struct cubin_parameter *parameters; /* by ordinal; owned by the cubin */
 	int parameter_count;
 	unsigned parameter_bytes;    /* of the constant bank, from the first parameter to the end of the last */
-	const unsigned char *code;   /* machine code */
+	const unsigned char *code;   /* machine code; NULL after cubin_detach */
 	size_t code_size;
 };
 
@@ -42,14 +42,19 @@ struct cubin {
 	int relocatable;         /* has to be linked before it can be loaded */
 	struct cubin_kernel *kernels; /* in the order of the symbol table; owned */
 	int kernel_count;
+	char *texts;             /* owned; NULL before cubin_detach */
 };
 
 /* ERROR_INPUT when it is no cubin or contradicts itself. Pointers in the description point into the bytes. */
 int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct error *err);
 void cubin_free(struct cubin *cubin);
 
+/* Makes the description independent of the bytes it was read from: its texts move to one block, which cubin_free frees,
+ * and the code is let go. For cubins that had to be decompressed, which together are many times the file. */
+int cubin_detach(struct cubin *cubin, struct error *err);
+
 /* Loads and stores of local memory in the kernel's code (sm_70 and newer: instructions of 16 bytes): spills and arrays
- * that do not fit into registers together. */
+ * that do not fit into registers together. Needs the code. */
 size_t cubin_local_accesses(const struct cubin_kernel *kernel);
 
 #endif

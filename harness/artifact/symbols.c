@@ -76,7 +76,7 @@ int artifact_undefined(const struct artifact *artifact, struct artifact_undefine
 		const struct host_object *host = &artifact->units[u].host;
 		for (int i = 0; i < host->symbol_count; i++) {
 			defined_count += host->symbols[i].defined;
-			wanted += !host->symbols[i].defined;
+			wanted += !host->symbols[i].defined && !host->symbols[i].weak;
 		}
 	}
 	if (wanted == 0)
@@ -99,7 +99,7 @@ int artifact_undefined(const struct artifact *artifact, struct artifact_undefine
 		const struct host_object *host = &artifact->units[u].host;
 		for (int i = 0; i < host->symbol_count; i++) {
 			const struct host_symbol *symbol = &host->symbols[i];
-			if (symbol->defined || bsearch(&symbol->name, defined, defined_count, sizeof *defined, compare_names))
+			if (symbol->defined || symbol->weak || bsearch(&symbol->name, defined, defined_count, sizeof *defined, compare_names))
 				continue;
 			undefined->items[undefined->count++] = (struct undefined_symbol){symbol->name, u, symbol->origin};
 		}

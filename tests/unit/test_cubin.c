@@ -79,6 +79,16 @@ static void reads_both_abis(void)
 		CHECK_INT(k[2].parameters[1].offset, 8000);
 		CHECK_INT(k[2].parameter_bytes, 8008);
 		CHECK_INT(k[3].parameter_count, 0);
+		/* on its own, it survives the bytes it was read from */
+		CHECK_INT(cubin_detach(&cubin, &err), 0);
+		memset(copy, 0x55, file.size);
+		CHECK_TEXT(k[0].name, "_Z16flash_fwd_kernelILi64EEv16Flash_fwd_params");
+		CHECK_TEXT(k[3].name, "empty");
+		CHECK(forms[f].abi < 8 || strcmp(cubin.tool_options, "-arch sm_90 -m 64") == 0);
+		CHECK(k[0].code == NULL);
+		CHECK_INT(cubin_local_accesses(&k[0]), 0);
+		CHECK_INT(cubin_detach(&cubin, &err), 0);
+		CHECK_TEXT(k[1].name, "plain");
 		cubin_free(&cubin);
 
 		for (size_t size = 0; size < file.size; size += size < 256 ? 1 : 37) {
