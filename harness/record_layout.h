@@ -1,0 +1,69 @@
+/* The rows of a result file's tables. They lie in the file as they lie in memory (little-endian, with the alignment that
+ * x86-64 and AArch64 share), so that HDF5 has nothing to convert: converting cost more than all the rest of a write.
+ * Private to record_write.c and record_read.c. */
+#ifndef ASSAY_HARNESS_RECORD_LAYOUT_H
+#define ASSAY_HARNESS_RECORD_LAYOUT_H
+
+#include "record.h"
+
+#include <hdf5.h>
+
+enum { RECORD_CHECKS_STORED = 32, RECORD_TEXT_MAX = 512, RECORD_WHAT_MAX = 24 };
+
+/* Rows of another table that belong to a case. */
+struct record_span {
+	uint64_t first, count;
+};
+
+struct record_timing_row {
+	uint8_t measured, converged;
+	double median, low, high, confidence, minimum, maximum;
+	int64_t samples, gate_opened_early;
+	struct record_span raw; /* in samples */
+};
+
+struct record_figures {
+	double margin, scaled_max, scaled_bound, low_scaled_max;
+	double absolute_max, relative_max, relative_l2, lse_absolute_max, lse_margin;
+	double worst_value, worst_reference;
+	uint64_t ulp_max;
+	int64_t worst_index[4], elements, nan_count, inf_count;
+	int64_t histogram[JUDGE_HISTOGRAM_BINS];
+};
+
+struct record_row {
+	char name[CASE_NAME_MAX], family[32], entry_point[64], dtype[8], status[16], image[96];
+	int32_t artifact;
+	uint64_t case_index;
+	int64_t head_dim;
+	uint8_t check_states[RECORD_CHECKS_STORED];
+	struct record_figures figures;
+	int32_t output_count;
+	char output_names[RECORD_OUTPUTS_MAX][32], digests[RECORD_OUTPUTS_MAX][33];
+	int64_t launch_count;
+	double flops, bytes;
+	struct record_timing_row hot, cold, baseline;
+	double enqueue_seconds, ungated_seconds, event_overhead_seconds, verify_seconds, wall_seconds;
+	struct record_span texts, launches, clocks;
+};
+
+struct record_text_row {
+	char what[RECORD_WHAT_MAX], text[RECORD_TEXT_MAX];
+};
+
+enum record_table { RECORD_ROWS, RECORD_TEXTS, RECORD_LAUNCHES, RECORD_CLOCKS, RECORD_SAMPLES, RECORD_TABLES };
+
+struct record_table_info {
+	const char *name;   /* in /cases */
+	size_t row_size;
+	hsize_t chunk;      /* rows */
+};
+extern const struct record_table_info record_tables[RECORD_TABLES];
+
+/* Type of a row; -1 on failure. The caller closes it. */
+hid_t record_type(enum record_table table);
+
+/* "numbers,lse,...": value of the attribute `checks`, in the order of enum check. */
+void record_check_names(struct text *out);
+
+#endif

@@ -1,0 +1,163 @@
+/* A run as it could have been, with every field set to something that differs from its neighbours. */
+#ifndef ASSAY_TESTS_RECORD_SAMPLES_H
+#define ASSAY_TESTS_RECORD_SAMPLES_H
+
+#include "record.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline char *sample_text(const char *text)
+{
+	char *copy = strdup(text);
+	if (!copy)
+		exit(1);
+	return copy;
+}
+
+static inline struct timing_record sample_timing(int index, double scale)
+{
+	struct timing_record timing = {.measured = 1, .samples = 5 + index % 3, .confidence = 0.95, .converged = index % 2,
+				       .gate_opened_early = index % 4};
+	timing.raw = calloc((size_t)timing.samples, sizeof *timing.raw);
+	if (!timing.raw)
+		exit(1);
+	for (int64_t i = 0; i < timing.samples; i++)
+		timing.raw[i] = scale * (100.0 + (double)i + index) * 1e-6;
+	timing.minimum = timing.raw[0];
+	timing.low = timing.raw[1];
+	timing.median = timing.raw[timing.samples / 2];
+	timing.high = timing.raw[timing.samples - 2];
+	timing.maximum = timing.raw[timing.samples - 1];
+	return timing;
+}
+
+static inline struct case_record sample_case(int index)
+{
+	struct case_record record = {.artifact = index % 2, .case_index = (uint64_t)index * 3, .dtype = index % 2 ? DTYPE_BF16 : DTYPE_F16,
+				     .attributes_head_dim = 64 + index, .output_count = 2, .launch_count = index % 11,
+				     .flops = 1e9 * (index + 1), .bytes = 1e6 * (index + 1), .enqueue_seconds = 5e-6,
+				     .ungated_seconds = 130e-6, .event_overhead_seconds = 1e-6, .verify_seconds = 0.02,
+				     .wall_seconds = 0.1 + index};
+	struct judgement *judgement = &record.judgement;
+	snprintf(record.name, sizeof record.name, "case-%d", index);
+	snprintf(record.family, sizeof record.family, "attention");
+	snprintf(record.entry_point, sizeof record.entry_point, "run_mha");
+	snprintf(record.image, sizeof record.image, "SASS sm_90");
+	if (index % 5 == 2)
+		snprintf(record.note, sizeof record.note, "noted %d", index);
+	for (int i = 0; i < 2; i++) {
+		snprintf(record.output_names[i], sizeof record.output_names[i], i ? "lse" : "o");
+		record.digests[i] = (struct digest){{(uint64_t)index * 0x123456789abcdefull, ~(uint64_t)(index + i)}};
+	}
+	for (int64_t i = 0; i < record.launch_count && i < RECORD_LAUNCHES_MAX; i++) {
+		struct launch_record *launch = &record.launches[i];
+		*launch = (struct launch_record){.grid = {1, 2, (uint32_t)index}, .block = {128, 1, 1}, .dynamic_shared = 49152,
+						 .default_stream = 1, .device_code = i == 3 ? 701 : 0};
+		snprintf(launch->kernel, sizeof launch->kernel, "_Z6kernel%d", (index + (int)i) % 7);
+	}
+	for (int check = 0; check < CHECK_NAMES_COUNT; check++)
+		if ((check + index) % 3)
+			judgement_hold(judgement, (enum check)check);
+	if (index % 7 == 3) {
+		judgement_break(judgement, CHECK_NUMBERS, "batch 0, head 1 is wrong in case %d", index);
+		judgement_break(judgement, CHECK_EXACT, "inexact | in case %d", index);
+	}
+	if (index % 7 == 4)
+		judgement_mistrust(judgement, "every element ought to be %d", index);
+	judgement_decide(judgement, index % 7 == 5 ? &(struct judge_policy){.disabled_checks = 1u << CHECK_LSE} : NULL);
+	if (index % 7 == 6) {
+		judgement->status = STATUS_UNSUPPORTED;
+		snprintf(judgement->reason, sizeof judgement->reason, "head dim too large");
+	}
+	judgement->margin = index == 8 ? (double)INFINITY : 0.01 * index;
+	judgement->scaled_max = 1e-4 * index;
+	judgement->scaled_bound = 1e-3;
+	judgement->low_scaled_max = index == 9 ? (double)NAN : 3e-4;
+	judgement->absolute_max = 2e-4;
+	judgement->relative_max = 5.0;
+	judgement->relative_l2 = 2.7e-4;
+	judgement->ulp_max = index == 8 ? UINT64_MAX : (uint64_t)index;
+	judgement->lse_absolute_max = 1e-6;
+	judgement->lse_margin = 0.02;
+	for (int i = 0; i < 4; i++)
+		judgement->worst_index[i] = index == 0 ? -1 : index + i;
+	judgement->worst_value = 0.125;
+	judgement->worst_reference = 0.12501;
+	judgement->elements = 1000 + index;
+	judgement->nan_count = index;
+	judgement->inf_count = 2 * index;
+	for (int i = 0; i < JUDGE_HISTOGRAM_BINS; i++)
+		judgement->histogram[i] = i * 100 + index;
+	if (judgement->status == STATUS_PASS && index % 4) {
+		record.hot = sample_timing(index, 1.0);
+		record.cold = sample_timing(index, 1.5);
+		if (index % 4 == 1)
+			record.baseline = sample_timing(index, 3.0);
+		record.clock_count = 2;
+		record.clocks = calloc(2, sizeof *record.clocks);
+		if (!record.clocks)
+			exit(1);
+		record.clocks[0] = (struct clock_reading){0.0, 1980, 2619, 310000, 41, 0};
+		record.clocks[1] = (struct clock_reading){0.5, 1755, 2619, 690000, 63, 4};
+	}
+	return record;
+}
+
+static inline struct run_record sample_run(int cases)
+{
+	struct run_record run = {
+		.schema = RECORD_SCHEMA,
+		.command = sample_text("assay run '/artifacts/a b/libflashattention.a' --seed 5"),
+		.version = sample_text("0.1.0"),
+		.date = sample_text("2026-01-02T03:04:05Z"),
+		.host = sample_text("gpu-host"),
+		.device = {.kind = DEVICE_CUDA, .id = "cuda:0", .name = "NVIDIA H100 80GB HBM3", .uuid = "GPU-0123", .cc_major = 9,
+			   .cc_minor = 0, .multiprocessors = 132, .l2_bytes = 50 << 20, .memory_bytes = (size_t)80 << 30,
+			   .shared_per_block_optin = 232448, .driver_version = 13000, .driver_text = "580.159.04",
+			   .gemm_library = "cuBLAS 13.0.2"},
+		.matrix_product_flops = 7.5e14,
+		.matrix_product_flops_bf16 = 7.6e14,
+		.dataset = sample_text("datasets/attention.spec"),
+		.dataset_sha256 = "abcdef",
+		.seed = 5,
+		.repeat_options = sample_text(" --device cuda:0 --seed 5"),
+		.notes = sample_text("first note\nsecond note"),
+		.artifacts = calloc(2, sizeof(struct artifact_record)),
+		.artifact_count = 2,
+		.complete = 1,
+		.wall_seconds = 83.5,
+	};
+	if (!run.artifacts)
+		exit(1);
+	run.artifacts[0] = (struct artifact_record){.path = sample_text("/artifacts/a b/libflashattention.a"), .sha256 = "0123", .size = 230000000,
+						    .kind = sample_text("ELF archive"), .toolkit = sample_text("CUDA 13.0 (V13.0.88)"),
+						    .provenance = sample_text("CUDA_COMPUTE_CAP=90, --use_fast_math"),
+						    .abi = sample_text("0.9.2 (kernel parameters of 440 bytes)"),
+						    .cudart = sample_text("shim"), .stubbed = sample_text("one\ntwo"),
+						    .link_seconds = 0.7, .load_seconds = 0.2};
+	run.artifacts[1] = (struct artifact_record){.path = sample_text("other.a"), .kind = sample_text(""), .toolkit = sample_text(""),
+						    .provenance = sample_text(""), .abi = sample_text(""), .cudart = sample_text(""),
+						    .stubbed = sample_text("")};
+	for (int i = 0; i < 10; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "_Z6kernel%d", i);
+		if (artifact_record_mark(&run.artifacts[0], name, NULL))
+			exit(1);
+	}
+	memset(run.artifacts[0].kernel_launched + 7, 0, 3);
+	for (int i = 0; i < cases; i++) {
+		const struct case_record record = sample_case(i);
+		for (int64_t l = 0; l < record.launch_count && l < RECORD_LAUNCHES_MAX; l++)
+			if (record.launches[l].device_code == 0 &&
+			    artifact_record_mark(&run.artifacts[record.artifact], record.launches[l].kernel, NULL))
+				exit(1);
+		if (run_record_add(&run, &record, NULL))
+			exit(1);
+	}
+	return run;
+}
+
+#endif

@@ -1,0 +1,578 @@
+/* Result files: what is written comes back, a killed run keeps what it had, failures leave nothing half-written, and files
+ * of other people do no harm. */
+#include "check.h"
+#include "record_samples.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/assay-record-XXXXXX";
+
+struct path {
+	char text[256];
+};
+
+static struct path in_folder(const char *name)
+{
+	struct path path;
+	snprintf(path.text, sizeof path.text, "%s/%s", folder, name);
+	return path;
+}
+
+static void same_double(double a, double b)
+{
+	CHECK(memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)));
+}
+
+static void same_timing(const struct timing_record *a, const struct timing_record *b)
+{
+	CHECK_INT(a->measured, b->measured);
+	CHECK_INT(a->converged, b->converged);
+	same_double(a->median, b->median);
+	same_double(a->low, b->low);
+	same_double(a->high, b->high);
+	same_double(a->confidence, b->confidence);
+	same_double(a->minimum, b->minimum);
+	same_double(a->maximum, b->maximum);
+	CHECK_INT(a->samples, b->samples);
+	CHECK_INT(a->gate_opened_early, b->gate_opened_early);
+	CHECK_INT(a->raw != NULL, b->raw != NULL);
+	if (a->raw && b->raw && a->samples == b->samples)
+		CHECK(memcmp(a->raw, b->raw, (size_t)a->samples * sizeof *a->raw) == 0);
+}
+
+static void same_case(const struct case_record *a, const struct case_record *b)
+{
+	const struct judgement *j = &a->judgement, *k = &b->judgement;
+	CHECK_TEXT(a->name, b->name);
+	CHECK_TEXT(a->family, b->family);
+	CHECK_TEXT(a->entry_point, b->entry_point);
+	CHECK_TEXT(a->note, b->note);
+	CHECK_TEXT(a->image, b->image);
+	CHECK_INT(a->artifact, b->artifact);
+	CHECK_INT(a->case_index, b->case_index);
+	CHECK_INT(a->dtype, b->dtype);
+	CHECK_INT(a->attributes_head_dim, b->attributes_head_dim);
+	CHECK_INT(j->status, k->status);
+	CHECK_TEXT(j->reason, k->reason);
+	CHECK_TEXT(j->mistrust, k->mistrust);
+	for (int check = 0; check < CHECK_NAMES_COUNT; check++) {
+		CHECK_INT(j->checks[check].state, k->checks[check].state);
+		CHECK_TEXT(j->checks[check].reason, k->checks[check].reason);
+	}
+	const double figures[][2] = {{j->margin, k->margin}, {j->scaled_max, k->scaled_max}, {j->scaled_bound, k->scaled_bound},
+				     {j->low_scaled_max, k->low_scaled_max}, {j->absolute_max, k->absolute_max},
+				     {j->relative_max, k->relative_max}, {j->relative_l2, k->relative_l2},
+				     {j->lse_absolute_max, k->lse_absolute_max}, {j->lse_margin, k->lse_margin},
+				     {j->worst_value, k->worst_value}, {j->worst_reference, k->worst_reference},
+				     {a->flops, b->flops}, {a->bytes, b->bytes}, {a->enqueue_seconds, b->enqueue_seconds},
+				     {a->ungated_seconds, b->ungated_seconds},
+				     {a->event_overhead_seconds, b->event_overhead_seconds},
+				     {a->verify_seconds, b->verify_seconds}, {a->wall_seconds, b->wall_seconds}};
+	for (size_t i = 0; i < ARRAY_COUNT(figures); i++)
+		same_double(figures[i][0], figures[i][1]);
+	CHECK(j->ulp_max == k->ulp_max);
+	CHECK(memcmp(j->worst_index, k->worst_index, sizeof j->worst_index) == 0);
+	CHECK(memcmp(j->histogram, k->histogram, sizeof j->histogram) == 0);
+	CHECK_INT(j->elements, k->elements);
+	CHECK_INT(j->nan_count, k->nan_count);
+	CHECK_INT(j->inf_count, k->inf_count);
+	CHECK_INT(a->output_count, b->output_count);
+	for (int i = 0; i < a->output_count; i++) {
+		CHECK_TEXT(a->output_names[i], b->output_names[i]);
+		CHECK(memcmp(&a->digests[i], &b->digests[i], sizeof a->digests[i]) == 0);
+	}
+	CHECK_INT(a->launch_count, b->launch_count);
+	for (int64_t i = 0; i < a->launch_count && i < RECORD_LAUNCHES_MAX; i++) {
+		const struct launch_record *l = &a->launches[i], *m = &b->launches[i];
+		CHECK_TEXT(l->kernel, m->kernel);
+		CHECK(memcmp(l->grid, m->grid, sizeof l->grid) == 0 && memcmp(l->block, m->block, sizeof l->block) == 0);
+		CHECK_INT(l->dynamic_shared, m->dynamic_shared);
+		CHECK_INT(l->default_stream, m->default_stream);
+		CHECK_INT(l->device_code, m->device_code);
+	}
+	same_timing(&a->hot, &b->hot);
+	same_timing(&a->cold, &b->cold);
+	same_timing(&a->baseline, &b->baseline);
+	CHECK_INT(a->clock_count, b->clock_count);
+	if (a->clock_count == b->clock_count && a->clock_count)
+		CHECK(memcmp(a->clocks, b->clocks, (size_t)a->clock_count * sizeof *a->clocks) == 0);
+}
+
+static void same_run(const struct run_record *a, const struct run_record *b)
+{
+	CHECK_INT(a->schema, b->schema);
+	CHECK_TEXT(a->command, b->command);
+	CHECK_TEXT(a->version, b->version);
+	CHECK_TEXT(a->date, b->date);
+	CHECK_TEXT(a->host, b->host);
+	CHECK_TEXT(a->dataset, b->dataset);
+	CHECK_TEXT(a->dataset_sha256, b->dataset_sha256);
+	CHECK_TEXT(a->repeat_options, b->repeat_options);
+	CHECK_TEXT(a->notes, b->notes);
+	CHECK_TEXT(a->device.name, b->device.name);
+	CHECK_TEXT(a->device.id, b->device.id);
+	CHECK_TEXT(a->device.uuid, b->device.uuid);
+	CHECK_TEXT(a->device.driver_text, b->device.driver_text);
+	CHECK_TEXT(a->device.gemm_library, b->device.gemm_library);
+	CHECK_INT(a->device.kind, b->device.kind);
+	CHECK_INT(a->device.cc_major, b->device.cc_major);
+	CHECK_INT(a->device.cc_minor, b->device.cc_minor);
+	CHECK_INT(a->device.multiprocessors, b->device.multiprocessors);
+	CHECK_INT(a->device.l2_bytes, b->device.l2_bytes);
+	CHECK_INT(a->device.memory_bytes, b->device.memory_bytes);
+	CHECK_INT(a->device.shared_per_block_optin, b->device.shared_per_block_optin);
+	CHECK_INT(a->device.driver_version, b->device.driver_version);
+	CHECK_INT(a->device.slow_f64, b->device.slow_f64);
+	CHECK(a->seed == b->seed);
+	same_double(a->matrix_product_flops, b->matrix_product_flops);
+	same_double(a->matrix_product_flops_bf16, b->matrix_product_flops_bf16);
+	same_double(a->wall_seconds, b->wall_seconds);
+	CHECK_INT(a->artifact_count, b->artifact_count);
+	for (size_t i = 0; i < a->artifact_count && i < b->artifact_count; i++) {
+		const struct artifact_record *x = &a->artifacts[i], *y = &b->artifacts[i];
+		CHECK_TEXT(x->path, y->path);
+		CHECK_TEXT(x->sha256, y->sha256);
+		CHECK(x->size == y->size);
+		CHECK_TEXT(x->kind, y->kind);
+		CHECK_TEXT(x->toolkit, y->toolkit);
+		CHECK_TEXT(x->provenance, y->provenance);
+		CHECK_TEXT(x->abi, y->abi);
+		CHECK_TEXT(x->cudart, y->cudart);
+		CHECK_TEXT(x->stubbed, y->stubbed);
+		same_double(x->link_seconds, y->link_seconds);
+		same_double(x->load_seconds, y->load_seconds);
+		CHECK_INT(x->kernel_count, y->kernel_count);
+		for (size_t k = 0; k < x->kernel_count && k < y->kernel_count; k++) {
+			CHECK_TEXT(x->kernels[k], y->kernels[k]);
+			CHECK_INT(x->kernel_launched[k], y->kernel_launched[k]);
+		}
+	}
+	CHECK_INT(a->case_count, b->case_count);
+	for (size_t i = 0; i < a->case_count && i < b->case_count; i++)
+		same_case(&a->cases[i], &b->cases[i]);
+}
+
+/* Writes the cases of `run`; -1 with a message when something fails. */
+static int write_all(const char *path, const struct run_record *run, struct error *err)
+{
+	struct record_writer *writer;
+	if (record_writer_open(&writer, path, run, err))
+		return -1;
+	for (size_t i = 0; i < run->case_count; i++)
+		if (record_writer_add(writer, &run->cases[i], err)) {
+			record_writer_discard(writer);
+			return -1;
+		}
+	return record_writer_commit(writer, run, err);
+}
+
+static void test_round_trip(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(37), back;
+	const struct path path_at = in_folder("trip.h5");
+	const char *path = path_at.text;
+	CHECK_INT(write_all(path, &run, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK(path_exists(path) && !path_exists(in_folder("trip.h5.partial").text));
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(back.complete, 1);
+	same_run(&run, &back);
+	/* what was read can be written again */
+	const struct path again_at = in_folder("again.h5");
+	const char *again = again_at.text;
+	struct run_record third;
+	CHECK_INT(write_all(again, &back, &err), 0);
+	CHECK_INT(record_read(&third, again, &err), 0);
+	same_run(&run, &third);
+	run_record_free(&third);
+	run_record_free(&back);
+	run_record_free(&run);
+	/* no case, no artifact, no text */
+	struct run_record empty = {.schema = RECORD_SCHEMA};
+	const struct path last_at = in_folder("empty.h5");
+	path = last_at.text;
+	CHECK_INT(write_all(path, &empty, &err), 0);
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_INT(back.case_count, 0);
+	CHECK_TEXT(back.command, "");
+	run_record_free(&back);
+}
+
+static void test_killed(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(60), back;
+	const struct path path_at = in_folder("killed.h5");
+	const char *path = path_at.text;
+	int ready[2];
+	if (pipe(ready))
+		exit(1);
+	const pid_t child = fork();
+	if (child == 0) {
+		struct record_writer *writer;
+		memset(run.artifacts[0].kernel_launched, 0, run.artifacts[0].kernel_count);
+		if (record_writer_open(&writer, path, &run, &err))
+			_exit(1);
+		for (size_t i = 0; i < 50; i++)
+			if (record_writer_add(writer, &run.cases[i], &err))
+				_exit(1);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	char byte;
+	close(ready[1]);
+	CHECK_INT(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(!path_exists(path));
+	/* by the name that was wanted, and by its own */
+	for (int own = 0; own < 2; own++) {
+		CHECK_INT(record_read(&back, own ? in_folder("killed.h5.partial").text : path, &err), 0);
+		CHECK_TEXT(err.message, "");
+		CHECK_INT(back.complete, 0);
+		CHECK_INT(back.case_count, 50);
+		for (size_t i = 0; i < back.case_count; i++)
+			same_case(&run.cases[i], &back.cases[i]);
+		/* coverage comes from the launches of the cases */
+		size_t launched = 0;
+		for (size_t k = 0; k < back.artifacts[0].kernel_count; k++)
+			launched += back.artifacts[0].kernel_launched[k];
+		CHECK(launched > 0);
+		run_record_free(&back);
+	}
+	/* a new run of the same name replaces it */
+	CHECK_INT(write_all(path, &run, &err), 0);
+	CHECK(!path_exists(in_folder("killed.h5.partial").text));
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_INT(back.case_count, 60);
+	run_record_free(&back);
+	run_record_free(&run);
+}
+
+static void test_discard(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(3);
+	struct record_writer *writer;
+	const struct path path_at = in_folder("ended.h5"), partial_at = in_folder("ended.h5.partial");
+	const char *path = path_at.text, *partial = partial_at.text;
+	CHECK_INT(record_writer_open(&writer, path, &run, &err), 0);
+	CHECK(path_exists(partial));
+	record_writer_discard(writer); /* nothing was in it */
+	CHECK(!path_exists(partial));
+	CHECK_INT(record_writer_open(&writer, path, &run, &err), 0);
+	CHECK_INT(record_writer_add(writer, &run.cases[0], &err), 0);
+	record_writer_discard(writer);
+	CHECK(path_exists(partial) && !path_exists(path));
+	struct run_record back;
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_INT(back.case_count, 1);
+	run_record_free(&back);
+	run_record_free(&run);
+	record_writer_discard(NULL);
+}
+
+static void test_unwritable(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(40);
+	struct record_writer *writer = NULL;
+	CHECK_INT(record_writer_open(&writer, in_folder("missing/x.h5").text, &run, &err), -1);
+	CHECK(writer == NULL);
+	CHECK_CONTAINS(err.message, "missing/x.h5");
+	CHECK_CONTAINS(err.message, "No such file");
+	CHECK_INT(err.kind, ERROR_INPUT);
+	CHECK_INT(record_writer_open(&writer, folder, &run, &err), -1);
+	CHECK_CONTAINS(err.message, "is a folder");
+
+	/* a disk that fills up: the file may not grow beyond a limit; in a child, since the limit stays */
+	const struct path path_at = in_folder("full.h5"), partial_at = in_folder("full.h5.partial");
+	const char *path = path_at.text, *partial = partial_at.text;
+	static const rlim_t limits[] = {1000, 20000, 60000, 110000};
+	for (size_t i = 0; i < ARRAY_COUNT(limits); i++) {
+		const pid_t child = fork();
+		if (child == 0) {
+			const struct rlimit limit = {limits[i], limits[i]};
+			signal(SIGXFSZ, SIG_IGN);
+			if (setrlimit(RLIMIT_FSIZE, &limit))
+				_exit(2);
+			const int failed = write_all(path, &run, &err);
+			_exit(failed && err.kind == ERROR_INPUT && strstr(err.message, "full.h5") ? 0 : 1);
+		}
+		int status = -1;
+		waitpid(child, &status, 0);
+		CHECK_INT(status, 0);
+		CHECK(!path_exists(path));
+		CHECK(!path_exists(partial));
+	}
+	run_record_free(&run);
+}
+
+/* ---- other people's files --------------------------------------------------------------------------------------------- */
+
+/* Opens one table of a copy of `from`, changes a member of one row, and reads the file. */
+static int read_changed(const char *from, const char *member, hid_t member_type, const void *value, struct error *err)
+{
+	const struct path path_at = in_folder("changed.h5");
+	const char *path = path_at.text;
+	struct file_map map;
+	struct run_record run;
+	if (file_map_open(&map, from, err) || write_file_atomically(path, map.data, map.size, err))
+		exit(1);
+	file_map_close(&map);
+	const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+	const hid_t table = H5Dopen2(file, "/cases/table", H5P_DEFAULT);
+	/* "hot.raw.count" is a compound in a compound in a compound */
+	char part[64];
+	snprintf(part, sizeof part, "%s", member);
+	hid_t type = H5Tcopy(member_type);
+	for (int left = 1; left;) {
+		char *dot = strrchr(part, '.');
+		const hid_t outer = H5Tcreate(H5T_COMPOUND, H5Tget_size(member_type));
+		H5Tinsert(outer, dot ? dot + 1 : part, 0, type);
+		H5Tclose(type);
+		type = outer;
+		left = dot != NULL;
+		if (dot)
+			*dot = '\0';
+	}
+	const hid_t space = H5Dget_space(table), memory = H5Screate(H5S_SCALAR);
+	const hsize_t row = 2, one = 1;
+	CHECK(H5Sselect_hyperslab(space, H5S_SELECT_SET, &row, NULL, &one, NULL) >= 0);
+	CHECK(H5Dwrite(table, type, memory, space, H5P_DEFAULT, value) >= 0);
+	H5Sclose(space);
+	H5Sclose(memory);
+	H5Tclose(type);
+	H5Dclose(table);
+	H5Fclose(file);
+	const int result = record_read(&run, path, err);
+	CHECK(result == 0 || (run.cases == NULL && run.artifacts == NULL));
+	run_record_free(&run);
+	return result;
+}
+
+static void test_contradictions(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(20);
+	const struct path path_at = in_folder("good.h5");
+	const char *path = path_at.text;
+	CHECK_INT(write_all(path, &run, &err), 0);
+	const int64_t same = 7;
+	CHECK_INT(read_changed(path, "head_dim", H5T_NATIVE_INT64, &same, &err), 0);
+	const int32_t artifacts[] = {-1, 2, INT32_MAX};
+	for (size_t i = 0; i < ARRAY_COUNT(artifacts); i++) {
+		CHECK_INT(read_changed(path, "artifact", H5T_NATIVE_INT32, &artifacts[i], &err), -1);
+		CHECK_CONTAINS(err.message, "row 2 of cases/table");
+	}
+	const uint64_t spans[] = {1000000, UINT64_MAX, UINT64_MAX - 3};
+	static const char *const members[] = {"texts.first",  "texts.count",   "launches.first", "launches.count",    "clocks.first",
+					      "clocks.count", "hot.raw.first", "hot.raw.count",  "baseline.raw.count"};
+	for (size_t m = 0; m < ARRAY_COUNT(members); m++)
+		for (size_t i = 0; i < ARRAY_COUNT(spans); i++)
+			CHECK_INT(read_changed(path, members[m], H5T_NATIVE_UINT64, &spans[i], &err), -1);
+	const int64_t counts[] = {-1, INT64_MIN};
+	for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
+		CHECK_INT(read_changed(path, "launch_count", H5T_NATIVE_INT64, &counts[i], &err), -1);
+		CHECK_INT(read_changed(path, "hot.samples", H5T_NATIVE_INT64, &counts[i], &err), -1);
+	}
+	const int32_t outputs[] = {-1, 5, INT32_MAX};
+	for (size_t i = 0; i < ARRAY_COUNT(outputs); i++)
+		CHECK_INT(read_changed(path, "output_count", H5T_NATIVE_INT32, &outputs[i], &err), -1);
+	const hid_t word = H5Tcopy(H5T_C_S1);
+	H5Tset_size(word, 16);
+	H5Tset_cset(word, H5T_CSET_UTF8);
+	CHECK_INT(read_changed(path, "status", word, "splendid\0\0\0\0\0\0\0\0", &err), -1);
+	H5Tclose(word);
+	/* escape sequences do not come through */
+	const hid_t name = H5Tcopy(H5T_C_S1);
+	char text[CASE_NAME_MAX];
+	H5Tset_size(name, sizeof text);
+	H5Tset_cset(name, H5T_CSET_UTF8);
+	memset(text, '\x1b', sizeof text);
+	err = (struct error){0};
+	CHECK_INT(read_changed(path, "name", name, text, &err), 0);
+	CHECK_TEXT(err.message, "");
+	H5Tclose(name);
+	struct run_record back;
+	CHECK_INT(record_read(&back, in_folder("changed.h5").text, &err), 0);
+	CHECK(back.case_count == 20 && strspn(back.cases[2].name, "?") == CASE_NAME_MAX - 1);
+	run_record_free(&back);
+	run_record_free(&run);
+}
+
+static void test_foreign(void)
+{
+	struct error err = {0};
+	struct run_record run;
+	const struct path path_at = in_folder("foreign.h5");
+	const char *path = path_at.text;
+	CHECK_INT(record_read(&run, in_folder("nowhere.h5").text, &err), -1);
+	CHECK_CONTAINS(err.message, "nowhere.h5");
+	CHECK_INT(record_read(&run, folder, &err), -1);
+	CHECK_INT(write_file_atomically(path, "no HDF5", 7, &err), 0);
+	CHECK_INT(record_read(&run, path, &err), -1);
+	CHECK_CONTAINS(err.message, "not an HDF5 file");
+	CHECK_INT(write_file_atomically(path, "", 0, &err), 0);
+	CHECK_INT(record_read(&run, path, &err), -1);
+	H5Fclose(H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+	CHECK_INT(record_read(&run, path, &err), -1);
+	CHECK_CONTAINS(err.message, "not a result file of assay");
+	struct run_record later = {.schema = 1};
+	CHECK_INT(write_all(path, &later, &err), 0);
+	const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), attribute = H5Aopen(file, "schema", H5P_DEFAULT);
+	const int64_t schema = RECORD_SCHEMA + 1;
+	CHECK(H5Awrite(attribute, H5T_NATIVE_INT64, &schema) >= 0);
+	H5Aclose(attribute);
+	H5Fclose(file);
+	CHECK_INT(record_read(&run, path, &err), -1);
+	CHECK_CONTAINS(err.message, "has schema 2");
+}
+
+/* Damage anywhere: reading may fail, but does no harm (the sanitizer build is what this is for). */
+static void damage(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(6), back;
+	const struct path path_at = in_folder("damage.h5"), bad_at = in_folder("damaged.h5");
+	const char *path = path_at.text, *bad = bad_at.text;
+	struct file_map map;
+	CHECK_INT(write_all(path, &run, &err), 0);
+	run_record_free(&run);
+	if (file_map_open(&map, path, &err))
+		exit(1);
+	unsigned char *bytes = malloc(map.size);
+	if (!bytes)
+		exit(1);
+	size_t refused = 0, rounds = 0;
+	uint64_t state = 42;
+	for (; rounds < 600; rounds++) {
+		memcpy(bytes, map.data, map.size);
+		for (int flips = 0; flips < 6; flips++) {
+			const uint64_t random = digest_mix(state++);
+			bytes[random % map.size] ^= (unsigned char)(1u << (random >> 60) % 8);
+		}
+		/* half of the rounds also lose the end of the file */
+		const size_t size = rounds % 2 ? map.size : (size_t)(digest_mix(state++) % map.size);
+		FILE *file = fopen(bad, "wb");
+		if (!file || fwrite(bytes, 1, size, file) != size || fclose(file))
+			exit(1);
+		const int failed = record_read(&back, bad, &err);
+		refused += failed != 0;
+		if (failed)
+			CHECK(err.message[0] && back.cases == NULL);
+		run_record_free(&back);
+	}
+	CHECK(refused >= rounds / 2); /* at least every truncated one */
+	free(bytes);
+	file_map_close(&map);
+}
+
+/* In a child that leaves without the leak check: HDF5 itself forgets memory when a checksum is wrong. */
+static void test_damage(void)
+{
+	fflush(NULL);
+	const pid_t child = fork();
+	if (child == 0) {
+		damage();
+		fflush(NULL);
+		_exit(check_failures != 0);
+	}
+	int status = -1;
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+}
+
+/* ---- in memory --------------------------------------------------------------------------------------------------------- */
+
+static void test_exit_code(void)
+{
+	struct run_record run = {0};
+	struct case_record record = {0};
+	CHECK_INT(run_record_exit_code(&run, 0), 3);
+	record.judgement.status = STATUS_SKIPPED;
+	CHECK_INT(run_record_add(&run, &record, NULL), 0);
+	CHECK_INT(run_record_exit_code(&run, 0), 3);
+	CHECK_INT(run_record_exit_code(&run, 1), 1);
+	record.judgement.status = STATUS_PASS;
+	CHECK_INT(run_record_add(&run, &record, NULL), 0);
+	CHECK_INT(run_record_exit_code(&run, 0), 0);
+	CHECK_INT(run_record_exit_code(&run, 1), 1);
+	for (int status = 0; status < STATUS_COUNT; status++) {
+		const int fine = status == STATUS_PASS || status == STATUS_SKIPPED || status == STATUS_UNSUPPORTED;
+		run.cases[0].judgement.status = (enum status)status;
+		CHECK_INT(run_record_exit_code(&run, 0), fine ? 0 : 1);
+		CHECK_INT(run_record_exit_code(&run, 1), status == STATUS_PASS ? 0 : 1);
+	}
+	run_record_free(&run);
+}
+
+static void test_marks(void)
+{
+	struct artifact_record artifact = {0};
+	struct run_record run = {.artifacts = calloc(1, sizeof *run.artifacts), .artifact_count = 1};
+	char name[400];
+	memset(name, 'k', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	CHECK_INT(artifact_record_mark(&artifact, "a", NULL), 0);
+	CHECK_INT(artifact_record_mark(&artifact, name, NULL), 0);
+	CHECK_INT(artifact.kernel_count, 2);
+	artifact.kernel_launched[0] = artifact.kernel_launched[1] = 0;
+	name[319] = '\0'; /* as a launch keeps it */
+	CHECK_INT(artifact_record_mark(&artifact, name, NULL), 0);
+	CHECK_INT(artifact.kernel_count, 2);
+	CHECK_INT(artifact.kernel_launched[1], 1);
+	name[318] = '\0'; /* short enough to be whole: another kernel */
+	CHECK_INT(artifact_record_mark(&artifact, name, NULL), 0);
+	CHECK_INT(artifact.kernel_count, 3);
+	CHECK_INT(artifact.kernel_launched[0], 0);
+	run.artifacts[0] = artifact;
+	run_record_free(&run);
+}
+
+static void test_reproduction(void)
+{
+	struct run_record run = sample_run(2);
+	struct text command = {0};
+	run_record_reproduction(&run, &run.cases[0], &command);
+	CHECK_TEXT(command.data, "assay verify '/artifacts/a b/libflashattention.a' --dataset datasets/attention.spec --filter case-0 "
+				 "--device cuda:0 --seed 5");
+	text_free(&command);
+	run_record_free(&run);
+}
+
+int main(void)
+{
+	if (!mkdtemp(folder)) {
+		perror(folder);
+		return 1;
+	}
+	test_round_trip();
+	test_killed();
+	test_discard();
+	test_unwritable();
+	test_contradictions();
+	test_foreign();
+	test_damage();
+	test_exit_code();
+	test_marks();
+	test_reproduction();
+	static const char *const names[] = {"trip.h5", "again.h5", "empty.h5", "killed.h5", "ended.h5.partial", "good.h5", "changed.h5",
+					    "foreign.h5", "damage.h5", "damaged.h5"};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		unlink(in_folder(names[i]).text);
+	CHECK_INT(rmdir(folder), 0); /* nothing else was left behind */
+	return check_result();
+}
