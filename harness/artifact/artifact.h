@@ -67,9 +67,9 @@ int artifact_load_image(const struct artifact *artifact, const struct artifact_u
 			struct error *err);
 
 /* The paths of the artifacts under `path`: a file stands for itself; of a folder, the files in it, in its `out/` and in
- * its folders (and their `out/`) that can be artifacts by name, sorted by path. Objects beside an archive or shared
- * object in the same folder are its ingredients and are left out: `left_out` counts them. ERROR_INPUT, saying what was
- * looked for, when there is nothing. */
+ * its folders (and their `out/`) that can be artifacts by name, sorted by path, links to a neighbour left out. Objects
+ * beside an archive or shared object in the same folder are its ingredients and are left out: `left_out` counts them.
+ * ERROR_INPUT, saying what was looked for, when there is nothing. */
 struct artifact_list {
 	char **paths;
 	int count, left_out;

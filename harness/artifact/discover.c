@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum file_class { CLASS_NONE = 0, CLASS_OBJECT, CLASS_LIBRARY, CLASS_MODULE };
 
@@ -57,6 +58,17 @@ static int search_add(struct search *search, char *path, enum file_class class)
 	return 0;
 }
 
+/* Whether `path` is another name of an artifact in the same folder, as libx.so is of libx.so.1. */
+static int is_alias(const char *path)
+{
+	char target[256];
+	const ssize_t length = readlink(path, target, sizeof target - 1);
+	if (length <= 0 || memchr(target, '/', (size_t)length))
+		return 0;
+	target[length] = '\0';
+	return classify(target) != CLASS_NONE;
+}
+
 /* One folder's own files, and below it `depth` levels of folders; `out` costs no level. */
 static int search_folder(struct search *search, const char *folder, int depth)
 {
@@ -89,7 +101,7 @@ static int search_folder(struct search *search, const char *folder, int depth)
 				goto done;
 		} else {
 			search->files++;
-			if (class != CLASS_NONE) {
+			if (class != CLASS_NONE && !is_alias(path)) {
 				if (search_add(search, path, class))
 					goto done;
 				path = NULL;

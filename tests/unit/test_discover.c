@@ -112,6 +112,13 @@ static void folders_are_searched(void)
 	CHECK_INT(artifact_discover(in_folder("nowhere"), &list, &err), -1);
 	CHECK_INT(err.kind, ERROR_INPUT);
 	CHECK_INT(list.count, 0);
+	write_bytes("links/libx.so.1.2", "x", 1);
+	CHECK_INT(symlink("libx.so.1.2", in_folder("links/libx.so")), 0);
+	CHECK_INT(symlink("../build/candle-flash-attn-0123456789abcdef/out/unary.ptx", in_folder("links/unary.ptx")), 0);
+	CHECK_INT(artifact_discover(in_folder("links"), &list, &err), 0);
+	CHECK_INT(list.count, 2);
+	CHECK_CONTAINS(list.paths[0], "libx.so.1.2");
+	artifact_list_free(&list);
 	CHECK_INT(make_dirs(in_folder("empty"), &err), 0);
 	CHECK_INT(artifact_discover(in_folder("empty"), &list, &err), -1);
 	CHECK_CONTAINS(err.message, "is empty");
