@@ -282,7 +282,7 @@ static __device__ __forceinline__ void softmax_row(Store *__restrict__ scores, c
 	const compute slope = TRANSFORM ? row_slope<compute>(b, at) : compute(0);
 	const compute minus_infinity = (compute)-infinity();
 	vector raw[vectors];
-	compute x[SOFTMAX_PER_THREAD], top = minus_infinity, magnitude = 0;
+	compute x[SOFTMAX_PER_THREAD], top = minus_infinity;
 
 #pragma unroll
 	for (int n = 0; n < vectors; n++) {
@@ -300,16 +300,22 @@ static __device__ __forceinline__ void softmax_row(Store *__restrict__ scores, c
 				s = raw[n].get(e);
 				if (TRANSFORM)
 					s = transform_score(b, at, slope, s, column + e);
-				if (fabs(s) < -minus_infinity)
-					magnitude = larger(magnitude, (compute)fabs(s));
 			}
 			top = larger(top, s);
 			x[n * width + e] = s;
 		}
 	}
 	top = reduce_row<take_larger>(top, shared_top);
-	if (b.logit_max)
+	if (b.logit_max) {
+		compute magnitude = 0;
+#pragma unroll
+		for (int n = 0; n < SOFTMAX_PER_THREAD; n++)
+			if (fabs(x[n]) < -minus_infinity)
+				magnitude = larger(magnitude, (compute)fabs(x[n]));
 		magnitude = reduce_row<take_larger>(magnitude, shared_top);
+		if (threadIdx.x == 0)
+			raise_maximum(b.logit_max + b.head_base + at.head, magnitude);
+	}
 
 	/* exp(-inf - -inf) would make a row of -inf NaN where 0 is meant; a visible NaN still reaches the sum. */
 	const compute shift = top == minus_infinity ? compute(0) : top;
@@ -333,11 +339,8 @@ static __device__ __forceinline__ void softmax_row(Store *__restrict__ scores, c
 			raw[n].save(row + column);
 		}
 	}
-	if (threadIdx.x == 0) {
+	if (threadIdx.x == 0)
 		finish_row(b, at, top, sum);
-		if (b.logit_max)
-			raise_maximum(b.logit_max + b.head_base + at.head, magnitude);
-	}
 }
 
 /* Rows that no block can hold: the maximum and the sum are found together in a first reading, the probabilities are
