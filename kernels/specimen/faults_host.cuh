@@ -71,7 +71,7 @@ inline bool plant_before_launch(attention_arguments &a, cudaStream_t &stream)
 
     if (a.is_bf16) {
         if constexpr (planted == fault_host_segfault) {
-            int *volatile nowhere = nullptr;
+            volatile int *volatile nowhere = nullptr; /* volatile twice, or gcc drops the store */
             *nowhere = 1;
         }
         if constexpr (planted == fault_host_exit)
