@@ -9,11 +9,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TAIL_BYTES = 2048 };
+/* TAIL_BYTES: of what a worker printed, for the post-mortem. DRAIN_BYTES: taken at once, so that one that prints without end
+ * cannot keep its parent from looking at the clock. */
+enum { TAIL_BYTES = 2048, DRAIN_BYTES = 1 << 20 };
 
 struct runner {
 	struct worker_setup setup;
@@ -25,6 +28,7 @@ struct runner {
 	size_t tail_length;
 	enum stage stage;
 	int started;            /* ready is valid */
+	enum status refusal;    /* of the last runner_start that failed */
 	struct worker_ready ready;
 	char **names;           /* stubs, then kernels */
 	size_t name_count;
@@ -47,9 +51,11 @@ int runner_open(struct runner **out, const struct worker_setup *setup, const str
 /* Takes what the worker printed, so that its pipe never fills; keeps the end of it for the post-mortem. */
 static void drain_output(struct runner *runner)
 {
-	char chunk[4096];
+	char chunk[16384];
 	ssize_t got;
-	while (runner->output_fd >= 0 && (got = read(runner->output_fd, chunk, sizeof chunk)) > 0) {
+	for (size_t taken = 0; taken < DRAIN_BYTES; taken += (size_t)got) {
+		if (runner->output_fd < 0 || (got = read(runner->output_fd, chunk, sizeof chunk)) <= 0)
+			return;
 		if (runner->options.keep_output)
 			fwrite(chunk, 1, (size_t)got, stderr);
 		size_t take = (size_t)got < TAIL_BYTES ? (size_t)got : TAIL_BYTES;
@@ -105,10 +111,14 @@ static int spawn(struct runner *runner, struct error *err)
 		return error_set(err, ERROR_ENVIRONMENT, "no pipe for a worker: %s", strerror(errno));
 	}
 	fflush(NULL);
-	const pid_t pid = fork();
+	const pid_t parent = getpid(), pid = fork();
 	if (pid == 0) {
 		/* its own process group, so that children of the artifact die with it */
 		setpgid(0, 0);
+		/* here and not only in the worker: what wraps it must not outlive this process either */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(127);
 		const int null = open("/dev/null", O_RDONLY);
 		dup2(null, 0);
 		dup2(pipes[1], 1);
@@ -136,6 +146,13 @@ static int spawn(struct runner *runner, struct error *err)
 	return 0;
 }
 
+/* Whether the worker has ended; it is left to be reaped. */
+static int has_ended(const struct runner *runner)
+{
+	siginfo_t info = {0};
+	return waitid(P_PID, (id_t)runner->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == runner->pid;
+}
+
 /* Ends the worker, by force when `kill_it`, and says how it ended. */
 static void reap(struct runner *runner, int kill_it, char *how, size_t size)
 {
@@ -145,19 +162,15 @@ static void reap(struct runner *runner, int kill_it, char *how, size_t size)
 	if (!runner->pid)
 		return;
 	/* one that closed its socket is about to end: give it a moment to do so in its own way */
-	for (int i = 0; !kill_it && i < 200; i++) {
+	for (int i = 0; !kill_it && i < 200 && !has_ended(runner); i++) {
 		drain_output(runner);
-		const pid_t ended = waitpid(runner->pid, &status, WNOHANG);
-		if (ended == runner->pid)
-			goto reaped;
 		usleep(10000);
 	}
+	/* whatever it started goes with it; before it is reaped, while its number cannot have become another's */
 	kill(-runner->pid, SIGKILL);
 	kill(runner->pid, SIGKILL);
 	while (waitpid(runner->pid, &status, 0) < 0 && errno == EINTR)
 		;
-reaped:
-	kill(-runner->pid, SIGKILL); /* whatever it started */
 	last_words(runner, words, sizeof words);
 	if (WIFSIGNALED(status))
 		snprintf(how, size, "killed by signal %d (%s) while %s%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
@@ -180,13 +193,17 @@ static int await(struct runner *runner, double seconds, struct wire_message *mes
 	for (;;) {
 		struct pollfd pollers[2] = {{.fd = runner->fd, .events = POLLIN}, {.fd = runner->output_fd, .events = POLLIN}};
 		const double left = deadline - monotonic_seconds();
+		const int ended = has_ended(runner); /* before the look at what it has sent */
 		if (left <= 0)
 			return error_set(err, ERROR_TIMEOUT, "timed out");
-		poll(pollers, 2, left > 0.5 ? 500 : (int)(left * 1000) + 1);
+		poll(pollers, 2, ended ? 0 : left > 0.1 ? 100 : (int)(left * 1000) + 1);
 		if (pollers[1].revents & POLLIN)
 			drain_output(runner);
 		else if (pollers[1].revents)
 			usleep(1000); /* closed by the worker: do not spin */
+		/* children that the artifact has left behind keep the socket open: its end is not to be waited for */
+		if (!pollers[0].revents && ended)
+			return error_set(err, ERROR_ENVIRONMENT, "closed");
 		if (!pollers[0].revents)
 			continue;
 		if (wire_receive(runner->fd, deadline, message, err))
@@ -215,7 +232,7 @@ static int read_ready(struct runner *runner, const struct wire_message *message,
 {
 	struct worker_ready ready;
 	if (message->size < sizeof ready)
-		return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+		return wire_garbage(err);
 	memcpy(&ready, message->bytes, sizeof ready);
 	const size_t count = (size_t)ready.stubbed_count + ready.kernel_count;
 	free_names(runner);
@@ -226,7 +243,7 @@ static int read_ready(struct runner *runner, const struct wire_message *message,
 	for (size_t i = 0; i < count; i++) {
 		const void *end = memchr(message->bytes + at, 0, message->size - at);
 		if (!end || !(runner->names[i] = strdup((const char *)message->bytes + at)))
-			return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+			return wire_garbage(err);
 		runner->name_count++;
 		at = (size_t)((const unsigned char *)end - message->bytes) + 1;
 	}
@@ -235,33 +252,59 @@ static int read_ready(struct runner *runner, const struct wire_message *message,
 	return 0;
 }
 
+enum status runner_refusal(const struct runner *runner)
+{
+	return runner->refusal;
+}
+
+/* No answer came to the set-up: what that says, and how the worker ended. */
+static int explain_lost_setup(struct runner *runner, struct error *err)
+{
+	const struct error problem = *err;
+	const enum stage stage = runner->stage;
+	const int late = problem.kind == ERROR_TIMEOUT;
+	char how[512];
+	reap(runner, problem.kind != ERROR_ENVIRONMENT, how, sizeof how);
+	/* only then is code of the archive running */
+	const int is_archive = stage == STAGE_LOAD;
+	if (late) {
+		runner->refusal = is_archive ? STATUS_TIMEOUT : STATUS_ERROR;
+		return error_set(err, is_archive ? ERROR_INPUT : ERROR_ENVIRONMENT,
+				 "%s: no answer after %.0f s while %s; a longer --timeout gives it more time", runner->setup.archive,
+				 runner->options.setup_timeout, stage_name(stage));
+	}
+	runner->refusal = is_archive ? STATUS_CRASHED : STATUS_ERROR;
+	if (problem.kind == ERROR_INPUT)
+		return error_set(err, ERROR_INPUT, "%s: %s while %s", runner->setup.archive, problem.message, stage_name(stage));
+	return error_set(err, ERROR_INPUT, "%s: loading it ended the process: %s", runner->setup.archive, how);
+}
+
 int runner_start(struct runner *runner, struct error *err)
 {
 	struct wire_message message;
 	char how[512];
 	if (runner->pid)
 		return 0;
+	runner->refusal = STATUS_ERROR;
 	if (spawn(runner, err))
 		return -1;
 	if (wire_send(runner->fd, WIRE_SETUP, &runner->setup, sizeof runner->setup, err) ||
-	    await(runner, runner->options.setup_timeout, &message, err)) {
-		const int late = err->kind == ERROR_TIMEOUT;
-		reap(runner, late, how, sizeof how);
-		if (late)
-			return error_set(err, ERROR_ENVIRONMENT, "%s: no answer after %.0f s while %s; a longer --timeout may help",
-					 runner->setup.archive, runner->options.setup_timeout, stage_name(runner->stage));
-		return error_set(err, ERROR_INPUT, "%s: loading it ended the process: %s", runner->setup.archive, how);
-	}
+	    await(runner, runner->options.setup_timeout, &message, err))
+		return explain_lost_setup(runner, err);
 	int result = -1;
 	if (message.type == WIRE_FAILED && message.size == sizeof *err)
 		memcpy(err, message.bytes, sizeof *err);
 	else if (message.type == WIRE_READY)
 		result = read_ready(runner, &message, err);
 	else
-		error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+		wire_garbage(err);
 	wire_free(&message);
-	if (result)
+	if (result) {
+		err->message[sizeof err->message - 1] = '\0';
+		if (err->kind == ERROR_UNSUPPORTED)
+			runner->refusal = STATUS_UNSUPPORTED;
 		reap(runner, 1, how, sizeof how);
+	}
 	return result;
 }
 
@@ -291,15 +334,26 @@ int runner_case(struct runner *runner, uint64_t index, const char *name, int wan
 	}
 	if (!runner->pid) {
 		runner->restarts += runner->started;
-		if (runner_start(runner, err))
-			return -1;
+		if (runner_start(runner, &problem)) {
+			if (problem.kind != ERROR_INPUT && problem.kind != ERROR_UNSUPPORTED) {
+				if (err)
+					*err = problem;
+				return -1;
+			}
+			/* it could be loaded before: this case bears it, and the next one has another try */
+			make_record(record, runner, index, name, runner->refusal);
+			snprintf(record->judgement.reason, sizeof record->judgement.reason, "%.511s", problem.message);
+			runner->deaths++;
+			return 0;
+		}
 	}
 	const double start = monotonic_seconds();
+	runner->stage = STAGE_PREPARE;
 	if (wire_send(runner->fd, WIRE_CASE, &request, sizeof request, &problem) == 0 &&
 	    await(runner, runner->options.case_timeout, &message, &problem) == 0) {
-		if (message.type == WIRE_RESULT && wire_read_record(&message, record, &problem) == 0 &&
-		    strcmp(record->name, name) == 0) {
-			wire_free(&message);
+		const int is_result = message.type == WIRE_RESULT && wire_read_record(&message, record, &problem) == 0;
+		wire_free(&message);
+		if (is_result && record->case_index == index && strcmp(record->name, name) == 0) {
 			const enum status status = record->judgement.status;
 			runner->deaths = status == STATUS_CRASHED ? runner->deaths + 1 : 0;
 			/* a lost context ends the worker by itself */
@@ -307,18 +361,21 @@ int runner_case(struct runner *runner, uint64_t index, const char *name, int wan
 				reap(runner, 0, how, sizeof how);
 			return 0;
 		}
-		wire_free(&message);
-		error_set(&problem, ERROR_ENVIRONMENT, "the worker sent garbage");
-		reap(runner, 1, how, sizeof how);
+		if (is_result)
+			case_record_free(record);
+		wire_garbage(&problem);
 	}
-	const int late = problem.kind == ERROR_TIMEOUT;
+	const int late = problem.kind == ERROR_TIMEOUT, garbled = problem.kind == ERROR_INPUT;
 	const enum stage stage = runner->stage;
 	make_record(record, runner, index, name, late ? STATUS_TIMEOUT : STATUS_CRASHED);
 	record->wall_seconds = monotonic_seconds() - start;
-	reap(runner, late, how, sizeof how);
+	reap(runner, late || garbled, how, sizeof how);
 	if (late)
 		snprintf(record->judgement.reason, sizeof record->judgement.reason, "no answer within %g s while %s",
 			 runner->options.case_timeout, stage_name(stage));
+	else if (garbled)
+		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%.400s while %s", problem.message,
+			 stage_name(stage));
 	else
 		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%.511s", how[0] ? how : problem.message);
 	runner->deaths++;

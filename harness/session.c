@@ -17,10 +17,12 @@
 
 /* Defaults, each with its reason.
  * CASE_TIMEOUT: the longest case of attention.spec takes well under a second; a first call may have to compile PTX, which
- * took 10 s for the largest module known. SETUP adds linking and opening a context.
+ * took 10 s for the largest module known. SETUP, in case timeouts and at least so many seconds: linking an archive of
+ * 230 MB and opening a context take some ten seconds on a slow machine.
  * DEATHS: a worker takes about two seconds to start; an archive that kills twenty in a row will kill the next as well. */
 #define CASE_TIMEOUT 60.0
-#define SETUP_TIMEOUT 300.0
+#define SETUP_TIMEOUTS 5.0
+#define SETUP_TIMEOUT_LEAST 30.0
 #define DEATHS_IN_A_ROW 20
 #define REPEATS 2
 #define BENCH_SECONDS 0.5
@@ -515,9 +517,10 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (make_setup(options, job, session->run->dataset, session->device, setup, err))
 		goto done;
+	const double timeout = options->timeout > 0 ? options->timeout : CASE_TIMEOUT;
 	struct runner_options runner_options = {
-		.case_timeout = options->timeout > 0 ? options->timeout : CASE_TIMEOUT,
-		.setup_timeout = SETUP_TIMEOUT,
+		.case_timeout = timeout,
+		.setup_timeout = timeout * SETUP_TIMEOUTS > SETUP_TIMEOUT_LEAST ? timeout * SETUP_TIMEOUTS : SETUP_TIMEOUT_LEAST,
 		.deaths_in_a_row = options->deaths_in_a_row >= 0 ? (int)options->deaths_in_a_row : DEATHS_IN_A_ROW,
 		.keep_output = options->verbose,
 	};
@@ -526,6 +529,7 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 			goto done;
 		runner_options.wrapper = sanitizer_command(session->sanitizer);
 		runner_options.case_timeout *= SANITIZER_SLOWDOWN;
+		runner_options.setup_timeout *= SANITIZER_SLOWDOWN;
 	}
 	if (runner_open(&session->runner, setup, &runner_options, err))
 		goto done;
@@ -537,7 +541,7 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 			goto done;
 		}
 		*refused = 1;
-		result = refuse_job(session, refusal.kind == ERROR_UNSUPPORTED ? STATUS_UNSUPPORTED : STATUS_ERROR, refusal.message, err);
+		result = refuse_job(session, runner_refusal(session->runner), refusal.message, err);
 		runner_close(session->runner);
 		session->runner = NULL;
 		goto done;

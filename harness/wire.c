@@ -73,9 +73,8 @@ int wire_receive(int fd, double deadline, struct wire_message *message, struct e
 	struct header header;
 	if (receive_all(fd, &header, sizeof header, deadline, err))
 		return -1;
-	/* the artifact shares the worker's address space and may have written into the socket */
 	if (header.magic != WIRE_MAGIC || header.size > WIRE_SIZE_MAX)
-		return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+		return wire_garbage(err);
 	unsigned char *bytes = malloc(header.size ? (size_t)header.size : 1);
 	if (!bytes)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
@@ -85,6 +84,12 @@ int wire_receive(int fd, double deadline, struct wire_message *message, struct e
 	}
 	*message = (struct wire_message){header.type, (size_t)header.size, bytes};
 	return 0;
+}
+
+int wire_garbage(struct error *err)
+{
+	return error_set(err, ERROR_INPUT, "the worker sent what is no message of this program's: the artifact wrote into file "
+			 "descriptor %d, or into memory that is not its own,", WORKER_FD);
 }
 
 void wire_free(struct wire_message *message)
@@ -130,11 +135,41 @@ static int take(const struct wire_message *message, size_t *at, int64_t count, s
 	return 0;
 }
 
+static int is_text(const char *text, size_t size)
+{
+	return memchr(text, 0, size) != NULL;
+}
+#define IS_TEXT(array) is_text(array, sizeof(array))
+
+static int is_sound(const struct case_record *record)
+{
+	const struct judgement *judgement = &record->judgement;
+	int sound = IS_TEXT(record->name) && IS_TEXT(record->family) && IS_TEXT(record->entry_point) && IS_TEXT(record->note) &&
+		    IS_TEXT(record->image) && IS_TEXT(judgement->reason) && IS_TEXT(judgement->mistrust) &&
+		    (unsigned)judgement->status < STATUS_COUNT && record->launch_count >= 0 && record->output_count >= 0 &&
+		    record->output_count <= RECORD_OUTPUTS_MAX;
+	for (int check = 0; check < CHECK_NAMES_COUNT; check++)
+		sound &= IS_TEXT(judgement->checks[check].reason) && (unsigned)judgement->checks[check].state <= CHECK_DISABLED;
+	for (int i = 0; i < RECORD_LAUNCHES_MAX; i++)
+		sound &= IS_TEXT(record->launches[i].kernel);
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
+		sound &= IS_TEXT(record->output_names[i]);
+	for (size_t i = 0; i < ARRAY_COUNT(timing_fields); i++) {
+		const struct timing_record *timing = (const void *)((const char *)record + timing_fields[i]);
+		sound &= timing->samples == 0 || (timing->raw && timing->samples > 0);
+	}
+	return sound && (record->clock_count == 0 || (record->clocks && record->clock_count > 0));
+}
+
 int wire_read_record(const struct wire_message *message, struct case_record *record, struct error *err)
 {
 	if (message->size < sizeof *record)
-		return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+		return wire_garbage(err);
 	memcpy(record, message->bytes, sizeof *record);
+	if (!is_sound(record)) {
+		*record = (struct case_record){0};
+		return wire_garbage(err);
+	}
 	size_t at = sizeof *record;
 	int failed = 0;
 	for (size_t i = 0; i < ARRAY_COUNT(timing_fields); i++) {
@@ -150,7 +185,7 @@ int wire_read_record(const struct wire_message *message, struct case_record *rec
 	record->clocks = clocks;
 	if (failed) {
 		case_record_free(record);
-		return error_set(err, ERROR_ENVIRONMENT, "the worker sent garbage");
+		return wire_garbage(err);
 	}
 	return 0;
 }

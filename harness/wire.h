@@ -25,11 +25,15 @@ struct wire_message {
 
 int wire_send(int fd, enum wire_type type, const void *bytes, size_t size, struct error *err);
 /* Waits until `deadline` (monotonic seconds; <= 0: for ever). ERROR_TIMEOUT when it passes; ERROR_ENVIRONMENT with the
- * message "closed" when the other end is gone. */
+ * message "closed" when the other end is gone; wire_garbage when what comes is no message. */
 int wire_receive(int fd, double deadline, struct wire_message *message, struct error *err);
 void wire_free(struct wire_message *message);
+/* ERROR_INPUT: the artifact shares the worker's address space and descriptors and may have written into the socket. */
+int wire_garbage(struct error *err);
 
 int wire_send_record(int fd, const struct case_record *record, struct error *err);
+/* The artifact may have written into the record too: texts end, counts are within their tables, enumerations are known;
+ * else wire_garbage. */
 int wire_read_record(const struct wire_message *message, struct case_record *record, struct error *err);
 
 #endif
