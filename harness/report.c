@@ -1,0 +1,440 @@
+#include "report.h"
+
+#include "artifact/demangle.h"
+#include "cli.h"
+#include "report_figures.h"
+#include "report_page.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TERMINAL_CASES = 40, MARKDOWN_CASES = 400, KERNEL_NAME_SHOWN = 160, REASONS_MAX = 64 };
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* "12.3", "812", "1.23": three digits, whatever the size. */
+static void three_digits(char *text, size_t size, double value)
+{
+	if (!isfinite(value))
+		snprintf(text, size, isnan(value) ? "-" : "inf");
+	else
+		snprintf(text, size, "%.*f", fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0, value);
+}
+
+/* A cell with a number and what follows it; "-" where there is none. */
+static void number_cell(struct table *table, double value, const char *suffix)
+{
+	char text[32];
+	three_digits(text, sizeof text, value);
+	table_cell(table, "%s%s", text, isfinite(value) ? suffix : "");
+}
+
+/* ---- conditions ---- */
+
+static void append_device(struct page *page, const struct run_record *run)
+{
+	const struct device_properties *device = &run->device;
+	if (device->kind == DEVICE_CPU)
+		page_fact(page, "device", "%s: %s, %d cores", device->id, device->name, device->multiprocessors);
+	else
+		page_fact(page, "device", "%s: %s, sm_%d%d, %d multiprocessors, %.1f GiB, L2 %.0f MiB, driver %s (CUDA %d.%d)", device->id,
+			  device->name, device->cc_major, device->cc_minor, device->multiprocessors,
+			  (double)device->memory_bytes / (double)(1ull << 30), (double)device->l2_bytes / (double)(1 << 20),
+			  device->driver_text[0] ? device->driver_text : "unknown", device->driver_version / 1000,
+			  device->driver_version / 10 % 100);
+	page_fact(page, "reference by", "%s", device->gemm_library);
+}
+
+static void append_artifact(struct page *page, const struct artifact_record *artifact)
+{
+	struct text facts = {0};
+	text_append(&facts, "%s (%s%s%.1f MB%s%.16s)", or_empty(artifact->path), or_empty(artifact->kind),
+		    artifact->kind && artifact->kind[0] ? ", " : "", (double)artifact->size / 1e6,
+		    artifact->sha256[0] ? ", sha256 " : "", artifact->sha256);
+	page_fact(page, "artifact", "%s", facts.data ? facts.data : "");
+	text_free(&facts);
+	page_fact(page, "toolkit", "%s", or_empty(artifact->toolkit));
+	page_fact(page, "provenance", "%s", or_empty(artifact->provenance));
+	page_fact(page, "called as", "%s%s%s", or_empty(artifact->abi),
+		  artifact->cudart && artifact->cudart[0] ? ", CUDA runtime: " : "", or_empty(artifact->cudart));
+	if (artifact->link_seconds > 0 || artifact->load_seconds > 0)
+		page_fact(page, "loading", "linked in %.2f s, loaded in %.2f s", artifact->link_seconds, artifact->load_seconds);
+	if (!artifact->stubbed || !artifact->stubbed[0])
+		return;
+	size_t stubs = 1;
+	for (const char *at = artifact->stubbed; *at; at++)
+		stubs += *at == '\n';
+	page_fact(page, "stubbed", "%zu symbols that the archive leaves undefined, first: %.*s", stubs,
+		  (int)strcspn(artifact->stubbed, "\n"), artifact->stubbed);
+}
+
+static void append_clocks(struct page *page, const struct run_record *run)
+{
+	struct clock_summary clocks;
+	struct text reasons = {0};
+	if (clock_summary_of(run, &clocks)) {
+		page->out->failed = 1;
+		return;
+	}
+	if (clocks.readings == 0)
+		return;
+	append_throttle_reasons(clocks.throttle_reasons, &reasons);
+	page_fact(page, "SM clock", "%.0f MHz median, %.0f to %.0f; power up to %.0f W, %.0f °C; held back by: %s", clocks.sm_mhz.median,
+		  clocks.sm_mhz.minimum, clocks.sm_mhz.maximum, clocks.power_watts.maximum, clocks.temperature_celsius.maximum,
+		  reasons.data ? reasons.data : "");
+	text_free(&reasons);
+}
+
+static void append_conditions(struct page *page, const struct run_record *run)
+{
+	page_heading(page, 2, "Conditions");
+	if (!run->complete)
+		page_item(page, TONE_DOUBTFUL, "incomplete", "the run was cut short; what follows is what it had by then");
+	page_fact(page, "command", "%s", or_empty(run->command));
+	page_fact(page, "run", "assay %s on %s, %s, %.1f s", or_empty(run->version), or_empty(run->host), or_empty(run->date),
+		  run->wall_seconds);
+	append_device(page, run);
+	for (size_t i = 0; i < run->artifact_count; i++)
+		append_artifact(page, &run->artifacts[i]);
+	page_fact(page, "dataset", "%s (sha256 %.16s), seed %llu", or_empty(run->dataset), run->dataset_sha256,
+		  (unsigned long long)run->seed);
+	/* images that ran, each once */
+	for (size_t i = 0; i < run->case_count; i++) {
+		size_t same = 0;
+		while (strcmp(run->cases[same].image, run->cases[i].image) != 0)
+			same++;
+		if (same == i)
+			page_fact(page, "image", "%s", run->cases[i].image);
+	}
+	if (run->matrix_product_flops > 0 || run->matrix_product_flops_bf16 > 0)
+		page_fact(page, "matrix product", "%.0f TFLOP/s in f16, %.0f in bf16, measured in this run: what percentages refer to",
+			  run->matrix_product_flops / 1e12, run->matrix_product_flops_bf16 / 1e12);
+	append_clocks(page, run);
+	for (const char *note = or_empty(run->notes); *note; note += strcspn(note, "\n") + (note[strcspn(note, "\n")] == '\n'))
+		page_fact(page, "note", "%.*s", (int)strcspn(note, "\n"), note);
+}
+
+/* ---- what became of the cases ---- */
+
+static void append_statuses(struct page *page, const struct run_record *run, const struct run_summary *summary)
+{
+	page_heading(page, 2, "Results");
+	if (run->case_count == 0) {
+		page_paragraph(page, "No case was run.");
+		return;
+	}
+	for (int status = 0; status < STATUS_COUNT; status++) {
+		char text[64];
+		if (summary->statuses[status] == 0)
+			continue;
+		snprintf(text, sizeof text, "%zu of %zu cases (%.1f %%)", summary->statuses[status], run->case_count,
+			 100.0 * (double)summary->statuses[status] / (double)run->case_count);
+		page_item(page, status_tone((enum status)status), status_name((enum status)status), text);
+	}
+	if (summary->margins.count)
+		page_fact(page, "error / bound", "median %.3f, 95th percentile %.3f, largest %.3f in %s", summary->margins.median,
+			  summary->margins.high, summary->margins.maximum, summary->worst->name);
+	if (summary->lse_margins.count)
+		page_fact(page, "LSE / bound", "median %.3f, 95th percentile %.3f, largest %.3f in %s", summary->lse_margins.median,
+			  summary->lse_margins.high, summary->lse_margins.maximum, summary->worst_lse->name);
+}
+
+static void append_checks(struct page *page, const struct run_summary *summary)
+{
+	struct table table = {.titles = {"check", "held", "broken", "disabled", "not made"}, .left = {1}, .columns = 5};
+	for (int check = 0; check < CHECK_NAMES_COUNT; check++) {
+		const size_t *of = summary->checks[check];
+		if (of[CHECK_HELD] + of[CHECK_BROKEN] + of[CHECK_DISABLED] == 0)
+			continue;
+		table_cell(&table, "%s", check_name((enum check)check));
+		table_cell(&table, "%zu", of[CHECK_HELD]);
+		table_cell(&table, "%zu", of[CHECK_BROKEN]);
+		table_cell(&table, "%zu", of[CHECK_DISABLED]);
+		table_cell(&table, "%zu", of[CHECK_NOT_MADE]);
+	}
+	if (table.rows == 0 && !table.cells.failed)
+		return;
+	page_heading(page, 3, "Checks (number of cases)");
+	page_table(page, &table);
+}
+
+/* Said of a list that was cut. */
+static void append_left_out(struct page *page, size_t left_out, const char *what)
+{
+	if (left_out)
+		page_paragraph(page, "... and %zu more %s; --json and the result file have all of them", left_out, what);
+}
+
+static int is_refusal(enum status status)
+{
+	return status == STATUS_UNSUPPORTED || status == STATUS_SKIPPED;
+}
+
+static void append_one_failure(struct page *page, const struct run_record *run, const struct case_record *record)
+{
+	struct text command = {0};
+	page_item(page, status_tone(record->judgement.status), status_name(record->judgement.status), record->name);
+	page_item_line(page, "", record->judgement.reason, 0);
+	page_item_line(page, "note", record->note, 0);
+	run_record_reproduction(run, record, &command);
+	page_item_line(page, "reproduce", command.data, 1);
+	text_free(&command);
+}
+
+/* Refusals come in hundreds with the same reason: each reason once, with the number of cases. */
+static void append_refusals(struct page *page, const struct run_record *run)
+{
+	size_t told = 0;
+	for (size_t i = 0; i < run->case_count; i++) {
+		const struct judgement *judgement = &run->cases[i].judgement;
+		size_t same = 0, first = run->case_count;
+		if (!is_refusal(judgement->status))
+			continue;
+		for (size_t k = 0; k < run->case_count && first >= i; k++) {
+			const struct judgement *other = &run->cases[k].judgement;
+			if (other->status != judgement->status || strcmp(other->reason, judgement->reason) != 0)
+				continue;
+			first = k < first ? k : first;
+			same++;
+		}
+		if (first != i)
+			continue;
+		if (++told > REASONS_MAX) {
+			page_paragraph(page, "... and further reasons; --json has all of them");
+			return;
+		}
+		char text[CASE_NAME_MAX + 64];
+		if (same == 1)
+			snprintf(text, sizeof text, "%s", run->cases[i].name);
+		else
+			snprintf(text, sizeof text, "%zu cases, first %s", same, run->cases[i].name);
+		page_item(page, TONE_PLAIN, status_name(judgement->status), text);
+		page_item_line(page, "", judgement->reason, 0);
+	}
+}
+
+static void append_failures(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
+{
+	size_t told = 0, left_out = 0;
+	if (summary->statuses[STATUS_PASS] == run->case_count)
+		return;
+	page_heading(page, 2, "Not passed");
+	for (size_t i = 0; i < run->case_count; i++) {
+		const enum status status = run->cases[i].judgement.status;
+		if (status == STATUS_PASS || is_refusal(status))
+			continue;
+		if (limit && told == limit)
+			left_out++;
+		else if (++told)
+			append_one_failure(page, run, &run->cases[i]);
+	}
+	append_left_out(page, left_out, "cases");
+	append_refusals(page, run);
+}
+
+/* ---- coverage ---- */
+
+static void append_coverage(struct page *page, const struct run_record *run, const struct report_options *options)
+{
+	int headed = 0;
+	for (size_t i = 0; i < run->artifact_count; i++) {
+		const struct artifact_record *artifact = &run->artifacts[i];
+		size_t launched = 0, told = 0;
+		for (size_t k = 0; k < artifact->kernel_count; k++)
+			launched += artifact->kernel_launched[k] != 0;
+		if (artifact->kernel_count == 0)
+			continue;
+		if (!headed++)
+			page_heading(page, 2, "Kernels reached");
+		page_fact(page, "kernels", "%zu of %zu of %s were launched (%.1f %%)", launched, artifact->kernel_count,
+			  path_base(or_empty(artifact->path)), 100.0 * (double)launched / (double)artifact->kernel_count);
+		if (options->brief || launched == artifact->kernel_count)
+			continue;
+		page_paragraph(page, "Not launched:");
+		for (size_t k = 0; k < artifact->kernel_count; k++) {
+			if (artifact->kernel_launched[k] || (options->cases_max && told++ >= options->cases_max))
+				continue;
+			char *name = demangle(artifact->kernels[k]);
+			char shown[KERNEL_NAME_SHOWN + 4];
+			snprintf(shown, sizeof shown, "%.*s%s", KERNEL_NAME_SHOWN, or_empty(name),
+				 name && strlen(name) > KERNEL_NAME_SHOWN ? "..." : "");
+			page_item_line(page, "", shown, 1);
+			free(name);
+		}
+		if (options->cases_max && told > options->cases_max)
+			append_left_out(page, told - options->cases_max, "kernels");
+	}
+}
+
+/* ---- throughput ---- */
+
+static void append_groups(struct page *page, const struct run_record *run)
+{
+	struct table table = {.titles = {"dtype", "head_dim", "cases", "median TFLOP/s", "best TFLOP/s", "of matrix product",
+					 "over unfused (median)", "best case"},
+			      .left = {1, 0, 0, 0, 0, 0, 0, 1},
+			      .columns = 8};
+	struct throughput_group *groups;
+	size_t count;
+	if (throughput_groups(run, &groups, &count)) {
+		page->out->failed = 1;
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct throughput_group *group = &groups[i];
+		table_cell(&table, "%s", group->dtype == DTYPE_INVALID ? "-" : dtype_name(group->dtype));
+		table_cell(&table, "%lld", (long long)group->head_dim);
+		table_cell(&table, "%zu", group->cases);
+		number_cell(&table, group->rate_median / 1e12, "");
+		number_cell(&table, group->rate_best / 1e12, "");
+		number_cell(&table, 100.0 * group->share_best, " %");
+		number_cell(&table, group->speedup_median, "x");
+		table_cell(&table, "%s", group->best->name);
+	}
+	free(groups);
+	if (count)
+		page_table(page, &table);
+	text_free(&table.cells);
+}
+
+static int by_work(const void *a, const void *b)
+{
+	const struct case_record *x = *(const struct case_record *const *)a, *y = *(const struct case_record *const *)b;
+	if (x->flops != y->flops)
+		return x->flops < y->flops ? 1 : -1;
+	return (x > y) - (x < y); /* as they were run */
+}
+
+static void append_timed_cases(struct page *page, const struct run_record *run, size_t timed, size_t limit)
+{
+	struct table table = {.titles = {"case", "hot us", "+-", "cold us", "TFLOP/s", "of matrix product", "GB/s", "over unfused",
+					 "samples"},
+			      .left = {1},
+			      .columns = 9};
+	const struct case_record **cases = calloc(timed + 1, sizeof *cases);
+	size_t count = 0;
+	if (!cases) {
+		page->out->failed = 1;
+		return;
+	}
+	for (size_t i = 0; i < run->case_count; i++)
+		if (case_is_timed(&run->cases[i]))
+			cases[count++] = &run->cases[i];
+	qsort(cases, count, sizeof *cases, by_work);
+	const size_t shown = limit && count > limit ? limit : count;
+	for (size_t i = 0; i < shown; i++) {
+		const struct case_record *record = cases[i];
+		/* a median is spoilt once half of its samples are */
+		table_cell(&table, "%s%s", record->name,
+			   2 * record->hot.gate_opened_early >= record->hot.samples ? " (launch latency included)" : "");
+		number_cell(&table, record->hot.median * 1e6, "");
+		number_cell(&table, 100.0 * case_uncertainty(record), " %");
+		number_cell(&table, record->cold.measured ? record->cold.median * 1e6 : (double)NAN, "");
+		number_cell(&table, case_flop_rate(record) / 1e12, "");
+		number_cell(&table, 100.0 * case_roof_share(run, record), " %");
+		number_cell(&table, case_byte_rate(record) / 1e9, "");
+		number_cell(&table, case_speedup(record), "x");
+		table_cell(&table, "%lld", (long long)record->hot.samples);
+	}
+	page_heading(page, 3, shown < count ? "The %zu largest cases of %zu" : "Cases", shown, count);
+	page_table(page, &table);
+	append_left_out(page, count - shown, "cases");
+	free(cases);
+}
+
+static void append_throughput(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
+{
+	if (summary->timed == 0)
+		return;
+	page_heading(page, 2, "Throughput of passed cases");
+	double confidence = 0;
+	for (size_t i = 0; i < run->case_count && confidence == 0; i++)
+		if (case_is_timed(&run->cases[i]))
+			confidence = run->cases[i].hot.confidence;
+	page_paragraph(page, "Median of device times behind a gate, with half the %.0f %% confidence interval; hot: inputs as they lie in "
+			     "the cache, cold: rotated through more than twice the L2. FLOPs count the work that was asked for.",
+		       100.0 * confidence);
+	append_groups(page, run);
+	append_timed_cases(page, run, summary->timed, limit);
+}
+
+/* ---- whole reports ---- */
+
+static void append_run(struct page *page, const struct run_record *run, const struct report_options *options)
+{
+	struct run_summary summary;
+	if (run_summary_of(run, &summary)) {
+		page->out->failed = 1;
+		return;
+	}
+	append_conditions(page, run);
+	append_statuses(page, run, &summary);
+	if (!options->brief)
+		append_checks(page, &summary);
+	if (!options->brief)
+		append_failures(page, run, &summary, options->cases_max);
+	append_coverage(page, run, options);
+	if (!options->brief)
+		append_throughput(page, run, &summary, options->cases_max);
+}
+
+static int same_architecture(const struct run_record *a, const struct run_record *b)
+{
+	return a->device.kind == b->device.kind && a->device.cc_major == b->device.cc_major && a->device.cc_minor == b->device.cc_minor;
+}
+
+void report_append(const struct run_record *const *runs, size_t count, const struct report_options *options, struct text *out)
+{
+	struct page page = {.style = options->style, .colour = options->style == REPORT_TERMINAL && options->colour, .out = out};
+	for (size_t first = 0; first < count; first++) {
+		size_t earlier = 0;
+		while (!same_architecture(runs[earlier], runs[first]))
+			earlier++;
+		if (earlier < first)
+			continue; /* told with the first of its architecture */
+		if (runs[first]->device.kind == DEVICE_CPU)
+			page_heading(&page, 1, "cpu");
+		else
+			page_heading(&page, 1, "sm_%d%d: %s", runs[first]->device.cc_major, runs[first]->device.cc_minor,
+				     runs[first]->device.name);
+		for (size_t i = first; i < count; i++)
+			if (same_architecture(runs[i], runs[first]))
+				append_run(&page, runs[i], options);
+	}
+}
+
+void report_terminal(const struct run_record *run, FILE *out, int full)
+{
+	const struct report_options options = {.style = REPORT_TERMINAL, .colour = cli_colour(out), .brief = !full, .cases_max = TERMINAL_CASES};
+	struct text text = {0};
+	report_append(&run, 1, &options, &text);
+	if (text.failed)
+		fprintf(stderr, "assay: out of memory for the report\n");
+	else if (text.data)
+		fwrite(text.data, 1, text.length, out);
+	fflush(out);
+	text_free(&text);
+}
+
+int report_markdown(const struct run_record *run, const char *path, struct error *err)
+{
+	const struct report_options options = {.style = REPORT_MARKDOWN, .cases_max = MARKDOWN_CASES};
+	struct text text = {0};
+	report_append(&run, 1, &options, &text);
+	const int result = text.failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory for the report")
+				       : write_file_atomically(path, text.data, text.length, err);
+	text_free(&text);
+	return result;
+}
+
+int report_json(const struct run_record *run, const char *path, struct error *err)
+{
+	json_t *json = report_to_json(&run, 1);
+	const int result = cli_write_json(path, json, err); /* NULL is out of memory to it */
+	json_decref(json);
+	return result;
+}

@@ -1,0 +1,474 @@
+#include "report.h"
+
+#include "cli.h"
+#include "report_figures.h"
+
+#include <math.h>
+#include <string.h>
+
+/* JSON has no infinities and no NaN. */
+static json_t *number(double value)
+{
+	if (isfinite(value))
+		return json_real(value);
+	return json_string(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
+static json_t *text_of(const char *text)
+{
+	return cli_json_text(text ? text : "", text ? strlen(text) : 0);
+}
+
+/* Each of these adds a member and notes a failure, so that only the end needs a check. */
+struct object {
+	json_t *json;
+	int failed;
+};
+
+static struct object object_new(void)
+{
+	json_t *json = json_object();
+	return (struct object){json, json == NULL};
+}
+
+static void put(struct object *object, const char *name, json_t *value)
+{
+	if (!value || json_object_set_new(object->json, name, value))
+		object->failed = 1;
+}
+
+static void put_text(struct object *object, const char *name, const char *text)
+{
+	put(object, name, text_of(text));
+}
+
+static void put_number(struct object *object, const char *name, double value)
+{
+	put(object, name, number(value));
+}
+
+static void put_int(struct object *object, const char *name, int64_t value)
+{
+	put(object, name, json_integer(value));
+}
+
+/* Left out where it means nothing. */
+static void put_known(struct object *object, const char *name, double value)
+{
+	if (isfinite(value))
+		put_number(object, name, value);
+}
+
+/* The object, or NULL when anything failed. */
+static json_t *object_done(struct object *object)
+{
+	if (!object->failed)
+		return object->json;
+	json_decref(object->json);
+	return NULL;
+}
+
+static void append_to(json_t *array, json_t *value, int *failed)
+{
+	if (!value || json_array_append_new(array, value))
+		*failed = 1;
+}
+
+/* The array, or NULL when `failed`. */
+static json_t *array_done(json_t *array, int failed)
+{
+	if (!failed)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *lines_of(const char *text)
+{
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (const char *at = text ? text : ""; !failed && *at;) {
+		const size_t length = strcspn(at, "\n");
+		append_to(array, cli_json_text(at, length), &failed);
+		at += length + (at[length] == '\n');
+	}
+	return array_done(array, failed);
+}
+
+/* ---- conditions and summary ---- */
+
+static json_t *device_of(const struct device_properties *device)
+{
+	struct object object = object_new();
+	put_text(&object, "kind", device->kind == DEVICE_CUDA ? "cuda" : "cpu");
+	put_text(&object, "id", device->id);
+	put_text(&object, "name", device->name);
+	put_text(&object, "uuid", device->uuid);
+	put_int(&object, "cc_major", device->cc_major);
+	put_int(&object, "cc_minor", device->cc_minor);
+	put_int(&object, "multiprocessors", device->multiprocessors);
+	put_int(&object, "l2_bytes", (int64_t)device->l2_bytes);
+	put_int(&object, "memory_bytes", (int64_t)device->memory_bytes);
+	put_int(&object, "driver_cuda_version", device->driver_version);
+	put_text(&object, "driver", device->driver_text);
+	put_text(&object, "gemm_library", device->gemm_library);
+	return object_done(&object);
+}
+
+static json_t *spread_json(const struct spread *spread)
+{
+	struct object object = object_new();
+	put_int(&object, "count", (int64_t)spread->count);
+	put_number(&object, "minimum", spread->minimum);
+	put_number(&object, "median", spread->median);
+	put_number(&object, "percentile_95", spread->high);
+	put_number(&object, "maximum", spread->maximum);
+	return object_done(&object);
+}
+
+static json_t *clocks_of(const struct run_record *run)
+{
+	struct clock_summary clocks;
+	struct text reasons = {0};
+	if (clock_summary_of(run, &clocks))
+		return NULL;
+	if (clocks.readings == 0)
+		return json_null();
+	struct object object = object_new();
+	append_throttle_reasons(clocks.throttle_reasons, &reasons);
+	put(&object, "sm_mhz", spread_json(&clocks.sm_mhz));
+	put(&object, "power_watts", spread_json(&clocks.power_watts));
+	put(&object, "temperature_celsius", spread_json(&clocks.temperature_celsius));
+	put_text(&object, "throttle_reasons", reasons.data);
+	text_free(&reasons);
+	return object_done(&object);
+}
+
+static json_t *conditions_of(const struct run_record *run)
+{
+	struct object object = object_new();
+	put(&object, "complete", json_boolean(run->complete));
+	put_text(&object, "command", run->command);
+	put_text(&object, "version", run->version);
+	put_text(&object, "date", run->date);
+	put_text(&object, "host", run->host);
+	put(&object, "device", device_of(&run->device));
+	put_text(&object, "dataset", run->dataset);
+	put_text(&object, "dataset_sha256", run->dataset_sha256);
+	put_int(&object, "seed", (int64_t)run->seed);
+	put(&object, "notes", lines_of(run->notes));
+	put_number(&object, "matrix_product_flops_f16", run->matrix_product_flops);
+	put_number(&object, "matrix_product_flops_bf16", run->matrix_product_flops_bf16);
+	put(&object, "clocks", clocks_of(run));
+	put_number(&object, "wall_seconds", run->wall_seconds);
+	return object_done(&object);
+}
+
+static json_t *summary_of(const struct run_record *run)
+{
+	struct run_summary summary;
+	if (run_summary_of(run, &summary))
+		return NULL;
+	struct object object = object_new(), statuses = object_new(), checks = object_new();
+	for (int status = 0; status < STATUS_COUNT; status++)
+		put_int(&statuses, status_name((enum status)status), (int64_t)summary.statuses[status]);
+	for (int check = 0; check < CHECK_NAMES_COUNT; check++) {
+		struct object states = object_new();
+		for (int state = CHECK_NOT_MADE; state <= CHECK_DISABLED; state++)
+			put_int(&states, check_state_name((enum check_state)state), (int64_t)summary.checks[check][state]);
+		put(&checks, check_name((enum check)check), object_done(&states));
+	}
+	put_int(&object, "cases", (int64_t)run->case_count);
+	put(&object, "statuses", object_done(&statuses));
+	put(&object, "checks", object_done(&checks));
+	put_int(&object, "timed", (int64_t)summary.timed);
+	put(&object, "margins", spread_json(&summary.margins));
+	put(&object, "lse_margins", spread_json(&summary.lse_margins));
+	put_text(&object, "largest_margin_in", summary.worst ? summary.worst->name : "");
+	put_text(&object, "largest_lse_margin_in", summary.worst_lse ? summary.worst_lse->name : "");
+	return object_done(&object);
+}
+
+static json_t *artifact_of(const struct artifact_record *artifact)
+{
+	struct object object = object_new();
+	json_t *missed = json_array();
+	int failed = missed == NULL;
+	int64_t launched = 0;
+	for (size_t i = 0; !failed && i < artifact->kernel_count; i++) {
+		launched += artifact->kernel_launched[i] != 0;
+		if (!artifact->kernel_launched[i])
+			append_to(missed, text_of(artifact->kernels[i]), &failed);
+	}
+	put_text(&object, "path", artifact->path);
+	put_text(&object, "sha256", artifact->sha256);
+	put_int(&object, "bytes", (int64_t)artifact->size);
+	put_text(&object, "kind", artifact->kind);
+	put_text(&object, "toolkit", artifact->toolkit);
+	put_text(&object, "provenance", artifact->provenance);
+	put_text(&object, "abi", artifact->abi);
+	put_text(&object, "cudart", artifact->cudart);
+	put(&object, "stubbed", lines_of(artifact->stubbed));
+	put_number(&object, "link_seconds", artifact->link_seconds);
+	put_number(&object, "load_seconds", artifact->load_seconds);
+	put_int(&object, "kernels", (int64_t)artifact->kernel_count);
+	put_int(&object, "kernels_launched", launched);
+	put(&object, "kernels_not_launched", array_done(missed, failed));
+	return object_done(&object);
+}
+
+/* ---- a case ---- */
+
+static json_t *checks_of(const struct judgement *judgement)
+{
+	struct object object = object_new();
+	for (int check = 0; check < CHECK_NAMES_COUNT; check++) {
+		const struct check_result *result = &judgement->checks[check];
+		if (result->state == CHECK_NOT_MADE)
+			continue;
+		struct object one = object_new();
+		put_text(&one, "state", check_state_name(result->state));
+		if (result->reason[0])
+			put_text(&one, "reason", result->reason);
+		put(&object, check_name((enum check)check), object_done(&one));
+	}
+	return object_done(&object);
+}
+
+static json_t *integers_of(const int64_t *values, int count)
+{
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (int i = 0; !failed && i < count; i++)
+		append_to(array, json_integer(values[i]), &failed);
+	return array_done(array, failed);
+}
+
+static json_t *figures_of(const struct judgement *judgement)
+{
+	struct object object = object_new();
+	put_number(&object, "margin", judgement->margin);
+	put_number(&object, "scaled_max", judgement->scaled_max);
+	put_number(&object, "scaled_bound", judgement->scaled_bound);
+	put_number(&object, "unfused_scaled_max", judgement->low_scaled_max);
+	put_number(&object, "absolute_max", judgement->absolute_max);
+	put_number(&object, "relative_max", judgement->relative_max);
+	put_number(&object, "relative_l2", judgement->relative_l2);
+	/* JSON's integers end at 2^63 here; the largest means that there were elements that are no numbers */
+	put(&object, "ulp_max", judgement->ulp_max > INT64_MAX ? json_string("inf") : json_integer((json_int_t)judgement->ulp_max));
+	put_number(&object, "lse_absolute_max", judgement->lse_absolute_max);
+	put_number(&object, "lse_margin", judgement->lse_margin);
+	put(&object, "worst_index", integers_of(judgement->worst_index, 4));
+	put_number(&object, "worst_value", judgement->worst_value);
+	put_number(&object, "worst_reference", judgement->worst_reference);
+	put_int(&object, "elements", judgement->elements);
+	put_int(&object, "nan_count", judgement->nan_count);
+	put_int(&object, "inf_count", judgement->inf_count);
+	put(&object, "histogram", integers_of(judgement->histogram, JUDGE_HISTOGRAM_BINS));
+	return object_done(&object);
+}
+
+static json_t *timing_json(const struct timing_record *timing)
+{
+	struct object object = object_new();
+	put_number(&object, "median_seconds", timing->median);
+	put_number(&object, "low_seconds", timing->low);
+	put_number(&object, "high_seconds", timing->high);
+	put_number(&object, "confidence", timing->confidence);
+	put_number(&object, "minimum_seconds", timing->minimum);
+	put_number(&object, "maximum_seconds", timing->maximum);
+	put_int(&object, "samples", timing->samples);
+	put_int(&object, "gate_opened_early", timing->gate_opened_early);
+	put(&object, "converged", json_boolean(timing->converged));
+	return object_done(&object);
+}
+
+static json_t *timings_of(const struct run_record *run, const struct case_record *record)
+{
+	struct object object = object_new();
+	put(&object, "hot", timing_json(&record->hot));
+	if (record->cold.measured)
+		put(&object, "cold", timing_json(&record->cold));
+	if (record->baseline.measured)
+		put(&object, "unfused", timing_json(&record->baseline));
+	put_known(&object, "flops_per_second", case_flop_rate(record));
+	put_known(&object, "bytes_per_second", case_byte_rate(record));
+	put_known(&object, "of_matrix_product", case_roof_share(run, record));
+	put_known(&object, "speedup_over_unfused", case_speedup(record));
+	put_number(&object, "enqueue_seconds", record->enqueue_seconds);
+	put_number(&object, "ungated_seconds", record->ungated_seconds);
+	put_number(&object, "event_overhead_seconds", record->event_overhead_seconds);
+	return object_done(&object);
+}
+
+static json_t *extent_of(const uint32_t extent[3])
+{
+	return json_pack("[I, I, I]", (json_int_t)extent[0], (json_int_t)extent[1], (json_int_t)extent[2]);
+}
+
+static json_t *launches_of(const struct case_record *record)
+{
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (int64_t i = 0; !failed && i < record->launch_count && i < RECORD_LAUNCHES_MAX; i++) {
+		const struct launch_record *launch = &record->launches[i];
+		struct object object = object_new();
+		put_text(&object, "kernel", launch->kernel);
+		put(&object, "grid", extent_of(launch->grid));
+		put(&object, "block", extent_of(launch->block));
+		put_int(&object, "dynamic_shared_bytes", (int64_t)launch->dynamic_shared);
+		put(&object, "default_stream", json_boolean(launch->default_stream));
+		put_int(&object, "device_code", launch->device_code);
+		append_to(array, object_done(&object), &failed);
+	}
+	return array_done(array, failed);
+}
+
+static json_t *digests_of(const struct case_record *record)
+{
+	struct object object = object_new();
+	for (int i = 0; i < record->output_count && i < RECORD_OUTPUTS_MAX; i++) {
+		char hex[33];
+		digest_hex(record->digests[i], hex);
+		put_text(&object, record->output_names[i], hex);
+	}
+	return object_done(&object);
+}
+
+static json_t *case_of(const struct run_record *run, const struct case_record *record)
+{
+	struct object object = object_new();
+	put_text(&object, "name", record->name);
+	put_text(&object, "status", status_name(record->judgement.status));
+	put_text(&object, "reason", record->judgement.reason);
+	if (record->note[0])
+		put_text(&object, "note", record->note);
+	put_text(&object, "family", record->family);
+	put_text(&object, "entry_point", record->entry_point);
+	put_int(&object, "artifact", record->artifact);
+	put_int(&object, "case_index", (int64_t)record->case_index);
+	put_text(&object, "dtype", record->dtype == DTYPE_INVALID ? "" : dtype_name(record->dtype));
+	put_int(&object, "head_dim", record->attributes_head_dim);
+	put_text(&object, "image", record->image);
+	put(&object, "checks", checks_of(&record->judgement));
+	put(&object, "figures", figures_of(&record->judgement));
+	put(&object, "digests", digests_of(record));
+	put_int(&object, "launch_count", record->launch_count);
+	put(&object, "launches", launches_of(record));
+	put_number(&object, "flops", record->flops);
+	put_number(&object, "bytes", record->bytes);
+	if (case_is_timed(record))
+		put(&object, "timing", timings_of(run, record));
+	put_number(&object, "verify_seconds", record->verify_seconds);
+	put_number(&object, "wall_seconds", record->wall_seconds);
+	if (record->judgement.status != STATUS_PASS) {
+		struct text command = {0};
+		run_record_reproduction(run, record, &command);
+		put_text(&object, "reproduce", command.data);
+		text_free(&command);
+	}
+	return object_done(&object);
+}
+
+static json_t *run_of(const struct run_record *run)
+{
+	struct object object = object_new();
+	json_t *artifacts = json_array(), *cases = json_array();
+	int failed_artifacts = artifacts == NULL, failed_cases = cases == NULL;
+	for (size_t i = 0; !failed_artifacts && i < run->artifact_count; i++)
+		append_to(artifacts, artifact_of(&run->artifacts[i]), &failed_artifacts);
+	for (size_t i = 0; !failed_cases && i < run->case_count; i++)
+		append_to(cases, case_of(run, &run->cases[i]), &failed_cases);
+	put(&object, "conditions", conditions_of(run));
+	put(&object, "summary", summary_of(run));
+	put(&object, "artifacts", array_done(artifacts, failed_artifacts));
+	put(&object, "cases", array_done(cases, failed_cases));
+	return object_done(&object);
+}
+
+json_t *report_to_json(const struct run_record *const *runs, size_t count)
+{
+	struct object object = object_new();
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (size_t i = 0; !failed && i < count; i++)
+		append_to(array, run_of(runs[i]), &failed);
+	put_int(&object, "schema", RECORD_SCHEMA);
+	put_text(&object, "generator", "assay " ASSAY_VERSION);
+	put(&object, "runs", array_done(array, failed));
+	return object_done(&object);
+}
+
+/* ---- Google Benchmark's format ---- */
+
+static json_t *benchmark_of(const struct run_record *run, const struct case_record *record, int64_t index)
+{
+	struct object object = object_new();
+	struct text name = {0};
+	text_append(&name, "%s/%s", record->entry_point, record->name);
+	put_text(&object, "name", name.data);
+	put_int(&object, "family_index", index);
+	put_int(&object, "per_family_instance_index", 0);
+	put_text(&object, "run_name", name.data);
+	text_free(&name);
+	put_text(&object, "run_type", "iteration");
+	put_int(&object, "repetitions", 1);
+	put_int(&object, "repetition_index", 0);
+	put_int(&object, "threads", 1);
+	if (!case_is_timed(record)) {
+		struct text message = {0};
+		text_append(&message, "%s%s%s", status_name(record->judgement.status), record->judgement.reason[0] ? ": " : "",
+			    record->judgement.reason);
+		put(&object, "error_occurred", json_true());
+		put_text(&object, "error_message", message.data);
+		text_free(&message);
+	}
+	const int timed = case_is_timed(record);
+	put_int(&object, "iterations", timed ? record->hot.samples : 0);
+	put_number(&object, "real_time", timed ? record->hot.median * 1e6 : 0.0);
+	put_number(&object, "cpu_time", timed ? record->enqueue_seconds * 1e6 : 0.0);
+	put_text(&object, "time_unit", "us");
+	if (!timed)
+		return object_done(&object);
+	put_number(&object, "ci_low_us", record->hot.low * 1e6);
+	put_number(&object, "ci_high_us", record->hot.high * 1e6);
+	if (record->cold.measured)
+		put_number(&object, "cold_us", record->cold.median * 1e6);
+	if (record->baseline.measured)
+		put_number(&object, "unfused_us", record->baseline.median * 1e6);
+	put_known(&object, "flops", case_flop_rate(record));
+	put_known(&object, "bytes_per_second", case_byte_rate(record));
+	put_known(&object, "of_matrix_product", case_roof_share(run, record));
+	return object_done(&object);
+}
+
+json_t *report_to_gbench_json(const struct run_record *const *runs, size_t count)
+{
+	struct object object = object_new(), context = object_new();
+	json_t *array = json_array();
+	int failed = array == NULL;
+	int64_t index = 0;
+	for (size_t i = 0; !failed && i < count; i++)
+		for (size_t k = 0; !failed && k < runs[i]->case_count; k++) {
+			const enum status status = runs[i]->cases[k].judgement.status;
+			/* what passed and was not timed, or was not asked to run, is no benchmark */
+			if ((status == STATUS_PASS && !case_is_timed(&runs[i]->cases[k])) || status == STATUS_SKIPPED)
+				continue;
+			append_to(array, benchmark_of(runs[i], &runs[i]->cases[k], index++), &failed);
+		}
+	const struct run_record *first = count ? runs[0] : NULL;
+	put_text(&context, "date", first ? first->date : "");
+	put_text(&context, "host_name", first ? first->host : "");
+	put_text(&context, "executable", "assay");
+	put_int(&context, "num_cpus", first ? first->device.multiprocessors : 0); /* of the device that was timed */
+	put_int(&context, "mhz_per_cpu", 0);
+	put(&context, "cpu_scaling_enabled", json_false());
+	put(&context, "caches", json_array());
+	put(&context, "load_avg", json_array());
+	put_text(&context, "library_build_type", "release");
+	put_text(&context, "device", first ? first->device.name : "");
+	put_text(&context, "assay_version", first ? first->version : "");
+	put(&object, "context", object_done(&context));
+	put(&object, "benchmarks", array_done(array, failed));
+	return object_done(&object);
+}

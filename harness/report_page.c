@@ -1,0 +1,231 @@
+#include "report_page.h"
+
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FACT_WIDTH = 14 };
+
+enum tone status_tone(enum status status)
+{
+	switch (status) {
+	case STATUS_PASS:
+		return TONE_GOOD;
+	case STATUS_UNSUPPORTED:
+	case STATUS_SKIPPED:
+		return TONE_PLAIN;
+	case STATUS_MISTRUSTED:
+		return TONE_DOUBTFUL;
+	default:
+		return TONE_BAD;
+	}
+}
+
+static const char *tone_start(const struct page *page, enum tone tone)
+{
+	static const char *const codes[] = {
+		[TONE_PLAIN] = "", [TONE_GOOD] = "\033[32m", [TONE_BAD] = "\033[31m", [TONE_DOUBTFUL] = "\033[33m"};
+	return page->colour ? codes[tone] : "";
+}
+
+static const char *tone_end(const struct page *page, enum tone tone)
+{
+	return page->colour && tone != TONE_PLAIN ? "\033[0m" : "";
+}
+
+/* Text from outside. Markdown would read some signs as its own: they get a backslash. */
+static void append_foreign(const struct page *page, const char *text)
+{
+	struct text clean = {0};
+	cli_append_clean(&clean, text, strlen(text));
+	if (page->style == REPORT_TERMINAL) {
+		text_append_bytes(page->out, clean.data ? clean.data : "", clean.length);
+	} else {
+		for (const char *at = clean.data; at && *at; at++) {
+			if (strchr("\\`*_{}[]<>#|~&", *at))
+				text_append(page->out, "\\");
+			text_append_bytes(page->out, at, 1);
+		}
+	}
+	text_free(&clean);
+}
+
+/* Between backticks Markdown takes everything as it is, except a backtick; '|' would end a table's cell, but code is not
+ * put into tables. */
+static void append_code(const struct page *page, const char *text)
+{
+	struct text clean = {0};
+	cli_append_clean(&clean, text, strlen(text));
+	const char *fence = clean.data && strchr(clean.data, '`') ? "`` " : "`";
+	if (page->style == REPORT_TERMINAL)
+		text_append(page->out, "%s", clean.data ? clean.data : "");
+	else
+		text_append(page->out, "%s%s%s", fence, clean.data ? clean.data : "", fence[1] ? " ``" : "`");
+	text_free(&clean);
+}
+
+static char *format_text(struct text *text, const char *format, va_list args)
+{
+	char *made = NULL;
+	if (vasprintf(&made, format, args) < 0) {
+		text->failed = 1;
+		return NULL;
+	}
+	return made;
+}
+
+/* In Markdown an empty line ends a list; without one what follows would belong to its last item. */
+static void end_list(struct page *page)
+{
+	const struct text *out = page->out;
+	if (page->style == REPORT_MARKDOWN && out->length >= 2 && out->data[out->length - 2] != '\n')
+		text_append(page->out, "\n");
+}
+
+void page_heading(struct page *page, int level, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *text = format_text(page->out, format, args);
+	va_end(args);
+	if (!text)
+		return;
+	if (page->style == REPORT_TERMINAL && page->out->length)
+		text_append(page->out, "\n");
+	end_list(page);
+	if (page->style == REPORT_MARKDOWN) {
+		text_append(page->out, "%.*s ", level, "####");
+		append_foreign(page, text);
+		text_append(page->out, "\n\n");
+	} else {
+		text_append(page->out, "%s", page->colour ? "\033[1m" : "");
+		append_foreign(page, text);
+		text_append(page->out, "%s\n", page->colour ? "\033[0m" : "");
+		for (size_t i = 0; level == 1 && i < strlen(text); i++)
+			text_append(page->out, "=");
+		if (level == 1)
+			text_append(page->out, "\n");
+	}
+	free(text);
+}
+
+void page_fact(struct page *page, const char *name, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *text = format_text(page->out, format, args);
+	va_end(args);
+	if (text && text[0]) {
+		if (page->style == REPORT_MARKDOWN)
+			text_append(page->out, "- **%s**: ", name);
+		else
+			text_append(page->out, "  %-*s ", FACT_WIDTH, name);
+		append_foreign(page, text);
+		text_append(page->out, "\n");
+	}
+	free(text);
+}
+
+void page_paragraph(struct page *page, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *text = format_text(page->out, format, args);
+	va_end(args);
+	if (!text)
+		return;
+	text_append(page->out, page->style == REPORT_MARKDOWN ? "" : "  ");
+	end_list(page);
+	append_foreign(page, text);
+	text_append(page->out, page->style == REPORT_MARKDOWN ? "\n\n" : "\n");
+	free(text);
+}
+
+void page_item(struct page *page, enum tone tone, const char *word, const char *text)
+{
+	if (page->style == REPORT_MARKDOWN)
+		text_append(page->out, "- **%s** ", word);
+	else
+		text_append(page->out, "  %s%-11s%s ", tone_start(page, tone), word, tone_end(page, tone));
+	append_foreign(page, text);
+	text_append(page->out, "\n");
+}
+
+void page_item_line(struct page *page, const char *label, const char *text, int is_code)
+{
+	if (!text || !text[0])
+		return;
+	text_append(page->out, page->style == REPORT_MARKDOWN ? "  - %s%s" : "              %s%s", label, label[0] ? ": " : "");
+	if (is_code)
+		append_code(page, text);
+	else
+		append_foreign(page, text);
+	text_append(page->out, "\n");
+}
+
+void table_cell(struct table *table, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *text = format_text(&table->cells, format, args);
+	va_end(args);
+	if (!text)
+		return;
+	text_append_bytes(&table->cells, text, strlen(text) + 1);
+	free(text);
+	if (++table->filled == table->columns) {
+		table->filled = 0;
+		table->rows++;
+	}
+}
+
+static void pad(struct text *out, size_t used, size_t width)
+{
+	for (; used < width; used++)
+		text_append(out, " ");
+}
+
+static void append_cell(struct page *page, const struct table *table, int column, const char *text, size_t width)
+{
+	if (page->style == REPORT_MARKDOWN) {
+		text_append(page->out, "| ");
+		append_foreign(page, text);
+		text_append(page->out, column == table->columns - 1 ? " |\n" : " ");
+		return;
+	}
+	const int last = column == table->columns - 1;
+	text_append(page->out, "  ");
+	if (!table->left[column])
+		pad(page->out, strlen(text), width);
+	append_foreign(page, text);
+	if (table->left[column] && !last)
+		pad(page->out, strlen(text), width);
+	if (last)
+		text_append(page->out, "\n");
+}
+
+void page_table(struct page *page, struct table *table)
+{
+	size_t widths[TABLE_COLUMNS_MAX];
+	if (table->cells.failed)
+		page->out->failed = 1;
+	end_list(page);
+	for (int column = 0; column < table->columns; column++)
+		widths[column] = strlen(table->titles[column]);
+	const char *at = table->cells.data;
+	for (size_t cell = 0; !table->cells.failed && cell < table->rows * (size_t)table->columns; cell++, at += strlen(at) + 1) {
+		size_t *width = &widths[cell % (size_t)table->columns];
+		*width = strlen(at) > *width ? strlen(at) : *width;
+	}
+	for (int column = 0; column < table->columns; column++)
+		append_cell(page, table, column, table->titles[column], widths[column]);
+	for (int column = 0; page->style == REPORT_MARKDOWN && column < table->columns; column++)
+		text_append(page->out, "|%s%s", table->left[column] ? " --- " : " ---: ", column == table->columns - 1 ? "|\n" : "");
+	at = table->cells.data;
+	for (size_t cell = 0; !table->cells.failed && cell < table->rows * (size_t)table->columns; cell++, at += strlen(at) + 1) {
+		const int column = (int)(cell % (size_t)table->columns);
+		append_cell(page, table, column, at, widths[column]);
+	}
+	text_free(&table->cells);
+}

@@ -1,0 +1,359 @@
+/* Reports: what they say, that they say it in every form, and that nothing in a record can break their form. */
+#include "check.h"
+#include "record_samples.h"
+
+#include "cmd_report.h"
+#include "report.h"
+#include "report_figures.h"
+
+#include <unistd.h>
+
+static char *append(const struct run_record *const *runs, size_t count, struct report_options options)
+{
+	struct text text = {0};
+	report_append(runs, count, &options, &text);
+	CHECK(!text.failed && text.data);
+	if (!text.data)
+		exit(1);
+	return text.data;
+}
+
+static int lines_with(const char *text, const char *needle)
+{
+	int lines = 0;
+	for (const char *at = text; (at = strstr(at, needle)); at += strcspn(at, "\n"))
+		lines++;
+	return lines;
+}
+
+static void test_spread(void)
+{
+	double none[1] = {0};
+	CHECK_INT(spread_of(none, 0).count, 0);
+	double values[20];
+	for (int i = 0; i < 20; i++)
+		values[i] = (double)((i * 7) % 20 + 1); /* 1 to 20 in some order */
+	struct spread spread = spread_of(values, 20);
+	CHECK(spread.minimum == 1 && spread.median == 10 && spread.high == 19 && spread.maximum == 20);
+	double two[] = {3, 2};
+	spread = spread_of(two, 2);
+	CHECK(spread.median == 2 && spread.high == 3);
+	double bad[] = {(double)NAN, 1, 2};
+	spread = spread_of(bad, 3);
+	CHECK(spread.median == 2 && isinf(spread.maximum));
+}
+
+static void test_figures(void)
+{
+	struct run_record run = {.matrix_product_flops = 4e14, .matrix_product_flops_bf16 = 8e14};
+	struct case_record record = {.dtype = DTYPE_F16, .flops = 2e10, .bytes = 1e8,
+				     .hot = {.measured = 1, .median = 1e-4, .low = 0.99e-4, .high = 1.03e-4},
+				     .baseline = {.measured = 1, .median = 5e-4}};
+	CHECK(case_is_timed(&record));
+	CHECK_NEAR(case_flop_rate(&record), 2e14, 1e3);
+	CHECK_NEAR(case_byte_rate(&record), 1e12, 1);
+	CHECK_NEAR(case_roof_share(&run, &record), 0.5, 1e-12);
+	CHECK_NEAR(case_speedup(&record), 5, 1e-12);
+	CHECK_NEAR(case_uncertainty(&record), 0.02, 1e-12);
+	record.dtype = DTYPE_BF16;
+	CHECK_NEAR(case_roof_share(&run, &record), 0.25, 1e-12);
+	/* what did not pass has no throughput, however it was timed */
+	for (int status = 0; status < STATUS_COUNT; status++) {
+		record.judgement.status = (enum status)status;
+		CHECK_INT(case_is_timed(&record), status == STATUS_PASS);
+	}
+	record.judgement.status = STATUS_PASS;
+	record.hot.median = 0;
+	CHECK(!case_is_timed(&record));
+	struct text reasons = {0};
+	append_throttle_reasons(1, &reasons);
+	CHECK_TEXT(reasons.data, "none");
+	text_free(&reasons);
+	append_throttle_reasons(4 | 0x40, &reasons);
+	CHECK_TEXT(reasons.data, "power cap, thermal slowdown (hardware)");
+	text_free(&reasons);
+}
+
+static void test_summary(void)
+{
+	struct run_record run = sample_run(42);
+	struct run_summary summary;
+	size_t all = 0;
+	CHECK_INT(run_summary_of(&run, &summary), 0);
+	for (int status = 0; status < STATUS_COUNT; status++)
+		all += summary.statuses[status];
+	CHECK_INT(all, 42);
+	CHECK_INT(summary.statuses[STATUS_FAIL], 6);        /* index 3 of 7 */
+	CHECK_INT(summary.statuses[STATUS_MISTRUSTED], 6);  /* 4 */
+	CHECK_INT(summary.statuses[STATUS_UNSUPPORTED], 6); /* 6 */
+	CHECK_INT(summary.statuses[STATUS_PASS], 24);
+	CHECK_INT(summary.checks[CHECK_NUMBERS][CHECK_BROKEN], 6);
+	CHECK_INT(summary.checks[CHECK_LSE][CHECK_DISABLED], 6);
+	/* the largest margin of a passed case in which numbers were compared: (0 + index) % 3 != 0, index 8 is infinite */
+	CHECK(summary.worst && strcmp(summary.worst->name, "case-8") == 0 && isinf(summary.margins.maximum));
+	struct throughput_group *groups;
+	size_t count, cases = 0;
+	CHECK_INT(throughput_groups(&run, &groups, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		cases += groups[i].cases;
+		CHECK(groups[i].rate_best >= groups[i].rate_median && groups[i].best);
+		CHECK(i == 0 || groups[i - 1].dtype < groups[i].dtype || groups[i - 1].head_dim < groups[i].head_dim);
+	}
+	CHECK_INT(cases, summary.timed);
+	CHECK(summary.timed > 5);
+	free(groups);
+	run_record_free(&run);
+}
+
+static void test_terminal(void)
+{
+	struct run_record run = sample_run(42);
+	const struct run_record *runs[] = {&run};
+	char *text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL});
+	CHECK_CONTAINS(text, "sm_90: NVIDIA H100 80GB HBM3\n============================\n");
+	CHECK_CONTAINS(text, "driver 580.159.04 (CUDA 13.0)");
+	CHECK_CONTAINS(text, "/artifacts/a b/libflashattention.a (ELF archive, 230.0 MB, sha256 0123)");
+	CHECK_CONTAINS(text, "CUDA_COMPUTE_CAP=90");
+	CHECK_CONTAINS(text, "2 symbols that the archive leaves undefined, first: one");
+	CHECK_CONTAINS(text, "750 TFLOP/s in f16, 760 in bf16");
+	CHECK_CONTAINS(text, "1755 MHz median, 1755 to 1980; power up to 690 W, 63");
+	CHECK_CONTAINS(text, "held back by: power cap");
+	CHECK_CONTAINS(text, "first note\n");
+	CHECK_CONTAINS(text, "pass        24 of 42 cases (57.1 %)");
+	CHECK_CONTAINS(text, "fail        6 of 42 cases (14.3 %)");
+	CHECK_CONTAINS(text, "fail        case-3\n              numbers: batch 0, head 1 is wrong in case 3; also broken: exact\n");
+	CHECK_CONTAINS(text, "reproduce: assay verify other.a --dataset datasets/attention.spec --filter case-3 --device cuda:0 --seed 5\n");
+	CHECK_CONTAINS(text, "unsupported 6 cases, first case-6\n              head dim too large\n");
+	CHECK_CONTAINS(text, "kernels        7 of 10 of libflashattention.a were launched (70.0 %)");
+	CHECK_CONTAINS(text, "kernel7\n");
+	CHECK_CONTAINS(text, "Throughput of passed cases");
+	CHECK_CONTAINS(text, "half the 95 % confidence interval");
+	CHECK(!strchr(text, '\033'));
+	CHECK(!strstr(text, " nan"));
+	/* six cases failed and six are mistrusted: each has its command */
+	CHECK_INT(lines_with(text, "reproduce: "), 12);
+	CHECK(!strstr(text, "incomplete"));
+	free(text);
+
+	text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL, .colour = 1});
+	CHECK_CONTAINS(text, "\033[31mfail       \033[0m");
+	free(text);
+	text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL, .brief = 1});
+	CHECK(!strstr(text, "reproduce: ") && !strstr(text, "Throughput"));
+	CHECK_CONTAINS(text, "24 of 42 cases");
+	free(text);
+	text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL, .cases_max = 2});
+	CHECK_INT(lines_with(text, "reproduce: "), 2);
+	CHECK_CONTAINS(text, "... and 10 more cases");
+	CHECK_CONTAINS(text, "The 2 largest cases of ");
+	free(text);
+
+	/* a run that was cut short says so; nothing at all says so too */
+	run.complete = 0;
+	text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL});
+	CHECK_CONTAINS(text, "incomplete");
+	free(text);
+	struct run_record empty = {.complete = 1};
+	const struct run_record *nothing[] = {&empty};
+	text = append(nothing, 1, (struct report_options){.style = REPORT_TERMINAL});
+	CHECK_CONTAINS(text, "No case was run.");
+	free(text);
+	run_record_free(&run);
+}
+
+static void test_groups(void)
+{
+	struct run_record first = sample_run(3), second = sample_run(2), third = sample_run(1);
+	second.device.cc_major = 8;
+	snprintf(second.device.name, sizeof second.device.name, "NVIDIA A100");
+	const struct run_record *runs[] = {&first, &second, &third};
+	char *text = append(runs, 3, (struct report_options){.style = REPORT_TERMINAL});
+	const char *a = strstr(text, "sm_90: "), *b = strstr(text, "sm_80: NVIDIA A100\n");
+	CHECK(a && b && a < b);
+	CHECK_INT(lines_with(text, "sm_90: "), 1);
+	/* both runs on the first architecture stand under its heading */
+	CHECK(b && lines_with(b, "Conditions") == 1 && lines_with(text, "Conditions") == 3);
+	free(text);
+	run_record_free(&first);
+	run_record_free(&second);
+	run_record_free(&third);
+}
+
+static void test_hostile(void)
+{
+	struct run_record run = sample_run(8);
+	snprintf(run.cases[3].name, sizeof run.cases[3].name, "a|b`c*\033[31m\n# d");
+	snprintf(run.cases[3].judgement.reason, sizeof run.cases[3].judgement.reason, "<script>|\x01\xff");
+	const struct run_record *runs[] = {&run};
+	char *text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL});
+	CHECK(!strchr(text, '\033') && !strchr(text, 1));
+	free(text);
+	text = append(runs, 1, (struct report_options){.style = REPORT_MARKDOWN});
+	CHECK_CONTAINS(text, "# sm\\_90: NVIDIA H100 80GB HBM3\n");
+	CHECK_CONTAINS(text, "a\\|b\\`c\\*?\\[31m?\\# d");
+	CHECK_CONTAINS(text, "\\<script\\>\\|?");
+	CHECK(!strchr(text, '\033'));
+	/* every row of a table has as many cells as its head */
+	int bars = 0;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		int here = 0;
+		if (line[0] == '|')
+			for (const char *at = line; *at; at++)
+				here += *at == '|' && (at == line || at[-1] != '\\');
+		CHECK(here == bars || bars == 0 || here == 0);
+		bars = here;
+	}
+	free(text);
+	json_t *json = report_to_json(runs, 1);
+	CHECK(json != NULL);
+	json_decref(json);
+	run_record_free(&run);
+}
+
+static json_t *at(json_t *json, const char *name)
+{
+	json_t *value = json_object_get(json, name);
+	CHECK(value != NULL);
+	return value;
+}
+
+static void test_json(void)
+{
+	struct run_record run = sample_run(42);
+	const struct run_record *runs[] = {&run};
+	json_t *made = report_to_json(runs, 1);
+	char *dumped = made ? json_dumps(made, 0) : NULL;
+	CHECK(dumped != NULL);
+	json_t *json = dumped ? json_loads(dumped, 0, NULL) : NULL;
+	CHECK(json && json_equal(json, made));
+	CHECK_INT(json_integer_value(at(json, "schema")), RECORD_SCHEMA);
+	json_t *first = json_array_get(at(json, "runs"), 0), *cases = at(first, "cases");
+	CHECK_INT(json_array_size(cases), 42);
+	CHECK_INT(json_integer_value(at(at(at(first, "summary"), "statuses"), "pass")), 24);
+	CHECK_INT(json_integer_value(at(at(at(at(first, "summary"), "checks"), "numbers"), "broken")), 6);
+	CHECK_TEXT(json_string_value(at(at(at(first, "conditions"), "device"), "name")), "NVIDIA H100 80GB HBM3");
+	CHECK_INT(json_integer_value(at(json_array_get(at(first, "artifacts"), 0), "kernels_launched")), 7);
+	size_t timed = 0;
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		json_t *one = json_array_get(cases, i);
+		const int passed = strcmp(json_string_value(at(one, "status")), "pass") == 0;
+		CHECK_TEXT(json_string_value(at(one, "name")), run.cases[i].name);
+		CHECK_INT(json_object_get(one, "reproduce") != NULL, !passed);
+		CHECK(passed || json_object_get(one, "timing") == NULL);
+		timed += json_object_get(one, "timing") != NULL;
+	}
+	CHECK_INT(json_integer_value(at(at(first, "summary"), "timed")), timed);
+	CHECK_TEXT(json_string_value(at(at(json_array_get(cases, 8), "figures"), "margin")), "inf");
+	CHECK_TEXT(json_string_value(at(at(json_array_get(cases, 8), "figures"), "ulp_max")), "inf");
+	CHECK_TEXT(json_string_value(at(at(json_array_get(cases, 9), "figures"), "unfused_scaled_max")), "nan");
+	CHECK_NEAR(json_real_value(at(at(json_array_get(cases, 7), "figures"), "margin")), 0.07, 1e-15);
+	CHECK_TEXT(json_string_value(at(at(at(json_array_get(cases, 3), "checks"), "exact"), "state")), "broken");
+	CHECK_TEXT(json_string_value(at(at(at(json_array_get(cases, 5), "checks"), "lse"), "state")), "disabled");
+	json_decref(json);
+	json_decref(made);
+	free(dumped);
+	run_record_free(&run);
+}
+
+static void test_gbench_json(void)
+{
+	struct run_record run = sample_run(42);
+	const struct run_record *runs[] = {&run};
+	json_t *json = report_to_gbench_json(runs, 1);
+	json_t *benchmarks = at(json, "benchmarks");
+	static const char *const context[] = {"date", "host_name", "executable", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "caches",
+					      "library_build_type"};
+	for (size_t i = 0; i < ARRAY_COUNT(context); i++)
+		at(at(json, "context"), context[i]);
+	size_t timed = 0, errors = 0;
+	for (size_t i = 0; i < json_array_size(benchmarks); i++) {
+		json_t *one = json_array_get(benchmarks, i);
+		CHECK(strncmp(json_string_value(at(one, "name")), "run_mha/case-", 13) == 0);
+		CHECK_TEXT(json_string_value(at(one, "time_unit")), "us");
+		CHECK_TEXT(json_string_value(at(one, "run_type")), "iteration");
+		at(one, "cpu_time");
+		if (json_is_true(json_object_get(one, "error_occurred"))) {
+			errors++;
+			CHECK(json_object_get(one, "flops") == NULL);
+			continue;
+		}
+		timed++;
+		const struct case_record *record = &run.cases[atoi(json_string_value(at(one, "name")) + 13)];
+		CHECK_NEAR(json_real_value(at(one, "real_time")), record->hot.median * 1e6, 1e-9);
+		CHECK_NEAR(json_real_value(at(one, "flops")), record->flops / record->hot.median, 1);
+	}
+	CHECK_INT(errors, 18);
+	CHECK(timed > 5);
+	json_decref(json);
+	run_record_free(&run);
+}
+
+static int report(const char *a, const char *b, const char *c, const char *d)
+{
+	const char *words[] = {"report", a, b, c, d};
+	char *argv[6] = {0};
+	int argc = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(words) && words[i]; i++)
+		argv[argc++] = sample_text(words[i]);
+	char *owned[6];
+	memcpy(owned, argv, sizeof owned);
+	const int code = cmd_report(argc, argv);
+	for (int i = 0; i < argc; i++)
+		free(owned[i]);
+	return code;
+}
+
+static void test_command(void)
+{
+	char folder[] = "/tmp/assay-report-XXXXXX", file[64], output[64];
+	if (!mkdtemp(folder)) {
+		perror(folder);
+		exit(1);
+	}
+	snprintf(file, sizeof file, "%s/run.h5", folder);
+	snprintf(output, sizeof output, "%s/out", folder);
+	struct run_record run = sample_run(10);
+	struct record_writer *writer;
+	struct error err = {0};
+	CHECK_INT(record_writer_open(&writer, file, &run, &err), 0);
+	for (size_t i = 0; i < run.case_count; i++)
+		CHECK_INT(record_writer_add(writer, &run.cases[i], &err), 0);
+	CHECK_INT(record_writer_commit(writer, &run, &err), 0);
+
+	CHECK_INT(report(file, "--markdown", output, NULL), 0);
+	CHECK(path_exists(output));
+	unlink(output);
+	/* the JSON of the file is that of the run */
+	const struct run_record *runs[] = {&run};
+	CHECK_INT(report(file, "--json", output, NULL), 0);
+	json_t *from_file = json_load_file(output, 0, NULL), *from_run = report_to_json(runs, 1);
+	CHECK(from_file && from_run && json_equal(from_file, from_run));
+	json_decref(from_file);
+	json_decref(from_run);
+	unlink(output);
+	CHECK_INT(report(file, "--gbench-json", output, NULL), 0);
+	CHECK(path_exists(output));
+	unlink(output);
+	CHECK_INT(report(NULL, NULL, NULL, NULL), 2);
+	CHECK_INT(report(file, "--jsn", output, NULL), 2);
+	CHECK_INT(report(file, "--json=-", "--markdown=-", NULL), 2);
+	CHECK_INT(report("/nowhere/run.h5", NULL, NULL, NULL), 3);
+	CHECK_INT(report(file, "--json", "/nowhere/out", NULL), 3);
+	unlink(file);
+	CHECK_INT(rmdir(folder), 0);
+	run_record_free(&run);
+}
+
+int main(void)
+{
+	test_spread();
+	test_figures();
+	test_summary();
+	test_terminal();
+	test_groups();
+	test_hostile();
+	test_json();
+	test_gbench_json();
+	test_command();
+	return check_result();
+}
