@@ -252,7 +252,7 @@ static void append_coverage(struct page *page, const struct run_record *run, con
 			page_heading(page, 2, "Kernels reached");
 		page_fact(page, "kernels", "%zu of %zu of %s were launched (%.1f %%)", launched, artifact->kernel_count,
 			  path_base(or_empty(artifact->path)), 100.0 * (double)launched / (double)artifact->kernel_count);
-		if (options->brief || launched == artifact->kernel_count)
+		if (options->brief || launched == 0 || launched == artifact->kernel_count)
 			continue;
 		page_paragraph(page, "Not launched:");
 		for (size_t k = 0; k < artifact->kernel_count; k++) {

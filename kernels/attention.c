@@ -361,6 +361,7 @@ static int attention_family_judge(void *opaque, const struct binding *binding, s
 
 	const struct attention_rule_input rule = {
 		.dtype = p->dtype,
+		.reference = precision,
 		.groups = groups,
 		.heads = p->heads_q,
 		.head_dim = p->head_dim,

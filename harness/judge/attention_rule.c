@@ -16,14 +16,15 @@ struct attention_bounds attention_bounds_of(const struct attention_rule_input *i
 	const double logit = input->logit_magnitude[group];
 	const double head_dim = (double)input->head_dim, keys = (double)input->keys[group];
 	const double tiny = dtype_smallest_subnormal(input->dtype);
+	const double times = input->reference == DTYPE_F32 ? 2.0 : 1.0; /* section 6 */
 	struct attention_bounds bounds;
 
-	bounds.delta = (5.0 * head_dim / 32.0 + 8.0) * unit * logit;
+	bounds.delta = times * (5.0 * head_dim / 32.0 + 8.0) * unit * logit;
 	if (input->softcap > 0)
 		bounds.delta += tanh_approx_error * fmin(input->softcap, logit);
-	bounds.f = expm1(dtype_epsilon(input->dtype) + (keys / 4.0 + 16.0) * unit + 2.0 * bounds.delta);
+	bounds.f = expm1(dtype_epsilon(input->dtype) + times * (keys / 4.0 + 16.0) * unit + 2.0 * bounds.delta);
 	bounds.slack = 0.5 * tiny + (0.5 * tiny + flush_to_zero) * input->value_sum[group];
-	bounds.lse = bounds.delta + (keys / 4.0 + 16.0 + 4.0 * log(fmax(keys, 1.0)) + 2.0 * lse_max) * 0.5 * unit;
+	bounds.lse = bounds.delta + times * (keys / 4.0 + 16.0 + 4.0 * log(fmax(keys, 1.0)) + 2.0 * lse_max) * 0.5 * unit;
 	return bounds;
 }
 
@@ -240,7 +241,8 @@ int attention_judge(const struct judge_numbers *out, const struct judge_numbers 
 		    const struct attention_rule_input *input, struct judgement *judgement, struct error *err)
 {
 	if (input->groups < 1 || input->heads < 1 || input->head_dim < 1 ||
-	    (input->dtype != DTYPE_F16 && input->dtype != DTYPE_BF16) || !(input->softcap >= 0))
+	    (input->dtype != DTYPE_F16 && input->dtype != DTYPE_BF16) || !(input->softcap >= 0) ||
+	    (input->reference != DTYPE_INVALID && input->reference != DTYPE_F32 && input->reference != DTYPE_F64))
 		return error_set(err, ERROR_INTERNAL, "attention rule: %lld groups of %lld heads of %lld %s, softcap %g",
 				 (long long)input->groups, (long long)input->heads, (long long)input->head_dim,
 				 dtype_name(input->dtype), input->softcap);

@@ -52,6 +52,10 @@
  *    addition and for max * scale; 16 in place of 8 for the constant ones. In natural units, so the unfused chain is not
  *    needed to excuse anything.
  *
+ * 6. All this holds against exact mathematics, which float64 is here. A reference in float32 (cards with little float64) makes
+ *    errors of the same kind of its own, but for tanh.approx and the roundings to the type: delta without the softcap's
+ *    term, the units u of F and the units 2^-24 of the LSE then count twice.
+ *
  * The unfused chain `low` in the case's own precision (scores, probabilities and output rounded to the type) shows how
  * hard a case is; FlashAttention's tests allow a multiple of its error, and so does this rule, per batch entry and head, so
  * that one bad head cannot hide behind another:
@@ -73,6 +77,7 @@
 /* What the rule has to know of a case; arrays are [groups], group g is batch entry g / heads, query head g % heads. */
 struct attention_rule_input {
 	enum dtype dtype;              /* f16 or bf16: of q, k, v, and of the output */
+	enum dtype reference;          /* precision of the reference: f64 (also when left 0) or f32, see above */
 	int64_t groups, heads, head_dim;
 	double softcap;                /* 0: none */
 	const double *logit_magnitude; /* L of this group: max over visible pairs of scale sum |q k| + |ALiBi term|; >= 0 */

@@ -609,6 +609,14 @@ static void test_bounds(void)
 	CHECK_NEAR(bounds.slack, 0x1p-25 + 0x1p-25 * 100.0, 1e-20);
 	/* delta + (256 + 16 + 4 ln 1024 + 20) * 2^-24 */
 	CHECK_NEAR(bounds.lse, 2.6702880859375e-05 + (292 + 27.725887222397812) * 0x1p-24, 1e-16);
+	/* a float32 reference: 2 delta, 2 * 272 u */
+	input.reference = DTYPE_F32;
+	bounds = attention_bounds_of(&input, 0, 10.0);
+	CHECK_NEAR(bounds.delta, 5.340576171875e-05, 1e-18);
+	CHECK_NEAR(log1p(bounds.f), 0x1p-10 + 2 * 272 * 0x1p-23 + 2 * 5.340576171875e-05, 1e-15);
+	CHECK_NEAR(bounds.slack, 0x1p-25 + 0x1p-25 * 100.0, 1e-20);
+	CHECK_NEAR(bounds.lse, 2 * (2.6702880859375e-05 + (292 + 27.725887222397812) * 0x1p-24), 1e-16);
+	input.reference = DTYPE_F64;
 	input.softcap = 5.0;
 	bounds = attention_bounds_of(&input, 0, 10.0);
 	CHECK_NEAR(bounds.delta, 2.6702880859375e-05 + 5.0 / 2048.0, 1e-15);
