@@ -124,6 +124,32 @@ int session_list(const struct session_options *options, struct error *err)
 
 /* ---- the record's conditions --------------------------------------------------------------------------------------- */
 
+/* What a command that repeats one case has to say beside path, dataset and filter. */
+static char *repeat_options(const struct session_options *options)
+{
+	const struct {
+		const char *name, *value;
+	} given[] = {{"--device", options->device}, {"--image", options->image}, {"--abi", options->abi}, {"--guard", options->guard},
+		     {"--cudart", options->cudart}, {"--cudart-path", options->cudart_path}, {"--cublas", options->cublas},
+		     {"--reference", options->reference}};
+	struct text out = {0};
+	text_append(&out, "%s", "");
+	if (options->seed)
+		text_append(&out, " --seed %" PRId64, options->seed);
+	for (size_t i = 0; i < ARRAY_COUNT(given); i++)
+		if (given[i].value) {
+			text_append(&out, " %s ", given[i].name);
+			text_append_quoted(&out, given[i].value);
+		}
+	if (options->sanitize)
+		text_append(&out, " --sanitize");
+	for (int i = 0; i < options->without_count; i++)
+		text_append(&out, " --without-check %s", options->without_checks[i]);
+	if (out.failed)
+		text_free(&out);
+	return out.data;
+}
+
 static int describe_run(struct run_record *run, const struct session_options *options, const char *dataset, struct error *err)
 {
 	char date[32], host[128] = "";
@@ -138,8 +164,10 @@ static int describe_run(struct run_record *run, const struct session_options *op
 	run->host = strdup(host);
 	run->dataset = strdup(dataset);
 	run->notes = strdup("");
+	run->repeat_options = repeat_options(options);
 	run->seed = (uint64_t)options->seed;
-	if (!run->command || !run->version || !run->date || !run->host || !run->dataset || !run->notes)
+	if (!run->command || !run->version || !run->date || !run->host || !run->dataset || !run->notes ||
+	    !run->repeat_options)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	struct file_map map;
 	if (file_map_open(&map, dataset, err))
@@ -218,36 +246,6 @@ struct session {
 	int failed;
 };
 
-/* The command that runs this very case again. */
-static void reproduction(const struct session *session, const struct case_record *record, struct text *out)
-{
-	const struct session_options *options = session->options;
-	text_append(out, "assay verify ");
-	text_append_quoted(out, session->job->artifact_path);
-	text_append(out, " --dataset ");
-	text_append_quoted(out, session->run->dataset);
-	text_append(out, " --filter ");
-	text_append_quoted(out, record->name);
-	if (options->seed)
-		text_append(out, " --seed %" PRId64, options->seed);
-	if (options->device)
-		text_append(out, " --device %s", options->device);
-	if (options->image)
-		text_append(out, " --image %s", options->image);
-	if (options->abi)
-		text_append(out, " --abi %s", options->abi);
-	if (options->guard)
-		text_append(out, " --guard %s", options->guard);
-	if (options->cudart)
-		text_append(out, " --cudart %s", options->cudart);
-	if (options->reference)
-		text_append(out, " --reference %s", options->reference);
-	if (options->sanitize)
-		text_append(out, " --sanitize");
-	for (int i = 0; i < options->without_count; i++)
-		text_append(out, " --without-check %s", options->without_checks[i]);
-}
-
 static void print_verdict(struct session *session, const struct case_record *record)
 {
 	const struct judgement *judgement = &record->judgement;
@@ -259,7 +257,7 @@ static void print_verdict(struct session *session, const struct case_record *rec
 		return;
 	}
 	struct text command = {0};
-	reproduction(session, record, &command);
+	run_record_reproduction(session->run, record, &command);
 	printf("%-11s %s\n            %s\n            reproduce: %s\n", status_name(judgement->status), record->name, judgement->reason,
 	       command.data ? command.data : "");
 	text_free(&command);
