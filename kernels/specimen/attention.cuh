@@ -201,7 +201,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
     if constexpr (planted == fault_last_tile_dropped)
         end_key = end_key > keys ? (end_key - 1) / keys * keys : end_key;
     /* Rows of K that may be read, counted from the first of the sequence. */
-    const int k_rows = s.seqlen_k + (planted == fault_reads_past_k ? 1 : 0);
+    const int k_rows = s.seqlen_k + (planted == fault_reads_past_k || planted == fault_reads_past_k_watched ? 1 : 0);
 
     float out[row_tiles][HEAD_DIM / 8][4] = {};
     float row_max[row_tiles][2], row_sum[row_tiles][2]; /* row_sum: this lane's share only, until the end */
