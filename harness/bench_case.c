@@ -163,12 +163,17 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 	return 0;
 }
 
+/* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
+ * samples are taken after that. */
+#define SETTLING_SECONDS 0.25
+
 static struct sampler_options options_of(const struct bencher *bencher, int cold)
 {
 	return (struct sampler_options){
 		.cold = cold,
 		.target_relative_ci = bencher->target,
 		.max_seconds = bencher->seconds,
+		.warmup_seconds = bencher->seconds >= 4 * SETTLING_SECONDS ? SETTLING_SECONDS : 0,
 		.read_clocks = bencher->nvml ? sampler_read_nvml : NULL,
 		.clocks_context = bencher->nvml,
 	};

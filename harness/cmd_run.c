@@ -1,6 +1,8 @@
 #include "cmd_run.h"
 
+#include "artifact/artifact.h"
 #include "cli.h"
+#include "inspect.h"
 #include "report.h"
 #include "session.h"
 
@@ -13,6 +15,32 @@ static const char details[] =
 	"takes cases away. Several are combined: any of the first kind, none of the second.\n"
 	"Exit codes: 0 nothing selected failed and at least one case passed; 1 a verdict was fail, mistrusted, crashed, timeout\n"
 	"or error (--strict: also unsupported and skipped); 2 usage; 3 the environment or an artifact cannot be used, or nothing ran.";
+
+/* The first part of `assay run`. What cannot be inspected is left to the session, which says why it cannot be run. */
+static void inspect_all(const char *const *paths, int count)
+{
+	struct gpu_list gpus;
+	struct text out = {0};
+	struct error err;
+	if (gpu_list_parse(NULL, &gpus, &err))
+		return;
+	for (int i = 0; i < count; i++) {
+		struct artifact_list list;
+		if (artifact_discover(paths[i], &list, &err))
+			continue;
+		for (int k = 0; k < list.count; k++) {
+			struct inspection inspection;
+			if (inspect_open(list.paths[k], &gpus, &inspection, &err))
+				continue;
+			inspect_summary(&inspection, &gpus, cli_colour(stdout), &out);
+			text_append(&out, "\n");
+			inspect_close(&inspection);
+		}
+		artifact_list_free(&list);
+	}
+	cli_write_text(&out, &err);
+	text_free(&out);
+}
 
 static int run_session(enum session_kind kind, int argc, char **argv)
 {
@@ -91,6 +119,8 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	/* JSON on stdout must be alone there */
 	if (json && strcmp(json, "-") == 0)
 		options.quiet = 1;
+	if (kind == SESSION_RUN && !options.quiet)
+		inspect_all(options.paths, options.path_count);
 	if (session_run(&options, &run, &err))
 		goto fail;
 	if (json && report_json(&run, json, &err))
