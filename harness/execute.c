@@ -239,7 +239,7 @@ static int judge_launches(struct attempt *attempt)
 	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
 		const struct cudart_launch *launch = &log->launches[i];
 		if (launch_is_unsupported(launch)) {
-			conclude(attempt, STATUS_UNSUPPORTED, "%s: %s", launch->kernel, launch->message);
+			conclude(attempt, STATUS_UNSUPPORTED, "%s", launch->message);
 			return 1;
 		}
 	}

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TERMINAL_CASES = 40, MARKDOWN_CASES = 400, KERNEL_NAME_SHOWN = 160, REASONS_MAX = 64 };
+enum { TERMINAL_CASES = 20, MARKDOWN_CASES = 400, KERNEL_NAME_SHOWN = 160, REASONS_MAX = 64 };
 
 static const char *or_empty(const char *text)
 {
@@ -243,25 +243,31 @@ static void append_coverage(struct page *page, const struct run_record *run, con
 	int headed = 0;
 	for (size_t i = 0; i < run->artifact_count; i++) {
 		const struct artifact_record *artifact = &run->artifacts[i];
-		size_t launched = 0, told = 0;
-		for (size_t k = 0; k < artifact->kernel_count; k++)
-			launched += artifact->kernel_launched[k] != 0;
+		const struct kernel_counts counts = kernel_counts_of(artifact);
+		size_t told = 0;
 		if (artifact->kernel_count == 0)
 			continue;
 		if (!headed++)
 			page_heading(page, 2, "Kernels reached");
-		page_fact(page, "kernels", "%zu of %zu of %s were launched (%.1f %%)", launched, artifact->kernel_count,
-			  path_base(or_empty(artifact->path)), 100.0 * (double)launched / (double)artifact->kernel_count);
-		if (options->brief || launched == 0 || launched == artifact->kernel_count)
+		page_fact(page, "kernels", "%zu of the %zu of %s that its entry point can launch here were launched (%.1f %%)",
+			  counts.launched, counts.reachable, path_base(or_empty(artifact->path)),
+			  counts.reachable ? 100.0 * (double)counts.launched / (double)counts.reachable : 0.0);
+		if (counts.reachable < artifact->kernel_count)
+			page_fact(page, "", "%zu more are in it that the entry point cannot launch on this device", artifact->kernel_count - counts.reachable);
+		if (options->brief || counts.launched == 0 || counts.launched == counts.reachable)
 			continue;
 		page_paragraph(page, "Not launched:");
 		for (size_t k = 0; k < artifact->kernel_count; k++) {
-			if (artifact->kernel_launched[k] || (options->cases_max && told++ >= options->cases_max))
+			if (artifact->kernel_launched[k] != KERNEL_NOT_LAUNCHED || (options->cases_max && told++ >= options->cases_max))
 				continue;
+			/* instances of a template differ near the end of the name: the middle is what can be left out */
 			char *name = demangle(artifact->kernels[k]);
-			char shown[KERNEL_NAME_SHOWN + 4];
-			snprintf(shown, sizeof shown, "%.*s%s", KERNEL_NAME_SHOWN, or_empty(name),
-				 name && strlen(name) > KERNEL_NAME_SHOWN ? "..." : "");
+			char shown[KERNEL_NAME_SHOWN + 8];
+			const size_t length = strlen(or_empty(name)), half = KERNEL_NAME_SHOWN / 2;
+			if (length > KERNEL_NAME_SHOWN)
+				snprintf(shown, sizeof shown, "%.*s ... %s", (int)half, name, name + length - half);
+			else
+				snprintf(shown, sizeof shown, "%s", or_empty(name));
 			page_item_line(page, "", shown, 1);
 			free(name);
 		}

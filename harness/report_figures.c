@@ -21,6 +21,16 @@ struct spread spread_of(double *values, size_t count)
 	return (struct spread){count, values[0], values[(count - 1) / 2], values[high - 1], values[count - 1]};
 }
 
+struct kernel_counts kernel_counts_of(const struct artifact_record *artifact)
+{
+	struct kernel_counts counts = {0, 0};
+	for (size_t i = 0; i < artifact->kernel_count; i++) {
+		counts.launched += artifact->kernel_launched[i] == KERNEL_LAUNCHED;
+		counts.reachable += artifact->kernel_launched[i] != KERNEL_UNREACHABLE;
+	}
+	return counts;
+}
+
 int case_is_timed(const struct case_record *record)
 {
 	return record->judgement.status == STATUS_PASS && record->hot.measured && record->hot.median > 0;

@@ -12,6 +12,11 @@ struct spread {
 /* Sorts `values`. All zero when count is 0. */
 struct spread spread_of(double *values, size_t count);
 
+struct kernel_counts {
+	size_t launched, reachable; /* reachable: all that are not KERNEL_UNREACHABLE */
+};
+struct kernel_counts kernel_counts_of(const struct artifact_record *artifact);
+
 /* 1 when the case passed and was timed: nothing else has a throughput. */
 int case_is_timed(const struct case_record *record);
 double case_flop_rate(const struct case_record *record);      /* FLOP/s of the hot median; NaN when it does no FLOPs */

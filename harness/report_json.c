@@ -194,10 +194,9 @@ static json_t *artifact_of(const struct artifact_record *artifact)
 	struct object object = object_new();
 	json_t *missed = json_array();
 	int failed = missed == NULL;
-	int64_t launched = 0;
+	const struct kernel_counts counts = kernel_counts_of(artifact);
 	for (size_t i = 0; !failed && i < artifact->kernel_count; i++) {
-		launched += artifact->kernel_launched[i] != 0;
-		if (!artifact->kernel_launched[i])
+		if (artifact->kernel_launched[i] == KERNEL_NOT_LAUNCHED)
 			append_to(missed, text_of(artifact->kernels[i]), &failed);
 	}
 	put_text(&object, "path", artifact->path);
@@ -212,7 +211,8 @@ static json_t *artifact_of(const struct artifact_record *artifact)
 	put_number(&object, "link_seconds", artifact->link_seconds);
 	put_number(&object, "load_seconds", artifact->load_seconds);
 	put_int(&object, "kernels", (int64_t)artifact->kernel_count);
-	put_int(&object, "kernels_launched", launched);
+	put_int(&object, "kernels_reachable", (int64_t)counts.reachable);
+	put_int(&object, "kernels_launched", (int64_t)counts.launched);
 	put(&object, "kernels_not_launched", array_done(missed, failed));
 	return object_done(&object);
 }
