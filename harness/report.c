@@ -38,7 +38,9 @@ static void number_cell(struct table *table, double value, const char *suffix)
 static void append_device(struct page *page, const struct run_record *run)
 {
 	const struct device_properties *device = &run->device;
-	if (device->kind == DEVICE_CPU)
+	if (!device->id[0])
+		page_fact(page, "device", "none was opened: nothing could be run");
+	else if (device->kind == DEVICE_CPU)
 		page_fact(page, "device", "%s: %s, %d cores", device->id, device->name, device->multiprocessors);
 	else
 		page_fact(page, "device", "%s: %s, sm_%d%d, %d multiprocessors, %.1f GiB, L2 %.0f MiB, driver %s (CUDA %d.%d)", device->id,
@@ -390,7 +392,7 @@ static void append_run(struct page *page, const struct run_record *run, const st
 
 static int same_architecture(const struct run_record *a, const struct run_record *b)
 {
-	return a->device.kind == b->device.kind && a->device.cc_major == b->device.cc_major && a->device.cc_minor == b->device.cc_minor;
+	return !a->device.id[0] == !b->device.id[0] && a->device.kind == b->device.kind && a->device.cc_major == b->device.cc_major && a->device.cc_minor == b->device.cc_minor;
 }
 
 void report_append(const struct run_record *const *runs, size_t count, const struct report_options *options, struct text *out)
@@ -402,7 +404,9 @@ void report_append(const struct run_record *const *runs, size_t count, const str
 			earlier++;
 		if (earlier < first)
 			continue; /* told with the first of its architecture */
-		if (runs[first]->device.kind == DEVICE_CPU)
+		if (!runs[first]->device.id[0])
+			page_heading(&page, 1, "no device");
+		else if (runs[first]->device.kind == DEVICE_CPU)
 			page_heading(&page, 1, "cpu");
 		else
 			page_heading(&page, 1, "sm_%d%d: %s", runs[first]->device.cc_major, runs[first]->device.cc_minor,

@@ -97,8 +97,11 @@ static json_t *lines_of(const char *text)
 
 /* ---- conditions and summary ---- */
 
+/* null when none was opened */
 static json_t *device_of(const struct device_properties *device)
 {
+	if (!device->id[0])
+		return json_null();
 	struct object object = object_new();
 	put_text(&object, "kind", device->kind == DEVICE_CUDA ? "cuda" : "cpu");
 	put_text(&object, "id", device->id);

@@ -79,7 +79,7 @@ static int is_finding(const char *line)
 	return 1;
 }
 
-void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record)
+void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record, const struct judge_policy *policy)
 {
 	char line[512], first[256] = "";
 	int findings = 0;
@@ -103,7 +103,7 @@ void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record)
 	}
 	judgement_break(judgement, CHECK_SANITIZER, "compute-sanitizer: %d findings, the first: %s", findings, first);
 	if (judgement->status == STATUS_PASS || judgement->status == STATUS_MISTRUSTED || judgement->status == STATUS_FAIL)
-		judgement_decide(judgement, NULL);
+		judgement_decide(judgement, policy);
 }
 
 void sanitizer_close(struct sanitizer *sanitizer)

@@ -15,7 +15,7 @@ int sanitizer_open(struct sanitizer **sanitizer, struct error *err);
 /* NULL-terminated words to put before the worker's command. */
 const char *const *sanitizer_command(const struct sanitizer *sanitizer);
 /* Reads what the tool has logged since the last call and breaks CHECK_SANITIZER of this case when there is something. */
-void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record);
+void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record, const struct judge_policy *policy);
 void sanitizer_close(struct sanitizer *sanitizer); /* removes the log */
 
 #endif

@@ -141,6 +141,10 @@ static char *repeat_options(const struct session_options *options)
 			text_append(&out, " %s ", given[i].name);
 			text_append_quoted(&out, given[i].value);
 		}
+	if (options->timeout > 0)
+		text_append(&out, " --timeout %g", options->timeout);
+	if (options->repeats >= 0)
+		text_append(&out, " --repeats %" PRId64, options->repeats);
 	if (options->sanitize)
 		text_append(&out, " --sanitize");
 	for (int i = 0; i < options->without_count; i++)
@@ -242,6 +246,7 @@ struct session {
 	const struct job *job;
 	const struct selection *selection;
 	struct sanitizer *sanitizer;    /* NULL without --sanitize */
+	struct judge_policy policy;     /* the worker's */
 	struct error failure;           /* what stopped the session from inside a callback */
 	int failed;
 };
@@ -292,7 +297,7 @@ static int one_case(struct session *session, size_t index, struct case_record *r
 	if (runner_case(session->runner, index, name, session->options->kind != SESSION_VERIFY, record, err))
 		return -1;
 	if (session->sanitizer)
-		sanitizer_fold(session->sanitizer, record);
+		sanitizer_fold(session->sanitizer, record, &session->policy);
 	return keep_case(session, record, err);
 }
 
@@ -515,6 +520,7 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (make_setup(options, job, session->run->dataset, session->device, setup, err))
 		goto done;
+	session->policy.disabled_checks = setup->disabled_checks;
 	const double timeout = options->timeout > 0 ? options->timeout : CASE_TIMEOUT;
 	struct runner_options runner_options = {
 		.case_timeout = timeout,

@@ -33,8 +33,10 @@ static int headers_read(struct elf_file *elf, Elf *handle, struct reader *reader
 {
 	GElf_Ehdr header;
 	size_t count, names_index;
-	if (!handle || elf_kind(handle) != ELF_K_ELF || !gelf_getehdr(handle, &header))
-		return error_set(err, ERROR_INPUT, "is no readable ELF file: %s", elf_errmsg(-1));
+	if (!handle || elf_kind(handle) != ELF_K_ELF || !gelf_getehdr(handle, &header)) {
+		const int code = elf_errno();
+		return error_set(err, ERROR_INPUT, "is no readable ELF file: %s", code ? elf_errmsg(code) : "it does not start like one");
+	}
 	if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return error_set(err, ERROR_UNSUPPORTED, "is an ELF file that is not 64-bit little-endian");
 	elf->machine = header.e_machine;

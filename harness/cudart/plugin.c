@@ -136,7 +136,7 @@ static char *given_path(const char *path, struct error *err)
 {
 	char *absolute = realpath(path, NULL);
 	if (!absolute)
-		error_set(err, ERROR_INPUT, "%s: %s", path, strerror(errno));
+		error_set(err, ERROR_ENVIRONMENT, "%s: %s", path, strerror(errno));
 	return absolute;
 }
 
@@ -176,8 +176,11 @@ static int find_stubs(struct ingredients *all, const char *path, struct error *e
 		if ((all->libraries[count] = loader_path(system[i])))
 			count++;
 	for (size_t i = 0; i < count; i++)
-		if (shared_object_symbols(&provided, all->libraries[i], err))
+		if (shared_object_symbols(&provided, all->libraries[i], err)) {
+			if (err)
+				err->kind = ERROR_ENVIRONMENT; /* a library of the system or of the user's choice, not the archive */
 			goto done;
+		}
 	/* written beside the stubs: see plugin_link.c */
 	name_set_add(&provided, "atexit");
 	name_set_add(&provided, "__dso_handle");
