@@ -9,6 +9,8 @@
 #include "source.h"
 
 #include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,13 +266,33 @@ done:
 
 /* ---- list, info, check ------------------------------------------------------------------------------------------------ */
 
+static int is_stdout(const char *json)
+{
+	return json && strcmp(json, "-") == 0;
+}
+
+/* Writes `root` when a path is given, and frees it; returns `code`, or that of the failure to write. */
+static int give_json(const char *path, json_t *root, int code)
+{
+	struct error err = {0};
+	if (path && (!root || cli_write_json(path, root, &err))) {
+		if (!root)
+			error_set(&err, ERROR_ENVIRONMENT, "out of memory");
+		code = cli_fail(&err);
+	}
+	json_decref(root);
+	return code;
+}
+
 static int list(int argc, char **argv)
 {
 	int64_t seed = 0;
 	int positionals, help;
+	const char *json = NULL;
 	struct option_list filters = {0};
 	const struct option options[] = {{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match"},
-					 {"--seed", OPTION_COUNT, "N", &seed, "seed of the cases of a spec; default 0"}};
+					 {"--seed", OPTION_COUNT, "N", &seed, "seed of the cases of a spec; default 0"},
+					 {"--json", OPTION_TEXT, "FILE|-", &json, "write the names as JSON"}};
 	const struct command_line command = {"assay dataset list", "FILE", "Prints the names of the cases of a dataset or spec.", NULL, options,
 					     (int)ARRAY_COUNT(options)};
 	struct error err = {0};
@@ -286,16 +308,21 @@ static int list(int argc, char **argv)
 	if (case_source_open(&source, argv[1], (uint64_t)seed, &err))
 		return cli_fail(&err);
 	size_t shown = 0;
+	json_t *names = json_array();
 	for (size_t i = 0; i < case_source_count(source); i++)
 		if (filter_matches(filters.items, filters.count, case_source_name(source, i))) {
-			puts(case_source_name(source, i));
+			if (!is_stdout(json))
+				puts(case_source_name(source, i));
+			json_array_append_new(names, json_string(case_source_name(source, i)));
 			shown++;
 		}
 	case_source_close(source);
-	if (shown)
-		return 0;
-	error_set(&err, ERROR_INPUT, "%s: no case matches the filter", argv[1]);
-	return cli_fail(&err);
+	if (!shown) {
+		json_decref(names);
+		error_set(&err, ERROR_INPUT, "%s: no case matches the filter", argv[1]);
+		return cli_fail(&err);
+	}
+	return give_json(json, json_pack("{s:i, s:s, s:o}", "schema", 1, "file", argv[1], "cases", names), 0);
 }
 
 static const char *default_of(const char *family, const char *axis, void *context)
@@ -327,8 +354,10 @@ static int print_pairs(const char *path, const char *text, struct error *err)
 
 static int info(int argc, char **argv)
 {
+	const char *json = NULL;
 	int positionals, help, result = -1;
-	const struct command_line command = {"assay dataset info", "FILE", "Says what a dataset or spec holds.", NULL, NULL, 0};
+	const struct option options[] = {{"--json", OPTION_TEXT, "FILE|-", &json, "write the figures as JSON"}};
+	const struct command_line command = {"assay dataset info", "FILE", "Says what a dataset or spec holds.", NULL, options, (int)ARRAY_COUNT(options)};
 	struct error err = {0};
 	struct case_source *source;
 	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
@@ -362,6 +391,16 @@ static int info(int argc, char **argv)
 			flops += work.flops;
 		case_free(&test);
 	}
+	if (json && give_json(json, json_pack("{s:i, s:s, s:I, s:I, s:f, s:f}", "schema", 1, "file", argv[1], "cases",
+					      (json_int_t)case_source_count(source), "with_expectations", (json_int_t)expected,
+					      "input_bytes", bytes, "flops", flops), 0)) {
+		case_source_close(source);
+		return 3;
+	}
+	if (is_stdout(json)) {
+		case_source_close(source);
+		return 0;
+	}
 	printf("%s: %zu cases, %zu with float64 expectations, %.1f MB of inputs, %.3g FLOP in all\n", argv[1], case_source_count(source),
 	       expected, bytes / 1e6, flops);
 	if (case_source_is_stored(source)) {
@@ -386,9 +425,10 @@ done:
 
 static int check(int argc, char **argv)
 {
-	const char *device = NULL;
+	const char *device = NULL, *json = NULL;
 	int positionals, help;
-	const struct option options[] = {{"--device", OPTION_TEXT, "cuda:N|cpu", &device, "where reference and judge run"}};
+	const struct option options[] = {{"--device", OPTION_TEXT, "cuda:N|cpu", &device, "where reference and judge run"},
+					 {"--json", OPTION_TEXT, "FILE|-", &json, "write the figures as JSON"}};
 	const struct command_line command = {
 		"assay dataset check", "FILE",
 		"Reads every case, compares stored expectations with the reference, and shows the judge results that are known to be right\n"
@@ -413,6 +453,14 @@ static int check(int argc, char **argv)
 	case_source_close(source);
 	if (failed)
 		return cli_fail(&err);
+	const int code = give_json(json, json_pack("{s:i, s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I}", "schema", 1, "file", argv[1], "device", device,
+						   "cases", (json_int_t)result.cases, "compared", (json_int_t)result.compared,
+						   "worst_relative_l2", isfinite(result.worst_relative_l2) ? result.worst_relative_l2 : -1.0,
+						   "judged_right", (json_int_t)result.judged_right, "judged_wrong",
+						   (json_int_t)result.judged_wrong, "failures", (json_int_t)result.failures),
+				   result.failures ? 1 : 0);
+	if (is_stdout(json))
+		return code;
 	printf("%s: %zu cases read; on %s\n", argv[1], result.cases, device);
 	if (result.compared)
 		printf("reference: %zu cases against stored float64 results, worst relative L2 %.2e (%s)\n", result.compared,
@@ -422,7 +470,7 @@ static int check(int argc, char **argv)
 	printf("judge: %zu right results passed, %zu results with one wrong element failed, %zu cases had no element to change\n",
 	       result.judged_right, result.judged_wrong, result.nothing_to_change);
 	printf("%s\n", result.failures ? "NOT in order, see above" : "in order");
-	return result.failures ? 1 : 0;
+	return code;
 }
 
 int cmd_dataset(int argc, char **argv)

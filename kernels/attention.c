@@ -348,6 +348,11 @@ static int attention_family_judge(void *opaque, const struct binding *binding, s
 	if (attention_reference_run(state->reference, &problem, &options, &m.reference, err) || describe_groups(&m, err))
 		goto done;
 	const int64_t rows = m.reference.rows, groups = m.reference.heads;
+	if (rows == 0) { /* every sequence is empty: nothing was asked for, so nothing can show */
+		judgement_mistrust(out, "the case has no query");
+		result = 0;
+		goto done;
+	}
 	m.host_offsets = calloc((size_t)(rows ? rows : 1) * 2, sizeof *m.host_offsets);
 	if (!m.host_offsets) {
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
