@@ -135,8 +135,27 @@ static void reach_follows_the_dispatch(void)
 	CHECK_INT(attention_reaches("somebody_elses_kernel", &h100), 1);
 }
 
+/* run_mha takes scale and softcap as float32, and so must the reference. A compiler once dropped this rounding. */
+static void the_reference_works_with_the_scale_that_is_passed(void)
+{
+	struct test_case test;
+	struct attention_params params;
+	struct attention_problem problem;
+	struct error err = {0};
+	CHECK_INT(make("head_dim", "128", "softcap", "0.1", &test), 0);
+	CHECK_INT(attention_params_of(&test, &params, &err), 0);
+	const struct binding binding = {.test = &test};
+	attention_problem_of(&params, &binding, &problem);
+	volatile float scale = (float)params.scale, softcap = (float)params.softcap;
+	CHECK_NEAR(problem.scale, (double)scale, 0);
+	CHECK_NEAR(problem.softcap, (double)softcap, 0);
+	CHECK(problem.scale != params.scale && problem.softcap != params.softcap);
+	case_free(&test);
+}
+
 int main(void)
 {
+	the_reference_works_with_the_scale_that_is_passed();
 	cases_are_made_and_read_back();
 	windows_are_handed_on_as_candle_does();
 	promises_follow_the_profile();
