@@ -7,9 +7,11 @@
 #include "dataset/store.h"
 #include "worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -35,12 +37,19 @@ static void print_usage(FILE *out)
 		     "Exit codes: 0 everything selected passed, 1 a verdict was not, 2 wrong usage, 3 nothing could be run.\n");
 }
 
-int main(int argc, char **argv)
+/* A caller may have closed a standard stream: the next file to be opened would get its number, and what is printed. */
+static void open_standard_streams(void)
 {
-	if (argc >= 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
-		return worker_main();
-	signal(SIGPIPE, SIG_IGN); /* a report piped into `head` is no reason to die half-way */
-	hdf5_quiet();
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int run_command(int argc, char **argv)
+{
 	if (argc < 2) {
 		print_usage(stderr);
 		return 2;
@@ -58,4 +67,20 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "assay: unknown command '%s'; see assay --help\n", argv[1]);
 	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
+		return worker_main();
+	open_standard_streams();
+	signal(SIGPIPE, SIG_IGN); /* a report piped into `head` is no reason to die half-way */
+	hdf5_quiet();
+	const int code = run_command(argc, argv);
+	/* lines that single functions have printed: a full disk must not look like success */
+	if ((fflush(stdout) || ferror(stdout)) && code == 0) {
+		fprintf(stderr, "assay: standard output: cannot be written whole\n");
+		return 3;
+	}
+	return code;
 }

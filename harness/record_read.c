@@ -4,9 +4,13 @@
 #include "dataset/hdf5_access.h"
 #include "dataset/store.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { TABLE_BYTES_MAX = 1 << 30, ARTIFACTS_MAX = 100000, CHECKS_TEXT_MAX = 2048, PATH_TEXT_MAX = 8192 };
 
@@ -553,6 +557,16 @@ done:
 
 /* ---- the file ---- */
 
+/* Whether a writer holds the file: HDF5 locks what it writes. */
+static int is_locked(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	if (fd >= 0)
+		close(fd);
+	return locked;
+}
+
 /* PATH, or PATH.partial where that is all a killed run left. */
 static int open_file(struct reader *reader, const char *path, struct error *err)
 {
@@ -577,6 +591,8 @@ static int open_file(struct reader *reader, const char *path, struct error *err)
 	if (access >= 0 && H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0)
 		reader->file = H5Fopen(reader->place.file, H5F_ACC_RDONLY, access);
 	hdf5_close(access);
+	if (reader->file < 0 && is_locked(reader->place.file))
+		return place_error(&reader->place, err, "is being written by a run: read it when that has ended");
 	if (reader->file < 0)
 		return place_hdf5_error(&reader->place, err, "is not an HDF5 file that can be read");
 	return 0;
