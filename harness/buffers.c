@@ -106,7 +106,7 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 		return -1;
 	/* canaries of the inputs are NaN: a read past an input shows as NaN in the output */
 	if (has_canaries(buffers) && buffers->input_bytes &&
-	    device->ops->fill(device, buffers->inputs.base, POISON_A, 4, buffers->input_bytes / 4, NULL, err))
+	    device->ops->fill(device, buffers->inputs.base, POISON_NAN, 4, buffers->input_bytes / 4, NULL, err))
 		return -1;
 	for (int i = 0; i < test->tensor_count; i++) {
 		const struct tensor *tensor = &test->tensors[i];
@@ -268,7 +268,7 @@ int buffers_rotate(struct buffers *buffers, const struct binding *binding, size_
 	for (size_t i = 0; i < count; i++) {
 		const device_pointer inputs = rotation->memory + i * set, outputs = inputs + buffers->input_bytes;
 		if (device->ops->copy(device, inputs, buffers->pristine.base, buffers->input_bytes, NULL, err) ||
-		    device->ops->fill(device, outputs, POISON_A, 4, buffers->output_bytes / 4, NULL, err))
+		    device->ops->fill(device, outputs, POISON_NAN, 4, buffers->output_bytes / 4, NULL, err))
 			goto fail;
 		struct binding *copy = &rotation->bindings[i];
 		*copy = *binding;

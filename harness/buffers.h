@@ -12,10 +12,11 @@
  * elements of 2 bytes are 16 KiB. */
 enum { CANARY_BYTES = 16384, BUFFER_ALIGNMENT = 256 };
 
-/* NaN in f16, bf16 and f32 alike (exponent all ones, mantissa not zero), none of them the canonical NaN that arithmetic
- * gives, and different from each other. */
-#define POISON_A 0x7fa57fa5u
-#define POISON_B 0xffd3ffd3u
+/* What memory holds before a call. POISON_NAN is NaN in f16, bf16 and f32 alike (exponent all ones, mantissa not zero) and not
+ * the canonical NaN that arithmetic gives: whatever is read of it shows. POISON_NUMBER is an ordinary number in all three (1.09,
+ * 0.013, 0.013): a kernel that adds to what it finds leaves NaN on the one and a wrong number on the other. */
+#define POISON_NAN 0x7fa57fa5u
+#define POISON_NUMBER 0x3c5a3c5au
 
 /* What is around a tensor. */
 enum guard {

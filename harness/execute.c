@@ -1,5 +1,6 @@
 #include "execute.h"
 
+#include "artifact/demangle.h"
 #include "bench_case.h"
 #include "buffers.h"
 #include "core/util.h"
@@ -233,7 +234,10 @@ static int judge_launches(struct attempt *attempt)
 	const struct cudart_log *log = executor->log();
 	note_launches(attempt, log);
 	if (log->missing_count) {
-		conclude(attempt, STATUS_UNSUPPORTED, "the archive needs %s, which neither it nor this program has", log->missing[0]);
+		char *name = demangle(log->missing[0]);
+		conclude(attempt, STATUS_UNSUPPORTED, "the archive needs %s, which neither it nor this program has",
+			 name ? name : log->missing[0]);
+		free(name);
 		return 1;
 	}
 	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
@@ -333,7 +337,7 @@ static int judge_output(struct attempt *attempt, int index, struct error *err)
 		scanned.dims[0] = (int64_t)(whole.bytes / dtype_size(whole.dtype));
 		scanned.strides[0] = 1;
 	}
-	if (judge_output_memory(executor->judge, &scanned, snapshot, current, POISON_A, POISON_B, &memory, err))
+	if (judge_output_memory(executor->judge, &scanned, snapshot, current, POISON_NUMBER, POISON_NAN, &memory, err))
 		return -1;
 	if (memory.canary)
 		judgement_break(judgement, CHECK_CANARY, "%" PRId64 " elements outside %s changed, the first at element %" PRId64
@@ -354,8 +358,8 @@ static int judge_output(struct attempt *attempt, int index, struct error *err)
 			struct judge_layout part = {.dtype = shape.dtype, .rank = shape.rank, .bytes = whole.bytes - skip};
 			memcpy(part.dims, shape.dims, sizeof part.dims);
 			memcpy(part.strides, shape.strides, sizeof part.strides);
-			if (judge_output_memory(executor->judge, &part, snapshot + whole.front + skip, current + whole.front + skip, POISON_A,
-						POISON_B, &memory, err))
+			if (judge_output_memory(executor->judge, &part, snapshot + whole.front + skip, current + whole.front + skip,
+						POISON_NUMBER, POISON_NAN, &memory, err))
 				return -1;
 		}
 		if (memory.unwritten) {
@@ -478,17 +482,18 @@ static int verify(struct attempt *attempt, struct error *err)
 				 attempt->test.tensors[i].name, promise->why);
 	}
 	if (buffers_bind(&executor->buffers, &attempt->test, &attempt->binding, err) ||
-	    buffers_poison(&executor->buffers, &attempt->binding, POISON_A, err) || call_once(attempt, err))
+	    buffers_poison(&executor->buffers, &attempt->binding, POISON_NUMBER, err) || call_once(attempt, err))
 		return -1;
 	if (judge_launches(attempt))
 		return 1;
 	if (buffers_snapshot(&executor->buffers, &attempt->binding, err) || judge_inputs(attempt, err))
 		return -1;
 	for (int repeat = 0; repeat < executor->setup.repeats; repeat++)
-		if (buffers_poison(&executor->buffers, &attempt->binding, POISON_A, err) || call_once(attempt, err) ||
+		if (buffers_poison(&executor->buffers, &attempt->binding, POISON_NUMBER, err) || call_once(attempt, err) ||
 		    for_outputs(attempt, judge_repeat, err))
 			return -1;
-	if (buffers_poison(&executor->buffers, &attempt->binding, POISON_B, err) || call_once(attempt, err))
+	/* what is judged started from NaN */
+	if (buffers_poison(&executor->buffers, &attempt->binding, POISON_NAN, err) || call_once(attempt, err))
 		return -1;
 	stage(executor, STAGE_JUDGE);
 	if (for_outputs(attempt, judge_output, err) || judge_inputs(attempt, err) || take_digests(attempt, err))

@@ -71,6 +71,7 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	signal(SIGXFSZ, SIG_IGN); /* a file that grows beyond the user's limit is an error to tell of, as a full disk is */
 	if (argc >= 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
 		return worker_main();
 	open_standard_streams();

@@ -321,8 +321,8 @@ int record_writer_open(struct record_writer **out, const char *path, const struc
 	int failed;
 	*out = NULL;
 	hdf5_quiet();
-	if (path_is_dir(path))
-		return error_set(err, ERROR_INPUT, "%s: is a folder; give the name of a file to write", path);
+	if (path_can_be_replaced(path, err))
+		return -1;
 	struct record_writer *writer = calloc(1, sizeof *writer);
 	if (!writer)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");

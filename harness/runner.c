@@ -32,7 +32,7 @@ struct runner {
 	struct worker_ready ready;
 	char **names;           /* stubs, then kernels */
 	size_t name_count;
-	int restarts, deaths;
+	int deaths;
 };
 
 int runner_open(struct runner **out, const struct worker_setup *setup, const struct runner_options *options,
@@ -333,7 +333,6 @@ int runner_case(struct runner *runner, uint64_t index, const char *name, int wan
 		return 0;
 	}
 	if (!runner->pid) {
-		runner->restarts += runner->started;
 		if (runner_start(runner, &problem)) {
 			if (problem.kind != ERROR_INPUT && problem.kind != ERROR_UNSUPPORTED) {
 				if (err)
@@ -397,20 +396,20 @@ const char *runner_kernel(const struct runner *runner, size_t index)
 	return runner->started && index < runner->ready.kernel_count ? runner->names[runner->ready.stubbed_count + index] : NULL;
 }
 
-int runner_restarts(const struct runner *runner)
+void runner_stop(struct runner *runner)
 {
-	return runner->restarts;
+	char how[512];
+	if (!runner->pid)
+		return;
+	wire_send(runner->fd, WIRE_QUIT, NULL, 0, NULL);
+	reap(runner, 0, how, sizeof how);
 }
 
 void runner_close(struct runner *runner)
 {
-	char how[512];
 	if (!runner)
 		return;
-	if (runner->pid) {
-		wire_send(runner->fd, WIRE_QUIT, NULL, 0, NULL);
-		reap(runner, 0, how, sizeof how);
-	}
+	runner_stop(runner);
 	free_names(runner);
 	free(runner);
 }

@@ -30,7 +30,8 @@ int runner_case(struct runner *runner, uint64_t index, const char *name, int wan
 const struct worker_ready *runner_ready(const struct runner *runner);
 const char *runner_stub(const struct runner *runner, size_t index);
 const char *runner_kernel(const struct runner *runner, size_t index);
-int runner_restarts(const struct runner *runner);
+/* Ends the worker in order; the next case starts another. */
+void runner_stop(struct runner *runner);
 void runner_close(struct runner *runner);
 
 #endif

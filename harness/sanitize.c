@@ -11,7 +11,7 @@ struct sanitizer {
 	char program[4096];
 	char log[256];
 	long read;              /* bytes of the log that earlier cases have seen */
-	const char *command[12];
+	const char *command[14];
 };
 
 static int find_program(char *out, size_t size)
@@ -48,9 +48,10 @@ int sanitizer_open(struct sanitizer **out, struct error *err)
 		return -1;
 	}
 	close(fd);
-	/* its own exit code and its own printing are not used: the log is read */
-	const char *const command[] = {sanitizer->program, "--tool", "memcheck", "--log-file", sanitizer->log, "--error-exitcode", "0",
-				       "--print-limit", "100", NULL};
+	/* Its own exit code and its own printing are not used: the log is read. Padding after each allocation, since a read past
+	 * the end of one tensor that hits the next is an access to valid memory for the tool. */
+	const char *const command[] = {sanitizer->program, "--tool", "memcheck", "--padding", "65536", "--log-file", sanitizer->log,
+				       "--error-exitcode", "0", "--print-limit", "100", NULL};
 	memcpy(sanitizer->command, command, sizeof command);
 	*out = sanitizer;
 	return 0;
@@ -102,7 +103,9 @@ void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record, con
 		return;
 	}
 	judgement_break(judgement, CHECK_SANITIZER, "compute-sanitizer: %d findings, the first: %s", findings, first);
-	if (judgement->status == STATUS_PASS || judgement->status == STATUS_MISTRUSTED || judgement->status == STATUS_FAIL)
+	/* the tool ends a kernel at its first bad access: what looks like a crash is the finding */
+	if (judgement->status == STATUS_PASS || judgement->status == STATUS_MISTRUSTED || judgement->status == STATUS_FAIL ||
+	    judgement->status == STATUS_CRASHED)
 		judgement_decide(judgement, policy);
 }
 

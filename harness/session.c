@@ -207,7 +207,7 @@ static int make_setup(const struct session_options *options, const struct job *j
 		.precision = !options->reference		       ? DTYPE_INVALID
 			     : strcmp(options->reference, "f32") == 0 ? DTYPE_F32
 									 : DTYPE_F64,
-		.verify = 1,
+		.orderly_exit = options->sanitize,
 		.bench = options->kind != SESSION_VERIFY,
 		.bench_seconds = options->bench_seconds > 0 ? options->bench_seconds
 				 : options->kind == SESSION_RUN ? BENCH_SECONDS_RUN
@@ -286,9 +286,12 @@ static int keep_case(struct session *session, struct case_record *record, struct
 			return -1;
 	print_verdict(session, record);
 	progress_step(&session->progress, record->judgement.status != STATUS_PASS, record->name);
-	if (session->writer && record_writer_add(session->writer, record, err))
+	if ((session->writer && record_writer_add(session->writer, record, err)) || run_record_add(session->run, record, err))
 		return -1;
-	return run_record_add(session->run, record, err);
+	/* the run's record owns the samples now */
+	record->hot.raw = record->cold.raw = record->baseline.raw = NULL;
+	record->clocks = NULL;
+	return 0;
 }
 
 static int one_case(struct session *session, size_t index, struct case_record *record, struct error *err)
@@ -296,8 +299,11 @@ static int one_case(struct session *session, size_t index, struct case_record *r
 	const char *name = case_source_name(session->selection->source, index);
 	if (runner_case(session->runner, index, name, session->options->kind != SESSION_VERIFY, record, err))
 		return -1;
-	if (session->sanitizer)
+	if (session->sanitizer) {
+		/* the log is whole once the process has ended, and then all that is new in it belongs to this case */
+		runner_stop(session->runner);
 		sanitizer_fold(session->sanitizer, record, &session->policy);
+	}
 	return keep_case(session, record, err);
 }
 

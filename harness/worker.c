@@ -102,7 +102,11 @@ int worker_main(void)
 	}
 	/* A lost context cannot be closed in order, and the artifact's destructors are not to be trusted either way: the
 	 * process ends without them. */
-	serve(executor);
+	const int lost = serve(executor);
 	fflush(NULL);
+	if (setup->orderly_exit && !lost) {
+		alarm(20); /* foreign destructors may hang */
+		exit(0);
+	}
 	_exit(0);
 }

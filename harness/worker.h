@@ -29,7 +29,8 @@ struct worker_setup {
 	int repeats;                         /* further runs whose results must be bitwise equal */
 	enum dtype precision;                /* of the reference; DTYPE_INVALID: by the card */
 	unsigned disabled_checks;            /* struct judge_policy */
-	int verify, bench;                   /* bench without verify is not possible: set both */
+	int bench;                           /* time what passed */
+	int orderly_exit;                    /* end by exit(), for a tool around the worker that writes its findings then */
 	double bench_seconds;                /* most time for the samples of one figure of one case */
 	double bench_target;                 /* relative width of the median's confidence interval to stop at */
 	int baseline;                        /* measure the unfused chain too */

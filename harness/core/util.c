@@ -183,11 +183,20 @@ int make_dirs(const char *path, struct error *err)
 	return result;
 }
 
+int path_can_be_replaced(const char *path, struct error *err)
+{
+	struct stat status;
+	if (stat(path, &status) || S_ISREG(status.st_mode))
+		return 0;
+	return error_set(err, ERROR_INPUT, "%s: is %s; give the name of a file to write", path,
+			 S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
+}
+
 int temporary_beside(const char *path, char **temporary, struct error *err)
 {
 	*temporary = NULL;
-	if (path_is_dir(path))
-		return error_set(err, ERROR_INPUT, "%s: is a folder; give the name of a file to write", path);
+	if (path_can_be_replaced(path, err))
+		return -1;
 	char *name = NULL;
 	if (asprintf(&name, "%s.XXXXXX", path) < 0)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
@@ -227,18 +236,27 @@ void temporary_discard(char *temporary)
 	free(temporary);
 }
 
+static int write_whole(const char *path, const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "wb");
+	if (!file)
+		return -1;
+	int failed = fwrite(bytes, 1, size, file) != size;
+	failed |= fclose(file) != 0;
+	return failed ? -1 : 0;
+}
+
 int write_file_atomically(const char *path, const void *bytes, size_t size, struct error *err)
 {
 	char *temporary;
+	if (path_can_be_replaced(path, NULL) && !path_is_dir(path)) {
+		if (write_whole(path, bytes, size))
+			return error_set(err, ERROR_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+		return 0;
+	}
 	if (temporary_beside(path, &temporary, err))
 		return -1;
-	FILE *file = fopen(temporary, "wb");
-	int failed = !file;
-	if (file) {
-		failed = fwrite(bytes, 1, size, file) != size;
-		failed |= fclose(file) != 0;
-	}
-	if (failed) {
+	if (write_whole(temporary, bytes, size)) {
 		error_set(err, ERROR_INPUT, "%s: cannot be written: %s", path, strerror(errno));
 		temporary_discard(temporary);
 		return -1;

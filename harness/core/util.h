@@ -45,7 +45,12 @@ int path_is_dir(const char *path);
 int path_exists(const char *path);
 int make_dirs(const char *path, struct error *err); /* like mkdir -p */
 
-/* Writes a file whole or not at all: `write_atomically` writes to a temporary in the same folder and renames. */
+/* Whether a file may be put at `path` by renaming: -1 with ERROR_INPUT when a folder, device, pipe or the like is there,
+ * which a rename would replace (/dev/null, for one who may). */
+int path_can_be_replaced(const char *path, struct error *err);
+
+/* Writes a file whole or not at all: to a temporary in the same folder, which is renamed. What is no regular file
+ * (/dev/stdout, a pipe) is written to as it is. */
 int write_file_atomically(const char *path, const void *bytes, size_t size, struct error *err);
 
 /* Opens a temporary file beside `path` for a library that writes by name; on success *temporary is a malloc'd

@@ -179,7 +179,7 @@ static int explain(const struct link_job *job, const struct text *output, int st
 				 "-Xcompiler -fPIC (the linker: %s)", job->archive, line);
 	}
 	if (strstr(words, "No space left on device") || strstr(words, "Read-only file system") ||
-	    strstr(words, "Disk quota exceeded") || status == 128 + SIGXFSZ) {
+	    strstr(words, "Disk quota exceeded") || strstr(words, "File too large") || status == 128 + SIGXFSZ) {
 		*no_room = 1;
 		quote_line(words, NULL, line, sizeof line);
 		return error_set(err, ERROR_ENVIRONMENT, "%s: there was no room to link it (%s)", job->archive, line);
