@@ -165,7 +165,7 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 
 /* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
  * samples are taken after that. */
-#define SETTLING_SECONDS 0.25
+#define SETTLING_SECONDS 0.5
 
 static struct sampler_options options_of(const struct bencher *bencher, int cold)
 {
