@@ -93,7 +93,8 @@ int file_map_open(struct file_map *map, const char *path, struct error *err)
 {
 	*map = (struct file_map){0};
 	struct stat status;
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* without O_NONBLOCK, opening a pipe waits for someone to write to it */
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return error_set(err, ERROR_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
 	int result = -1;
