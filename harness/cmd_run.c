@@ -75,7 +75,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--sanitize", OPTION_FLAG, NULL, &options.sanitize, "run under compute-sanitizer and count its findings"},
 		{"--repeats", OPTION_COUNT, "N", &options.repeats, "further runs that must agree bit for bit; default 2"},
 		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case"},
-		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time the unfused cuBLAS chain beside it (bench)"},
+		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time the unfused cuBLAS chain beside it"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
 		{"--deaths", OPTION_COUNT, "N", &options.deaths_in_a_row, "skip the rest after so many crashes in a row; default 20, 0: never"},
 		{"--cache-dir", OPTION_TEXT, "DIR", &options.cache_dir, "where linked archives are kept; default $XDG_CACHE_HOME/assay"},

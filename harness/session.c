@@ -213,7 +213,7 @@ static int make_setup(const struct session_options *options, const struct job *j
 				 : options->kind == SESSION_RUN ? BENCH_SECONDS_RUN
 								: BENCH_SECONDS,
 		.bench_target = options->bench_target > 0 ? options->bench_target : BENCH_TARGET,
-		.baseline = !options->no_baseline && options->kind == SESSION_BENCH,
+		.baseline = !options->no_baseline,
 	};
 	snprintf(setup->entry_point, sizeof setup->entry_point, "%s", job->entry_point);
 	snprintf(setup->family, sizeof setup->family, "%s", job->family->name);
