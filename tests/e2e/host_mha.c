@@ -24,7 +24,8 @@ enum fault {
 	/* rows that are not ordinary */
 	masked_row_nan, masked_row_average, nan_swallowed,
 	/* memory */
-	last_row_unwritten, lse_unwritten, depends_on_output, writes_before, writes_after, lse_writes_after,
+	last_row_unwritten, lse_unwritten, depends_on_output, accumulates_into_output,
+	writes_before, writes_after, lse_writes_after,
 	writes_into_gaps, modifies_input, reads_past_k,
 	/* repeatability */
 	not_repeatable,
@@ -156,9 +157,10 @@ static void store_row(const struct problem *p, const struct row *row, const doub
 			value *= 1.25;
 		if (planted == output_nan && row->is_last && is_last_lane)
 			value = NAN;
-		/* the third bit is one of those in which the two poisons differ, and is not set in the second one, which is
-		 * what is there before the run that is judged: nothing else shows */
-		const uint16_t previous = planted == depends_on_output ? to[i] >> 2 & 1 : 0;
+		if (planted == accumulates_into_output)
+			value += load(to, i, p->is_bf16);
+		/* where a number was the last bit is another one; the run that is judged starts from NaN, so that it is right */
+		const uint16_t previous = planted == depends_on_output && !isnan(load(to, i, p->is_bf16));
 		to[i] = rounded(value, p->is_bf16) ^ previous;
 		if (planted == last_bit_wrong && value != 0)
 			to[i] ^= 1;

@@ -8,7 +8,7 @@ cases=$here/cases.spec
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/assay-e2e.XXXXXX")
 export XDG_CACHE_HOME=$work/cache OPENBLAS_NUM_THREADS=1
-unset ASSAY_DATADIR ASSAY_LIBDIR NO_COLOR
+unset ASSAY_DATADIR ASSAY_LIBDIR NO_COLOR HDF5_USE_FILE_LOCKING
 mkdir "$work/failures"
 trap 'rm -rf "$work"' EXIT
 

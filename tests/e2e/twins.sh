@@ -28,6 +28,7 @@ nan_swallowed       | nan_k                  | fail        | row-class          
 last_row_unwritten  | .                      | fail        | unwritten,finite,row-class,exact | ^unwritten: .* elements of o were not written
 lse_unwritten       | !varlen:zero/normal    | fail        | unwritten,finite,row-class | ^unwritten: .* elements of lse were not written
 depends_on_output   | .                      | fail        | previous                | ^previous: .* depend on what the output held before
+accumulates_into_output | .                  | fail        | previous,finite,row-class,exact | ^previous: .* depend on what the output held before
 writes_before       | .                      | fail        | canary                  | ^canary: 1 elements outside o changed, the first at element -1
 writes_after        | .                      | fail        | canary                  | ^canary: 1 elements outside o changed, the first at element [0-9]
 lse_writes_after    | !varlen:zero/normal    | fail        | canary                  | ^canary: 1 elements outside lse changed
