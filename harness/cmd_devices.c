@@ -58,7 +58,7 @@ int cmd_devices(int argc, char **argv)
 		device_close(device);
 	}
 	if (count == 0 && !to_stdout)
-		printf("no CUDA device: %s\n", why);
+		printf("%s\n", why);
 	if (json) {
 		json_t *root = json_pack("{s:i, s:o, s:s}", "schema", 1, "devices", list, "no_cuda_because", why);
 		if (!root || cli_write_json(json, root, &err)) {

@@ -121,6 +121,8 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		options.quiet = 1;
 	if (kind == SESSION_RUN && !options.quiet)
 		inspect_all(options.paths, options.path_count);
+	if ((json && strcmp(json, "-") != 0 && path_can_be_written(json, &err)) || (markdown && path_can_be_written(markdown, &err)))
+		goto fail;
 	if (session_run(&options, &run, &err))
 		goto fail;
 	if (json && report_json(&run, json, &err))

@@ -34,7 +34,7 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	fprintf(out, "\nassay COMMAND --help lists the options of a command; assay --version prints the version.\n"
-		     "Exit codes: 0 everything selected passed, 1 a verdict was not, 2 wrong usage, 3 nothing could be run.\n");
+		     "Exit codes: 0 nothing failed and something passed, 1 a verdict was bad, 2 wrong usage, 3 nothing could be run.\n");
 }
 
 /* A caller may have closed a standard stream: the next file to be opened would get its number, and what is printed. */
@@ -79,9 +79,9 @@ int main(int argc, char **argv)
 	hdf5_quiet();
 	const int code = run_command(argc, argv);
 	/* lines that single functions have printed: a full disk must not look like success */
-	if ((fflush(stdout) || ferror(stdout)) && code == 0) {
+	if ((fflush(stdout) || ferror(stdout)) && code < 2) {
 		fprintf(stderr, "assay: standard output: cannot be written whole\n");
-		return 3;
+		return code ? code : 3;
 	}
 	return code;
 }

@@ -3,12 +3,16 @@
 #include "core/util.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 void progress_start(struct progress *progress, size_t total)
 {
-	*progress = (struct progress){.total = total, .started = monotonic_seconds(), .active = isatty(STDERR_FILENO)};
+	const char *terminal = getenv("TERM");
+	*progress = (struct progress){.total = total, .started = monotonic_seconds()};
+	progress->active = isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
 static int terminal_width(void)

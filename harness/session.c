@@ -608,6 +608,8 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	*run = (struct run_record){0};
 	if (!dataset || describe_run(run, options, dataset, err))
 		goto done;
+	if (options->keep_failures && make_dirs(options->keep_failures, err))
+		goto done;
 	const struct plan_options plan_options = {.abi = options->abi, .paths = options->paths, .path_count = options->path_count};
 	if (plan_make(&plan, &plan_options, run, err) || select_cases(options, dataset, &selection, err))
 		goto done;

@@ -101,6 +101,10 @@ static int is_hdf5(const char *path, int *hdf5, struct error *err)
 		return -1;
 	*hdf5 = map.size >= sizeof signature && memcmp(map.data, signature, sizeof signature) == 0;
 	file_map_close(&map);
+	/* read as a spec it would be blamed for what it is not */
+	const size_t length = strlen(path);
+	if (!*hdf5 && length > 3 && strcmp(path + length - 3, ".h5") == 0)
+		return error_set(err, ERROR_INPUT, "%s: is no HDF5 file, or a damaged one; make it with `assay dataset build`", path);
 	return 0;
 }
 

@@ -187,10 +187,24 @@ int make_dirs(const char *path, struct error *err)
 int path_can_be_replaced(const char *path, struct error *err)
 {
 	struct stat status;
-	if (stat(path, &status) || S_ISREG(status.st_mode))
+	if (lstat(path, &status) || S_ISREG(status.st_mode))
 		return 0;
 	return error_set(err, ERROR_INPUT, "%s: is %s; give the name of a file to write", path,
-			 S_ISDIR(status.st_mode) ? "a folder" : "no regular file");
+			 path_is_dir(path) ? "a folder" : S_ISLNK(status.st_mode) ? "a symbolic link" : "no regular file");
+}
+
+int path_can_be_written(const char *path, struct error *err)
+{
+	char *temporary;
+	if (path_can_be_replaced(path, NULL) && !path_is_dir(path)) {
+		if (access(path, W_OK))
+			return error_set(err, ERROR_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+		return 0;
+	}
+	if (temporary_beside(path, &temporary, err))
+		return -1;
+	temporary_discard(temporary);
+	return 0;
 }
 
 int temporary_beside(const char *path, char **temporary, struct error *err)

@@ -45,9 +45,12 @@ int path_is_dir(const char *path);
 int path_exists(const char *path);
 int make_dirs(const char *path, struct error *err); /* like mkdir -p */
 
-/* Whether a file may be put at `path` by renaming: -1 with ERROR_INPUT when a folder, device, pipe or the like is there,
- * which a rename would replace (/dev/null, for one who may). */
+/* Whether a file may be put at `path` by renaming: -1 with ERROR_INPUT when a folder, device, pipe or link is there, which a
+ * rename would replace (/dev/null or /dev/stdout, for one who may). */
 int path_can_be_replaced(const char *path, struct error *err);
+/* Whether write_file_atomically will be able to write there, as far as can be told before: better known now than after an
+ * hour of work. */
+int path_can_be_written(const char *path, struct error *err);
 
 /* Writes a file whole or not at all: to a temporary in the same folder, which is renamed. What is no regular file
  * (/dev/stdout, a pipe) is written to as it is. */

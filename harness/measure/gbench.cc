@@ -271,12 +271,8 @@ extern "C" int gbench_initialize(const struct gbench_options *options, struct er
 		s.colour = options->colour != 0;
 		s.program = options->program ? options->program : "assay";
 		/* better to know now than after an hour of measuring */
-		char *probe;
-		if (!s.json_path.empty()) {
-			if (temporary_beside(s.json_path.c_str(), &probe, err) != 0)
-				return -1;
-			temporary_discard(probe);
-		}
+		if (!s.json_path.empty() && path_can_be_written(s.json_path.c_str(), err) != 0)
+			return -1;
 		s.initialised = true;
 		return 0;
 	});

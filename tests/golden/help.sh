@@ -1,0 +1,7 @@
+for command in '' inspect devices report; do
+    # shellcheck disable=SC2086
+    try assay $command --help
+done
+try assay help
+try assay -h
+try assay --version

@@ -1,0 +1,2 @@
+try assay dataset --help
+for command in build list info check import; do try assay dataset $command --help; done

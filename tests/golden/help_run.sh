@@ -1,0 +1,1 @@
+for command in verify bench run; do try assay $command --help; done
