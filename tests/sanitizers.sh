@@ -26,6 +26,7 @@ rm -f "${TMPDIR:-/tmp}/assay-sanitizer-$$" "${TMPDIR:-/tmp}/assay-sanitizer-$$.c
 "$cmake" --build "$build" -j "$jobs" | tail -n 3
 
 # Workers end without their destructors, and archives are other people's code: what they leave is not looked at.
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0:strict_string_checks=1
+export ASAN_OPTIONS=detect_leaks=1
+export LSAN_OPTIONS=suppressions=$source/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 ctest --test-dir "$build" --output-on-failure -LE gpu -j "$jobs"
