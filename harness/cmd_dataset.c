@@ -117,7 +117,7 @@ static int build(int argc, char **argv)
 	}
 	if (file_map_open(&text, argv[1], &err))
 		goto done;
-	spec_text = strndup(text.data ? (const char *)text.data : "", text.size);
+	spec_text = copy_text(text.data ? (const char *)text.data : "", text.size);
 	if (maker_open(&maker, out, spec_text, deflate, expected, device, &err))
 		goto done;
 	result = 0;

@@ -188,7 +188,7 @@ static int split_kernels(struct artifact_record *artifact, const char *text, str
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory for the names of kernels");
 	for (size_t i = 0; i < lines; i++) {
 		const size_t length = strcspn(text, "\n");
-		artifact->kernels[i] = strndup(text, length);
+		artifact->kernels[i] = copy_text(text, length);
 		if (!artifact->kernels[i])
 			return error_set(err, ERROR_ENVIRONMENT, "out of memory for the names of kernels");
 		artifact->kernel_count++;

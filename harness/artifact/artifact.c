@@ -231,7 +231,7 @@ static char *build_folder(const char *folder, int above, int *failed)
 	if (!above) {
 		result = strdup(length ? folder : "./");
 	} else if (length >= 5 && strcmp(folder + length - 5, "/out/") == 0) {
-		result = strndup(folder, length - 4);
+		result = copy_text(folder, length - 4);
 	} else if (strcmp(folder, "out/") == 0) {
 		result = strdup("./");
 	} else {
@@ -250,7 +250,7 @@ static char *build_folder(const char *folder, int above, int *failed)
 static int find_provenance(struct artifact *artifact, struct error *err)
 {
 	int result = -1, found = 0, failed = 0;
-	char *folder = strndup(artifact->path, (size_t)(path_base(artifact->path) - artifact->path));
+	char *folder = copy_text(artifact->path, (size_t)(path_base(artifact->path) - artifact->path));
 	char *candidate = NULL;
 	artifact->provenance = calloc(1, sizeof *artifact->provenance);
 	if (!folder || !artifact->provenance) {

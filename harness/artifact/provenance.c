@@ -51,7 +51,7 @@ static int set_text(char **slot, struct span span)
 {
 	if (*slot || !span.length)
 		return 0;
-	*slot = strndup(span.text, span.length);
+	*slot = copy_text(span.text, span.length);
 	return *slot ? 0 : -1;
 }
 
@@ -106,7 +106,7 @@ static int note_flag(struct provenance *provenance, struct span flag)
 	if (!flags)
 		return -1;
 	provenance->flags = flags;
-	flags[provenance->flag_count] = strndup(flag.text, flag.length);
+	flags[provenance->flag_count] = copy_text(flag.text, flag.length);
 	if (!flags[provenance->flag_count])
 		return -1;
 	provenance->flag_count++;
@@ -329,7 +329,7 @@ int provenance_read(const char *folder, struct provenance *provenance, int *foun
 	size_t length = strlen(folder);
 	while (length > 1 && folder[length - 1] == '/')
 		length--;
-	provenance->folder = strndup(folder, length);
+	provenance->folder = copy_text(folder, length);
 	if (!provenance->folder || provenance_note_folder_name(provenance, path_base(provenance->folder))) {
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto failed;

@@ -275,7 +275,7 @@ static int read_entry(struct scanner *in)
 		ptx->entries = entries;
 	}
 	struct ptx_entry *entry = &ptx->entries[ptx->entry_count];
-	*entry = (struct ptx_entry){.name = strndup(name.text, name.length)};
+	*entry = (struct ptx_entry){.name = copy_text(name.text, name.length)};
 	if (!entry->name)
 		return error_set(in->err, ERROR_ENVIRONMENT, "out of memory");
 	ptx->entry_count++;
@@ -330,7 +330,7 @@ static int read_extern(struct scanner *in)
 	for (size_t i = 0; i < ARRAY_COUNT(provided); i++)
 		if (is(name, provided[i]))
 			return 0;
-	in->ptx->unresolved = strndup(name.text, name.length);
+	in->ptx->unresolved = copy_text(name.text, name.length);
 	return in->ptx->unresolved ? 0 : error_set(in->err, ERROR_ENVIRONMENT, "out of memory");
 }
 

@@ -89,6 +89,17 @@ void text_append_quoted(struct text *text, const char *word)
 	text_append(text, "'");
 }
 
+char *copy_text(const char *text, size_t length)
+{
+	char *copy = length < SIZE_MAX ? malloc(length + 1) : NULL;
+	if (!copy)
+		return NULL;
+	if (length)
+		memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
 int file_map_open(struct file_map *map, const char *path, struct error *err)
 {
 	*map = (struct file_map){0};

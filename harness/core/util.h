@@ -27,6 +27,10 @@ void text_append(struct text *text, const char *format, ...) __attribute__((form
 void text_append_bytes(struct text *text, const void *bytes, size_t length);
 void text_free(struct text *text);
 
+/* `length` bytes and a NUL, in memory the caller frees; NULL when memory runs out. Unlike strndup it never looks for a NUL,
+ * so the bytes may be the end of a buffer. */
+char *copy_text(const char *text, size_t length);
+
 /* A file mapped read-only. An empty file has data == NULL, size == 0. */
 struct file_map {
 	const unsigned char *data;

@@ -454,7 +454,7 @@ int import_tensor(struct tensor *tensor, const char *source, struct error *err)
 		return error_set(err, ERROR_USAGE, "'%s' names no tensor; write FILE.npy, FILE.npy:bf16, FILE.safetensors:KEY or "
 				 "FILE.h5:/GROUP/NAME", source);
 	const char *end = is_npy ? source + length : is_bf16 ? source + length - strlen(":bf16") : inner - 1;
-	char *path = strndup(source, (size_t)(end - source));
+	char *path = copy_text(source, (size_t)(end - source));
 	if (!path)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (is_npy || is_bf16)

@@ -90,7 +90,7 @@ static int add_value(struct parser *parser, struct value_list *list, const char 
 				    word[i] == '=' ? "'='" : is_blank(word[i]) ? "a space" : "a character that is not printable ASCII");
 	if (grow(parser, &list->values, list->count, sizeof *list->values))
 		return -1;
-	list->values[list->count] = strndup(word, length);
+	list->values[list->count] = copy_text(word, length);
 	if (!list->values[list->count])
 		return out_of_memory(parser);
 	list->count++;
@@ -321,7 +321,7 @@ static int begin_section(struct parser *parser, const char *name, size_t length)
 				    spec->sections[i].name, spec->sections[i].line);
 	if (grow(parser, &spec->sections, spec->section_count, sizeof *spec->sections))
 		return -1;
-	char *copy = strndup(name, length);
+	char *copy = copy_text(name, length);
 	if (!copy)
 		return out_of_memory(parser);
 	spec->sections[spec->section_count++] = (struct section){.name = copy, .line = parser->line};
@@ -513,7 +513,7 @@ int spec_open(struct spec **spec, const char *path, spec_axes_of axes_of, void *
 			  map.size > TEXT_MAX ? "it is larger than a megabyte" : "it holds bytes that are no text");
 		goto done;
 	}
-	text = map.size ? strndup((const char *)map.data, map.size) : strdup("");
+	text = map.size ? copy_text((const char *)map.data, map.size) : strdup("");
 	if (!text) {
 		error_set(err, ERROR_ENVIRONMENT, "%s: out of memory", path);
 		goto done;
