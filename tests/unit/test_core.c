@@ -5,6 +5,8 @@
 #include "core/util.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void conversions_round_once(void)
 {
@@ -142,6 +144,57 @@ static void small_utilities(void)
 	CHECK_INT(file_map_open(&map, "/", &err), -1);
 }
 
+/* A rename over a device, pipe or link would replace it, for one who may. */
+static void only_regular_files_are_replaced(void)
+{
+	char folder[] = "/tmp/assay-test-core.XXXXXX", path[64], link_path[64], pipe_path[64], *temporary = NULL;
+	struct error err = {0};
+	struct file_map map = {0};
+	struct stat status;
+	if (!mkdtemp(folder)) {
+		perror(folder);
+		exit(1);
+	}
+	snprintf(path, sizeof path, "%s/file", folder);
+	snprintf(link_path, sizeof link_path, "%s/link", folder);
+	snprintf(pipe_path, sizeof pipe_path, "%s/pipe", folder);
+	CHECK_INT(symlink("file", link_path), 0);
+	CHECK_INT(mkfifo(pipe_path, 0600), 0);
+
+	CHECK_INT(path_can_be_replaced(path, &err), 0);
+	CHECK_INT(path_can_be_written(path, &err), 0);
+	CHECK_INT(path_exists(path), 0); /* the question left nothing behind */
+	CHECK_INT(write_file_atomically(path, "first", 5, &err), 0);
+	CHECK_INT(path_can_be_replaced(path, &err), 0);
+	CHECK_INT(write_file_atomically(path, "second", 6, &err), 0);
+	/* through the link, which stays one */
+	CHECK_INT(write_file_atomically(link_path, "by link", 7, &err), 0);
+	CHECK(lstat(link_path, &status) == 0 && S_ISLNK(status.st_mode));
+	CHECK_INT(file_map_open(&map, path, &err), 0);
+	CHECK(map.size == 7 && memcmp(map.data, "by link", 7) == 0);
+	file_map_close(&map);
+
+	const char *const others[] = {link_path, pipe_path, folder, "/dev/null", "/dev/full"};
+	for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+		CHECK_INT(path_can_be_replaced(others[i], &err), -1);
+		CHECK_CONTAINS(err.message, others[i]);
+		CHECK_INT(temporary_beside(others[i], &temporary, &err), -1);
+	}
+	CHECK_INT(write_file_atomically("/dev/null", "x", 1, &err), 0);
+	CHECK(stat("/dev/null", &status) == 0 && S_ISCHR(status.st_mode));
+	CHECK_INT(write_file_atomically("/dev/full", "x", 1, &err), -1);
+	CHECK_CONTAINS(err.message, "/dev/full: cannot be written");
+	CHECK_INT(path_can_be_written(folder, &err), -1);
+	CHECK_INT(path_can_be_written("/nonexistent/file", &err), -1);
+	/* a pipe that nobody writes to is refused, not waited for */
+	CHECK_INT(file_map_open(&map, pipe_path, &err), -1);
+
+	unlink(path);
+	unlink(link_path);
+	unlink(pipe_path);
+	CHECK_INT(rmdir(folder), 0); /* no temporary was left behind */
+}
+
 int main(void)
 {
 	conversions_round_once();
@@ -149,5 +202,6 @@ int main(void)
 	errors_keep_cause_and_context();
 	options_are_parsed_and_named();
 	small_utilities();
+	only_regular_files_are_replaced();
 	return check_result();
 }
