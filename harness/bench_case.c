@@ -251,8 +251,11 @@ static int time_baseline(struct bencher *bencher, const struct family *family, v
 int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct family *family, void *family_state,
 		const struct binding *binding, struct case_record *record, struct error *err)
 {
-	if (bencher->device->properties.kind != DEVICE_CUDA)
+	if (bencher->device->properties.kind != DEVICE_CUDA) {
+		if (!record->note[0])
+			snprintf(record->note, sizeof record->note, "not timed: the cpu device runs no kernels");
 		return 0;
+	}
 	if (time_hot(bencher, family, binding, record, err))
 		return -1;
 	if (!record->hot.measured)

@@ -1,5 +1,6 @@
 #include "runner.h"
 
+#include "cli.h"
 #include "core/util.h"
 #include "wire.h"
 
@@ -80,11 +81,11 @@ static void last_words(struct runner *runner, char *text, size_t size)
 	while (start && runner->tail[start - 1] != '\n' && end - start < 160)
 		start--;
 	text[0] = '\0';
-	if (end > start)
-		snprintf(text, size, "; its last words: %.*s", (int)(end - start), runner->tail + start);
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < 32 || *at == 127)
-			*at = ' ';
+	struct text words = {0};
+	cli_append_clean(&words, runner->tail + start, end - start); /* they go to terminals and documents */
+	if (words.data && words.length)
+		snprintf(text, size, "; its last words: %s", words.data);
+	text_free(&words);
 }
 
 static int spawn(struct runner *runner, struct error *err)

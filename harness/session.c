@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "buffers.h"
+#include "cli.h"
 #include "measure/gbench.h"
 #include "plan.h"
 #include "progress.h"
@@ -261,11 +262,14 @@ static void print_verdict(struct session *session, const struct case_record *rec
 		printf("%-11s %s  margin %.3f\n", "pass", record->name, judgement->margin);
 		return;
 	}
-	struct text command = {0};
+	/* the artifact may have had a word in the reason */
+	struct text command = {0}, reason = {0};
+	cli_append_clean(&reason, judgement->reason, strlen(judgement->reason));
 	run_record_reproduction(session->run, record, &command);
-	printf("%-11s %s\n            %s\n            reproduce: %s\n", status_name(judgement->status), record->name, judgement->reason,
-	       command.data ? command.data : "");
+	printf("%-11s %s\n            %s\n            reproduce: %s\n", status_name(judgement->status), record->name,
+	       reason.data ? reason.data : "", command.data ? command.data : "");
 	text_free(&command);
+	text_free(&reason);
 	fflush(stdout);
 }
 
@@ -461,8 +465,12 @@ static int refuse_job(struct session *session, enum status status, const char *r
 			result = run_record_add(session->run, record, err);
 	}
 	free(record);
-	if (result == 0 && !session->options->quiet)
-		printf("%-11s %s%s\n", status_name(status), quiet_rest ? "every case: " : "", reason);
+	if (result == 0 && !session->options->quiet) {
+		struct text clean = {0};
+		cli_append_clean(&clean, reason, strlen(reason));
+		printf("%-11s %s%s\n", status_name(status), quiet_rest ? "every case: " : "", clean.data ? clean.data : "");
+		text_free(&clean);
+	}
 	return result;
 }
 

@@ -34,7 +34,7 @@ enum fault {
 	/* the process */
 	segfault, exits, aborts, double_free, loops, loops_printing, prints, overflows_stack, kills_itself,
 	constructor_crashes, constructor_waits, closes_descriptors, writes_garbage, writes_a_header, leaves_child,
-	leaves_child_and_crashes
+	leaves_child_and_crashes, last_words
 };
 
 #ifndef FAULT
@@ -351,6 +351,9 @@ static void misbehave(void)
 		break;
 	case leaves_child_and_crashes:
 		leave_child();
+		abort();
+	case last_words: /* no UTF-8, and a command to the terminal in either form */
+		fprintf(stderr, "farewell \377\300 \033[31m red \302\2331m\n\n");
 		abort();
 	default:
 		break;

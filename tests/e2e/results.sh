@@ -5,7 +5,7 @@
 json_value=${3:?the program json_value}
 options=(--device cpu --dataset "$cases" --without-check no-launch)
 
-for fault in none one_element_wrong missing_function segfault; do in_background build "$fault"; done
+for fault in none one_element_wrong missing_function segfault last_words; do in_background build "$fault"; done
 wait
 good=$work/none/libflashattention.a
 faulty=$work/one_element_wrong/libflashattention.a
@@ -165,6 +165,7 @@ bench() {
     expect "exit code of bench" 0 $code
     "$json_value" benchmarks.0.name <"$work/gbench.json" >"$work/name" || fail "Google Benchmark's JSON: $(cat "$work/gbench.json")"
     expect_line "$work/name" '^attention/f16/d32/'
+    expect_line "$work/bench" 'not timed: the cpu device runs no kernels'
     run run "$assay" run "$good" "${options[@]}" --filter d32
     expect "exit code of run" 0 $code
     expect_line "$work/run" 'entry points +run_mha'
@@ -173,7 +174,18 @@ bench() {
     expect "verdicts of run in JSON alone on standard output" 2 "$("$json_value" runs.0.summary.statuses.pass <"$work/run.json")"
 }
 
-for test in result_files kept_failures reproduction names exit_codes kinds_of_files bench; do
+# What an artifact prints reaches the reports, but commands no terminal and breaks no document.
+farewell() {
+    run words "$assay" verify "$work/last_words/libflashattention.a" "${options[@]}" --filter d32 --out "$work/words.h5" --json "$work/words.json"
+    expect "exit code of last words" 1 $code
+    "$assay" report "$work/words.h5" >>"$work/words"
+    "$assay" report "$work/words.h5" --markdown - >>"$work/words"
+    LC_ALL=C grep -q "$(printf '\033\|\302\233\|\377')" "$work/words" && fail "what an artifact prints reaches the terminal as it is"
+    "$json_value" runs.0.cases.1.reason <"$work/words.json" >"$work/reason" || fail "no JSON with an artifact's last words"
+    expect_line "$work/reason" 'its last words: farewell .* red'
+}
+
+for test in result_files kept_failures reproduction names exit_codes kinds_of_files bench farewell; do
     mkdir "$work/$test"
     (
         # a folder of its own for each, the archives and the cache shared
@@ -181,7 +193,7 @@ for test in result_files kept_failures reproduction names exit_codes kinds_of_fi
         work=$work/$test
         mkdir "$work/failures"
         ln -s "$shared"/*/libflashattention.a "$work/" 2>/dev/null
-        for fault in none one_element_wrong missing_function segfault; do ln -s "$shared/$fault" "$work/$fault"; done
+        for fault in none one_element_wrong missing_function segfault last_words; do ln -s "$shared/$fault" "$work/$fault"; done
         $test
         find "$work/failures" -type f -exec cp -t "$shared/failures" {} +
     ) &

@@ -49,6 +49,7 @@ closes_descriptors  | /bf16/                 | crashed     | -                  
 writes_garbage      | /bf16/                 | crashed     | -                       | sent what is no message .* while calling the entry point
 leaves_child        | $never                 | pass        | -                       |
 leaves_child_and_crashes | /bf16/            | crashed     | -                       | signal 6 .*while calling the entry point
+last_words          | /bf16/                 | crashed     | -                       | signal 6 .*; its last words: farewell
 prints              | $never                 | pass        | -                       |
 loops               | /bf16/                 | timeout     | -                       | no answer within 1 s while calling         | --timeout 1 --filter /d32/ --filter nan_k
 loops_printing      | /bf16/                 | timeout     | -                       | no answer within 1 s while calling         | --timeout 1 --filter /d32/ --filter nan_k
