@@ -15,10 +15,10 @@ is_running() {
     [ -e "/proc/$1/stat" ] && [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) != Z* ]]
 }
 
-# Waits for a condition, at most ten seconds.
+# Waits for a condition, at most thirty seconds.
 await() {
     local turn
-    for ((turn = 0; turn < 100; turn++)); do
+    for ((turn = 0; turn < 300; turn++)); do
         "$@" && return
         sleep 0.1
     done
@@ -73,7 +73,7 @@ artifact_children() {
 # Thirty seconds are the least that loading gets; the good archive beside it has its verdicts.
 never_loaded() {
     local start=$SECONDS code
-    "$assay" verify "$work/constructor_waits/libflashattention.a" "$work/none/libflashattention.a" "${options[@]}" --timeout 1 \
+    "$assay" verify "$work/constructor_waits/libflashattention.a" "$work/none/libflashattention.a" "${options[@]}" --timeout 5 \
         --filter d32 --json "$work/waits.json" >"$work/waits" 2>&1
     code=$?
     expect "exit code with an archive that never loads" 1 $code

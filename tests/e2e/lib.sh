@@ -10,6 +10,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/assay-e2e.XXXXXX")
 export XDG_CACHE_HOME=$work/cache OPENBLAS_NUM_THREADS=1
 unset ASSAY_DATADIR ASSAY_LIBDIR NO_COLOR HDF5_USE_FILE_LOCKING
 mkdir "$work/failures"
+# twins crash on purpose, one of them by using up its stack
+ulimit -c 0
+ulimit -S -s 8192
 trap 'rm -rf "$work"' EXIT
 
 # Counts across subshells, which tests that run side by side are.

@@ -134,6 +134,17 @@ exit_codes() {
     expect_line "$work/wide" 'head_dim 264 is beyond the 256 of Candle 0.9.2'
 }
 
+# A case that no machine has the memory for costs itself only. Where the system promises any amount, it is not tried.
+out_of_memory() {
+    [ "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)" != 1 ] || return
+    printf '[large]\nfamily = attention\nhead_dim = 512\nheads = 64\nseqlen = 16777216\n' >"$work/large.spec"
+    printf '[small]\nfamily = attention\nhead_dim = 32\nseqlen = 9\n' >>"$work/large.spec"
+    run memory "$assay" verify "$good" --device cpu --dataset "$work/large.spec" --without-check no-launch --verbose
+    expect "exit code without memory" 1 $code
+    expect "verdicts without memory" "error pass" "$(verdicts "$work/memory" | cut -d ' ' -f 1 | xargs)"
+    expect_line "$work/memory" "out of memory: tensor 'q' needs 1099511627776 bytes"
+}
+
 # An object and a shared object stand for the archive; a folder may hold several.
 kinds_of_files() {
     local folder=$work/folder
@@ -185,7 +196,7 @@ farewell() {
     expect_line "$work/reason" 'its last words: farewell .* red'
 }
 
-for test in result_files kept_failures reproduction names exit_codes kinds_of_files bench farewell; do
+for test in result_files kept_failures reproduction names exit_codes out_of_memory kinds_of_files bench farewell; do
     mkdir "$work/$test"
     (
         # a folder of its own for each, the archives and the cache shared

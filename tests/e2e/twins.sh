@@ -51,9 +51,9 @@ leaves_child        | $never                 | pass        | -                  
 leaves_child_and_crashes | /bf16/            | crashed     | -                       | signal 6 .*while calling the entry point
 last_words          | /bf16/                 | crashed     | -                       | signal 6 .*; its last words: farewell
 prints              | $never                 | pass        | -                       |
-loops               | /bf16/                 | timeout     | -                       | no answer within 1 s while calling         | --timeout 1 --filter /d32/ --filter nan_k
-loops_printing      | /bf16/                 | timeout     | -                       | no answer within 1 s while calling         | --timeout 1 --filter /d32/ --filter nan_k
-writes_a_header     | /bf16/                 | timeout     | -                       | no answer within 1 s while calling         | --timeout 1 --filter /d32/ --filter nan_k
+loops               | /bf16/                 | timeout     | -                       | no answer within 3 s while calling         | --timeout 3 --filter /d32/ --filter nan_k
+loops_printing      | /bf16/                 | timeout     | -                       | no answer within 3 s while calling         | --timeout 3 --filter /d32/ --filter nan_k
+writes_a_header     | /bf16/                 | timeout     | -                       | no answer within 3 s while calling         | --timeout 3 --filter /d32/ --filter nan_k
 '
 
 # Whether the fault shows in the case NAME.
