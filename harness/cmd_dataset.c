@@ -284,10 +284,25 @@ static int give_json(const char *path, json_t *root, int code)
 	return code;
 }
 
+/* Parses a command that takes one dataset or spec, which then is argv[1]. Returns the exit code when the command ends here
+ * (help, wrong usage), else -1. */
+static int take_one_file(const struct command_line *command, int argc, char **argv)
+{
+	struct error err = {0};
+	int positionals, help;
+	if (command_line_parse(command, argc - 1, argv + 1, &positionals, &help, &err))
+		return cli_fail(&err);
+	if (help)
+		return cli_print_help(command);
+	if (positionals == 1)
+		return -1;
+	error_set(&err, ERROR_USAGE, "%s: needs one dataset or spec", command->program);
+	return cli_fail(&err);
+}
+
 static int list(int argc, char **argv)
 {
 	int64_t seed = 0;
-	int positionals, help;
 	const char *json = NULL;
 	struct option_list filters = {0};
 	const struct option options[] = {{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match"},
@@ -297,14 +312,9 @@ static int list(int argc, char **argv)
 					     (int)ARRAY_COUNT(options)};
 	struct error err = {0};
 	struct case_source *source;
-	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
-		return cli_fail(&err);
-	if (help)
-		return cli_print_help(&command);
-	if (positionals != 1) {
-		error_set(&err, ERROR_USAGE, "assay dataset list: needs one dataset or spec");
-		return cli_fail(&err);
-	}
+	const int early = take_one_file(&command, argc, argv);
+	if (early >= 0)
+		return early;
 	if (case_source_open(&source, argv[1], (uint64_t)seed, &err))
 		return cli_fail(&err);
 	size_t shown = 0;
@@ -355,19 +365,14 @@ static int print_pairs(const char *path, const char *text, struct error *err)
 static int info(int argc, char **argv)
 {
 	const char *json = NULL;
-	int positionals, help, result = -1;
+	int result = -1;
 	const struct option options[] = {{"--json", OPTION_TEXT, "FILE|-", &json, "write the figures as JSON"}};
 	const struct command_line command = {"assay dataset info", "FILE", "Says what a dataset or spec holds.", NULL, options, (int)ARRAY_COUNT(options)};
 	struct error err = {0};
 	struct case_source *source;
-	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
-		return cli_fail(&err);
-	if (help)
-		return cli_print_help(&command);
-	if (positionals != 1) {
-		error_set(&err, ERROR_USAGE, "assay dataset info: needs one dataset or spec");
-		return cli_fail(&err);
-	}
+	const int early = take_one_file(&command, argc, argv);
+	if (early >= 0)
+		return early;
 	if (case_source_open(&source, argv[1], 0, &err))
 		return cli_fail(&err);
 	size_t expected = 0;
@@ -426,7 +431,6 @@ done:
 static int check(int argc, char **argv)
 {
 	const char *device = NULL, *json = NULL;
-	int positionals, help;
 	const struct option options[] = {{"--device", OPTION_TEXT, "cuda:N|cpu", &device, "where reference and judge run"},
 					 {"--json", OPTION_TEXT, "FILE|-", &json, "write the figures as JSON"}};
 	const struct command_line command = {
@@ -437,14 +441,9 @@ static int check(int argc, char **argv)
 	struct error err = {0};
 	struct case_source *source;
 	struct selfcheck result;
-	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
-		return cli_fail(&err);
-	if (help)
-		return cli_print_help(&command);
-	if (positionals != 1) {
-		error_set(&err, ERROR_USAGE, "assay dataset check: needs one dataset or spec");
-		return cli_fail(&err);
-	}
+	const int early = take_one_file(&command, argc, argv);
+	if (early >= 0)
+		return early;
 	if (!device)
 		device = device_default_id();
 	if (case_source_open(&source, argv[1], 0, &err))
