@@ -353,8 +353,8 @@ static int fill_tensor(struct test_case *test, struct tensor *tensor, struct rec
 	return result;
 }
 
-/* Puts one non-finite element into every batch entry's (varlen: the whole) first and last head, at a row drawn from the
- * seed: late enough that under a causal mask rows before it must stay finite. */
+/* Puts one non-finite element into every batch entry's (varlen: the whole) first and last head, the second with the opposite
+ * sign, at a row drawn from the seed: late enough that under a causal mask rows before it must stay finite. */
 static void plant(struct test_case *test, struct tensor *tensor, double value)
 {
 	struct tensor *owner = tensor->storage[0] ? case_find_tensor(test, tensor->storage, TENSOR_INPUT) : tensor;
@@ -370,7 +370,7 @@ static void plant(struct test_case *test, struct tensor *tensor, double value)
 			const int64_t row = rows / 2 + (int64_t)generate_below((uint64_t)(rows - rows / 2), test->seed, STREAM_SEEDS, draw);
 			const int64_t lane = (int64_t)generate_below((uint64_t)head_dim, test->seed, STREAM_SEEDS, draw + 1);
 			const int64_t linear = ((entry * rows + row) * heads + head) * head_dim + lane;
-			dtype_store(tensor->dtype, owner->data, (size_t)(tensor->offset + tensor_offset(tensor, linear)), value);
+			dtype_store(tensor->dtype, owner->data, (size_t)(tensor->offset + tensor_offset(tensor, linear)), last ? -value : value);
 		}
 	}
 }
