@@ -1,5 +1,7 @@
 # Escape sequences and progress belong to terminals: `script` makes one.
 command -v script >/dev/null || skip "there is no script(1) to make a terminal with"
+[ "$(script -qec 'test -t 1 && echo yes' /dev/null </dev/null 2>/dev/null | tr -d '\r\n')" = yes ] ||
+    skip "script(1) makes no terminal here (no /dev/pts?)"
 cp "$SOURCE/tests/e2e/cases.spec" .
 archive libflashattention.a 'void run_mha(void) {}'
 escape=$(printf '\033')
