@@ -55,7 +55,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	const char *json = NULL, *markdown = NULL;
 	const struct option table[] = {
 		{"--device", OPTION_TEXT, "cuda:N|cpu", &options.device, "where to run; default: cuda:0 when there is one, else cpu"},
-		{"--dataset", OPTION_TEXT, "FILE", &options.dataset, "stored cases (.h5) or a spec; default: the one installed with assay"},
+		{"--dataset", OPTION_TEXT, "FILE", &options.dataset, "stored cases (.h5) or a spec: a file, or the name of an installed one"},
 		{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match; may be repeated"},
 		{"--list", OPTION_FLAG, NULL, &options.list, "print the names of the selected cases and stop"},
 		{"--seed", OPTION_COUNT, "N", &options.seed, "seed of the cases of a spec; default 0"},

@@ -63,7 +63,13 @@ char *session_data_file(const char *name, struct error *err)
 static char *dataset_path(const struct session_options *options, struct error *err)
 {
 	if (options->dataset) {
-		char *path = strdup(options->dataset);
+		/* a bare name that is not here may be one of those that are installed */
+		char *path = NULL;
+		if (!strchr(options->dataset, '/') && !path_exists(options->dataset))
+			path = session_data_file(options->dataset, NULL);
+		if (path)
+			return path;
+		path = strdup(options->dataset);
 		if (!path)
 			error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		return path;
