@@ -5,7 +5,7 @@ command -v script >/dev/null || skip "there is no script(1) to make a terminal w
 cp "$SOURCE/tests/e2e/cases.spec" .
 archive libflashattention.a 'void run_mha(void) {}'
 escape=$(printf '\033')
-# looks WHAT: which of the marks are in the file `seen`
+# Which of the marks are in the file `seen`.
 marks() {
     grep -q "$escape\\[[0-9;]*m" seen && printf ' colour'
     grep -q "$escape\\[K" seen && printf ' progress'
