@@ -181,11 +181,14 @@ static void conclude_error(struct attempt *attempt, const struct error *err)
 {
 	struct judgement *judgement = &attempt->record->judgement;
 	if (device_error_is_sticky(err)) {
+		const struct judge_policy policy = {.disabled_checks = attempt->executor->setup.disabled_checks};
 		attempt->context_lost = 1;
-		if (attempt->executor->setup.guard == GUARD_PAGES &&
+		/* with that check switched off the case still did not come to its end: then it is a crash like any other */
+		if (attempt->executor->setup.guard == GUARD_PAGES && !(policy.disabled_checks & 1u << CHECK_GUARD) &&
 		    strcmp(device_error_name(err->device_code), "CUDA_ERROR_ILLEGAL_ADDRESS") == 0) {
 			judgement_break(judgement, CHECK_GUARD, "the device reported an illegal address with every buffer set against "
 				"unmapped memory: the kernel reads or writes outside its tensors");
+			judgement_decide(judgement, &policy);
 			return;
 		}
 		conclude(attempt, STATUS_CRASHED, "the device context was lost: %s", err->message);

@@ -103,9 +103,11 @@ void sanitizer_fold(struct sanitizer *sanitizer, struct case_record *record, con
 		return;
 	}
 	judgement_break(judgement, CHECK_SANITIZER, "compute-sanitizer: %d findings, the first: %s", findings, first);
-	/* the tool ends a kernel at its first bad access: what looks like a crash is the finding */
+	/* The tool ends a kernel at its first bad access: what looks like a crash is the finding. With the check switched off it
+	 * stays a crash, since the case did not come to its end. */
+	const int counts = !(policy && policy->disabled_checks & 1u << CHECK_SANITIZER);
 	if (judgement->status == STATUS_PASS || judgement->status == STATUS_MISTRUSTED || judgement->status == STATUS_FAIL ||
-	    judgement->status == STATUS_CRASHED)
+	    (judgement->status == STATUS_CRASHED && counts))
 		judgement_decide(judgement, policy);
 }
 

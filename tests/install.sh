@@ -19,7 +19,9 @@ mv "$work/first" "$work/a place/assay"
 prefix=$work/a\ place/assay
 assay=$prefix/bin/assay
 [ -x "$assay" ] || { echo "no bin/assay was installed"; cat "$work/log"; exit 1; }
-[ -n "$(find "$prefix" -path '*/assay/libassay_cudart.so')" ] ||
+shopt -s nullglob
+shims=("$prefix"/lib*/assay/libassay_cudart.so "$prefix"/lib*/*/assay/libassay_cudart.so)
+[ ${#shims[@]} = 1 ] ||
     { echo "the runtime shim was not installed"; cat "$work/log"; exit 1; }
 for file in smoke.h5 smoke.spec attention.spec bench.spec; do
     [ -e "$prefix/share/assay/datasets/$file" ] || { echo "$file was not installed"; exit 1; }

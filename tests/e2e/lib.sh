@@ -23,10 +23,11 @@ fail() {
 
 finish() {
     wait
-    local count
-    count=$(find "$work/failures" -type f | wc -l)
-    [ "$count" = 0 ] || {
-        echo "$count failures"
+    local failures
+    shopt -s nullglob
+    failures=("$work/failures"/*)
+    [ ${#failures[@]} = 0 ] || {
+        echo "${#failures[@]} failures"
         exit 1
     }
     echo "all as expected"
