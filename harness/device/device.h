@@ -90,6 +90,16 @@ struct device_guarded {
 	uint64_t handle[4];     /* private */
 };
 
+/* What a range of memory is used for in the case at hand. `cuda` takes note of nothing; `cpu` checks every access of a
+ * kernel against it. */
+enum device_memory_use {
+	DEVICE_MEMORY_SCRATCH = 0, /* may be read and written; its content counts as never written until something writes it */
+	DEVICE_MEMORY_INPUT,       /* defined, may only be read */
+	DEVICE_MEMORY_OUTPUT,      /* as SCRATCH, and the host looks at it afterwards */
+	DEVICE_MEMORY_NO_ACCESS,   /* canaries and gaps: out of bounds for kernels */
+	DEVICE_MEMORY_PLAIN        /* defined, may be read and written: an end to all marks */
+};
+
 struct device;
 
 struct device_ops {
