@@ -238,7 +238,7 @@ static void show_target(const struct target_summary *target, const char *label, 
 	if (target->kind == FATBIN_PTX && target->version_low != target->version_high)
 		text_append(line, " to %u.%u", target->version_high / 10, target->version_high % 10);
 	text_append(line, ", ");
-	for (int c = FATBIN_RAW; c <= FATBIN_OBFUSCATED; c++)
+	for (int c = FATBIN_RAW; c <= FATBIN_PACKED; c++)
 		if (target->compressions & 1u << c) {
 			text_append(line, "%s%s", separator, fatbin_compression_name((enum fatbin_compression)c));
 			separator = "+";
@@ -258,7 +258,7 @@ static void show_target(const struct target_summary *target, const char *label, 
 /* What everybody needs is counted; what tells something is named. */
 static int show_undefined(const struct inspection *in, enum symbol_origin origin, int first, struct view *view)
 {
-	const int most = origin == ORIGIN_CUDA_RUNTIME ? 40 : origin == ORIGIN_C_LIBRARY || origin == ORIGIN_CXX_RUNTIME ? 0 : 4;
+	const int most = origin == ORIGIN_CUDA_RUNTIME ? 40 : origin == ORIGIN_C_LIBRARY || origin == ORIGIN_CXX_RUNTIME || origin == ORIGIN_MSVC_RUNTIME ? 0 : 4;
 	struct text *line = &view->line;
 	int count = 0, shown = 0;
 	for (int i = 0; i < in->undefined.count; i++)
@@ -284,7 +284,7 @@ static int show_undefined(const struct inspection *in, enum symbol_origin origin
 static void show_symbols(const struct inspection *in, struct view *view)
 {
 	static const enum symbol_origin order[ORIGIN_COUNT] = {ORIGIN_CUDA_RUNTIME, ORIGIN_CUDA_DRIVER, ORIGIN_CUDA_LIBRARY,
-							       ORIGIN_CXX_RUNTIME,  ORIGIN_C_LIBRARY,   ORIGIN_OTHER};
+							       ORIGIN_CXX_RUNTIME,  ORIGIN_MSVC_RUNTIME, ORIGIN_C_LIBRARY, ORIGIN_OTHER};
 	enum { MOST_POINTS = 24 };
 	const struct artifact *artifact = &in->artifact;
 	struct text *line = &view->line;

@@ -365,9 +365,8 @@ int artifact_load_image(const struct artifact *artifact, const struct artifact_u
 			return -1; /* artifact_open names the file */
 		return error_context(err, "%s(%s): %s for %s", artifact->path, unit->name, fatbin_kind_name(entry->kind), target);
 	}
-	/* A PTX description does not point into its text; a cubin's code is looked at again only where the toolkit does not
-	 * state what was spilled. */
-	const int needed = entry->compression == FATBIN_RAW || (entry->kind == FATBIN_ELF && image->cubin.toolkit < 130);
+	/* A PTX description does not point into its text, and a cubin's code has been looked at. */
+	const int needed = entry->compression == FATBIN_RAW;
 	if (!needed && (entry->kind == FATBIN_PTX || entry->kind == FATBIN_ELF)) {
 		if (entry->kind == FATBIN_ELF && cubin_detach(&image->cubin, err)) {
 			cubin_free(&image->cubin);

@@ -66,6 +66,11 @@ const char *artifact_sha256(struct artifact *artifact);
 int artifact_load_image(const struct artifact *artifact, const struct artifact_unit *unit, struct artifact_image *image,
 			struct error *err);
 
+/* The same for all images of the given kinds (bits 1u << FATBIN_PTX ...), in as many threads as there are processors where
+ * that pays; what is obfuscated or packed in an unknown way is passed over. Fails with the error of the first image in the
+ * order of the file that could not be read. */
+int artifact_load_images(struct artifact *artifact, unsigned kinds, struct error *err);
+
 /* The paths of the artifacts under `path`: a file stands for itself; of a folder, the files in it, in its `out/` and in
  * its folders (and their `out/`) that can be artifacts by name, sorted by path, links to a neighbour left out. Objects
  * beside an archive or shared object in the same folder are its ingredients and are left out: `left_out` counts them.

@@ -1,9 +1,11 @@
 #include "artifact/cubin.h"
 
+#include "artifact/cubin_info.h"
 #include "artifact/elf_file.h"
 #include "artifact/reader.h"
 #include "core/util.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -17,24 +19,6 @@ enum {
 	NOTE_CUINFO = 1000,
 };
 
-/* Records of .nv.info, by the names cuobjdump -elf and nvlink have for them. */
-enum {
-	FORMAT_SIZED = 4,
-	ATTR_MAX_THREADS = 0x05,
-	ATTR_PARAM_CBANK = 0x0a,
-	ATTR_REQNTID = 0x10,
-	ATTR_FRAME_SIZE = 0x11,
-	ATTR_MIN_STACK_SIZE = 0x12,
-	ATTR_KPARAM_INFO = 0x17,
-	ATTR_CBANK_PARAM_SIZE = 0x19,
-	ATTR_REGCOUNT = 0x2f,
-	ATTR_CUDA_API_VERSION = 0x37,
-	ATTR_CTA_PER_CLUSTER = 0x3d,
-	ATTR_KPARAM_INFO_V2 = 0x45,
-	ATTR_NUM_BARRIERS = 0x4c,
-	ATTR_ANNOTATIONS = 0x55,
-};
-
 /* A cubin while it is being read. Kernels are found by the index of their section or symbol. */
 struct reading {
 	struct elf_file elf;
@@ -42,29 +26,6 @@ struct reading {
 	int32_t *kernel_of_section, *kernel_of_symbol; /* -1: none */
 	size_t symbol_count;
 };
-
-struct record {
-	unsigned format, attribute;
-	unsigned value;  /* of the formats that carry one in the header */
-	size_t at, size; /* of the rest, for FORMAT_SIZED */
-};
-
-/* Steps over one record of .nv.info or .nv.compat; 0 at the end or when the rest is damaged (reader->failed). */
-static int record_next(struct reader *reader, size_t *at, struct record *record)
-{
-	if (*at >= reader->size)
-		return 0;
-	*record = (struct record){.format = read_u8(reader, *at),
-				  .attribute = read_u8(reader, *at + 1),
-				  .value = read_u16(reader, *at + 2),
-				  .at = *at + 4};
-	if (record->format == FORMAT_SIZED)
-		record->size = record->value;
-	*at += 4 + record->size;
-	if (*at > reader->size)
-		reader->failed = 1;
-	return !reader->failed;
-}
 
 static int kernels_find(struct reading *in, const struct elf_section *symbols, struct error *err)
 {
@@ -92,6 +53,7 @@ static int kernels_find(struct reading *in, const struct elf_section *symbols, s
 			.name = symbol.name,
 			.registers = -1,
 			.spill_instructions = -1,
+			.local_accesses = -1,
 			.barriers = cubin->abi < 8 ? (int)(text->flags >> 20 & 0x7f) : -1,
 			.code = text->data,
 			.code_size = text->data ? (size_t)text->size : 0,
@@ -107,130 +69,61 @@ static struct cubin_kernel *kernel_of_section(const struct reading *in, uint64_t
 	return &in->cubin->kernels[in->kernel_of_section[section]];
 }
 
-static void three(struct reader *reader, const struct record *record, unsigned values[3])
+static unsigned bounded(uint64_t size)
 {
-	if (record->size < 12)
+	return size > UINT32_MAX ? UINT32_MAX : (unsigned)size;
+}
+
+/* What a section that belongs to a kernel says of it. */
+static void read_kernel_section(const struct reading *in, const struct elf_section *section)
+{
+	struct cubin_kernel *kernel = kernel_of_section(in, section->info);
+	if (!kernel)
 		return;
-	for (unsigned i = 0; i < 3; i++)
-		values[i] = read_u32(reader, record->at + 4 * i);
+	if (strncmp(section->name, ".nv.shared.", 11) == 0) {
+		kernel->reserved_shared_bytes = in->cubin->sm >= 90 && section->size >= RESERVED_SHARED ? RESERVED_SHARED : 0;
+		kernel->shared_bytes = bounded(section->size - kernel->reserved_shared_bytes);
+	} else if (strncmp(section->name, ".nv.local.", 10) == 0) {
+		kernel->local_bytes = bounded(section->size);
+	} else if (strncmp(section->name, ".nv.constant0.", 14) == 0) {
+		kernel->constant_bytes = bounded(section->size);
+	}
 }
 
-/* Records of the whole cubin carry the index of the kernel's symbol first. */
-static int read_global_info(struct reading *in, const struct elf_section *section, struct error *err)
+static void read_compat(struct reading *in, const struct elf_section *section)
 {
 	struct reader reader = reader_of(section->data, section->size);
-	struct record record;
-	for (size_t at = 0; record_next(&reader, &at, &record);) {
-		if (record.format != FORMAT_SIZED || record.size < 8)
-			continue;
-		const uint32_t symbol = read_u32(&reader, record.at), value = read_u32(&reader, record.at + 4);
-		if (symbol >= in->symbol_count || in->kernel_of_symbol[symbol] < 0)
-			continue;
-		struct cubin_kernel *kernel = &in->cubin->kernels[in->kernel_of_symbol[symbol]];
-		if (record.attribute == ATTR_REGCOUNT)
-			kernel->registers = value > 0xffff ? -1 : (int)value;
-		else if (record.attribute == ATTR_FRAME_SIZE)
-			kernel->frame_bytes = value;
-		else if (record.attribute == ATTR_MIN_STACK_SIZE)
-			kernel->stack_bytes = value;
-	}
-	return reader.failed ? error_set(err, ERROR_INPUT, "cubin section .nv.info: is damaged") : 0;
-}
-
-static int compare_parameters(const void *a, const void *b)
-{
-	const struct cubin_parameter *left = a, *right = b;
-	return left->ordinal < right->ordinal ? -1 : left->ordinal > right->ordinal;
-}
-
-static int read_kernel_info(struct reading *in, const struct elf_section *section, struct cubin_kernel *kernel,
-			    struct error *err)
-{
-	struct reader reader = reader_of(section->data, section->size);
-	struct record record;
-	size_t parameter_records = 0;
-	for (size_t at = 0; record_next(&reader, &at, &record);)
-		parameter_records += record.format == FORMAT_SIZED && record.size >= 12 &&
-				     (record.attribute == ATTR_KPARAM_INFO || record.attribute == ATTR_KPARAM_INFO_V2);
-	if (reader.failed || parameter_records > INT32_MAX)
-		return error_set(err, ERROR_INPUT, "cubin section %s: is damaged", section->name);
-	if (parameter_records && !kernel->parameters) {
-		kernel->parameters = calloc(parameter_records, sizeof *kernel->parameters);
-		if (!kernel->parameters)
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	} else if (parameter_records) {
-		return error_set(err, ERROR_INPUT, "cubin kernel %s: its parameters are listed twice", kernel->name);
-	}
-	unsigned end = 0, stated = 0;
-	for (size_t at = 0; record_next(&reader, &at, &record);) {
-		switch (record.attribute) {
-		case ATTR_KPARAM_INFO:
-		case ATTR_KPARAM_INFO_V2:
-			if (record.format == FORMAT_SIZED && record.size >= 12) {
-				const uint32_t packed = read_u32(&reader, record.at + 8);
-				struct cubin_parameter *parameter = &kernel->parameters[kernel->parameter_count++];
-				parameter->ordinal = read_u16(&reader, record.at + 4);
-				parameter->offset = read_u16(&reader, record.at + 6);
-				parameter->size = record.attribute == ATTR_KPARAM_INFO ? packed >> 18 : packed;
-				if (parameter->size <= UINT32_MAX - 0xffff && parameter->offset + parameter->size > end)
-					end = parameter->offset + parameter->size;
-			}
-			break;
-		case ATTR_CBANK_PARAM_SIZE:
-			stated = record.value;
-			break;
-		case ATTR_MAX_THREADS:
-			three(&reader, &record, kernel->max_threads);
-			break;
-		case ATTR_REQNTID:
-			three(&reader, &record, kernel->required_threads);
-			break;
-		case ATTR_CTA_PER_CLUSTER:
-			three(&reader, &record, kernel->cluster);
-			break;
-		case ATTR_NUM_BARRIERS:
-			kernel->barriers = (int)(record.value & 0xff);
-			break;
-		case ATTR_CUDA_API_VERSION:
-			if (record.size >= 4 && in->cubin->toolkit < 50)
-				in->cubin->toolkit = read_u32(&reader, record.at);
-			break;
-		case ATTR_ANNOTATIONS: /* pairs of kind and offset; kind 1 marks each instruction that spills */
-			for (size_t pair = 0; pair + 8 <= record.size && record.format == FORMAT_SIZED; pair += 8)
-				if (read_u32(&reader, record.at + pair) == 1)
-					kernel->spill_instructions += kernel->spill_instructions < 0 ? 2 : 1;
-			break;
-		}
-	}
-	kernel->parameter_bytes = stated ? stated : end;
-	if (kernel->parameter_count)
-		qsort(kernel->parameters, (size_t)kernel->parameter_count, sizeof *kernel->parameters, compare_parameters);
-	return 0;
+	struct cubin_record record;
+	for (size_t at = 0; cubin_record_next(&reader, &at, &record);)
+		if (record.format == 2 && record.attribute == 9 && (record.value & 0xff) == 1)
+			in->cubin->suffix = 'a';
 }
 
 static int read_sections(struct reading *in, struct error *err)
 {
+	struct cubin *cubin = in->cubin;
 	for (size_t i = 1; i < in->elf.section_count; i++) {
 		const struct elf_section *section = &in->elf.sections[i];
+		const char *name = section->name;
 		struct cubin_kernel *kernel;
-		if (section->type == SECTION_INFO && strcmp(section->name, ".nv.info") == 0) {
-			if (read_global_info(in, section, err))
+		if (section->type == SECTION_INFO && strcmp(name, ".nv.info") == 0) {
+			if (cubin_global_info(cubin, reader_of(section->data, section->size), in->kernel_of_symbol, in->symbol_count, err))
 				return -1;
 		} else if (section->type == SECTION_INFO && (kernel = kernel_of_section(in, section->info))) {
-			if (read_kernel_info(in, section, kernel, err))
+			if (cubin_kernel_info(cubin, reader_of(section->data, section->size), name, kernel, err))
 				return -1;
-		} else if (strncmp(section->name, ".nv.shared.", 11) == 0 && (kernel = kernel_of_section(in, section->info))) {
-			const uint64_t reserved = in->cubin->sm >= 90 && section->size >= RESERVED_SHARED ? RESERVED_SHARED : 0;
-			kernel->shared_bytes = section->size - reserved > UINT32_MAX ? UINT32_MAX
-										     : (unsigned)(section->size - reserved);
-		} else if (strncmp(section->name, ".nv.local.", 10) == 0 && (kernel = kernel_of_section(in, section->info))) {
-			kernel->local_bytes = section->size > UINT32_MAX ? UINT32_MAX : (unsigned)section->size;
 		} else if (section->type == SECTION_COMPAT) {
-			struct reader reader = reader_of(section->data, section->size);
-			struct record record;
-			for (size_t at = 0; record_next(&reader, &at, &record);)
-				if (record.format == 2 && record.attribute == 9 && (record.value & 0xff) == 1)
-					in->cubin->suffix = 'a';
+			read_compat(in, section);
+		} else if (strncmp(name, ".text.", 6) == 0) {
+			cubin->code_bytes += section->data ? (size_t)section->size : 0;
+		} else if (strncmp(name, ".nv.capmerc.", 12) == 0) {
+			cubin->mercury = 1;
+		} else if (strncmp(name, ".nv.", 4) == 0) {
+			read_kernel_section(in, section);
+		} else if (strcmp(name, ".debug_line") == 0 || strcmp(name, ".nv_debug_line_sass") == 0) {
+			cubin->line_info = 1;
+		} else if (strcmp(name, ".debug_info") == 0) {
+			cubin->debug_info = 1;
 		}
 	}
 	return 0;
@@ -253,10 +146,13 @@ static void read_notes(struct reading *in)
 			at = description + ((size + 3) & ~3ull);
 			struct reader note = reader_of(section->data + description, (size_t)size);
 			if (type == NOTE_CUINFO && size >= 8) {
+				in->cubin->virtual_sm = read_u16(&note, 2);
 				in->cubin->toolkit = read_u32(&note, 4);
 			} else if (type == NOTE_TKINFO && size >= 24 && !in->cubin->tool_version) {
 				/* offsets count from the strings, which follow the six words */
-				const uint64_t version = 24ull + read_u32(&note, 12), options = 24ull + read_u32(&note, 20);
+				const uint64_t tool = 24ull + read_u32(&note, 8), version = 24ull + read_u32(&note, 12);
+				const uint64_t options = 24ull + read_u32(&note, 20);
+				in->cubin->tool = read_text(&note, tool);
 				in->cubin->tool_version = read_text(&note, version);
 				in->cubin->tool_options = read_text(&note, options);
 			}
@@ -270,6 +166,20 @@ static int32_t *no_kernels(size_t count)
 	for (size_t i = 0; kernels && i < count; i++)
 		kernels[i] = -1;
 	return kernels;
+}
+
+/* "-arch sm_100f": nothing else in a cubin tells it from sm_100. */
+static int is_family_target(const struct cubin *cubin)
+{
+	char target[24];
+	const char *at = cubin->tool_options;
+	const int length = snprintf(target, sizeof target, "sm_%uf", cubin->sm);
+	while (at && (at = strstr(at, target))) {
+		at += length;
+		if (*at == '\0' || *at == ' ' || *at == ',')
+			return 1;
+	}
+	return 0;
 }
 
 int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct error *err)
@@ -289,6 +199,7 @@ int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct erro
 	} else {
 		cubin->sm = in.elf.flags & 0xff;
 		cubin->suffix = in.elf.flags & 0x800 ? 'a' : 0;
+		cubin->virtual_sm = in.elf.flags >> 16 & 0xff;
 		cubin->toolkit = in.elf.version > 1 ? in.elf.version : 0;
 	}
 	cubin->relocatable = in.elf.type == ET_REL || in.elf.type == ELF_TYPE_MERCURY;
@@ -307,12 +218,17 @@ int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct erro
 	/* some of NVIDIA's own libraries carry a 1 there */
 	if (cubin->toolkit < 50 || cubin->toolkit > 999)
 		cubin->toolkit = 0;
-	/* a toolkit that marks spills and counts barriers, and did neither, found none */
-	for (int i = 0; i < cubin->kernel_count && cubin->toolkit >= 130; i++) {
-		if (cubin->kernels[i].spill_instructions < 0)
-			cubin->kernels[i].spill_instructions = 0;
-		if (cubin->kernels[i].barriers < 0)
-			cubin->kernels[i].barriers = 0;
+	if (!cubin->suffix && is_family_target(cubin))
+		cubin->suffix = 'f';
+	for (int i = 0; i < cubin->kernel_count; i++) {
+		struct cubin_kernel *kernel = &cubin->kernels[i];
+		/* a toolkit that marks spills and counts barriers, and did neither, found none */
+		if (cubin->toolkit >= 130 && kernel->spill_instructions < 0)
+			kernel->spill_instructions = 0;
+		if (cubin->toolkit >= 130 && kernel->barriers < 0)
+			kernel->barriers = 0;
+		if (kernel->spill_instructions < 0 && cubin->sm >= 70)
+			kernel->local_accesses = (int)cubin_local_accesses(kernel);
 	}
 	result = 0;
 done:
@@ -346,7 +262,8 @@ static void move_text(const char **text, char **end)
 
 int cubin_detach(struct cubin *cubin, struct error *err)
 {
-	size_t size = 1 + (cubin->tool_version ? strlen(cubin->tool_version) + 1 : 0) +
+	size_t size = 1 + (cubin->tool ? strlen(cubin->tool) + 1 : 0) +
+		      (cubin->tool_version ? strlen(cubin->tool_version) + 1 : 0) +
 		      (cubin->tool_options ? strlen(cubin->tool_options) + 1 : 0);
 	for (int i = 0; i < cubin->kernel_count; i++)
 		if (size_add(size, strlen(cubin->kernels[i].name) + 1, &size))
@@ -354,6 +271,7 @@ int cubin_detach(struct cubin *cubin, struct error *err)
 	char *texts = malloc(size), *end = texts;
 	if (!texts)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	move_text(&cubin->tool, &end);
 	move_text(&cubin->tool_version, &end);
 	move_text(&cubin->tool_options, &end);
 	for (int i = 0; i < cubin->kernel_count; i++) {

@@ -107,6 +107,7 @@ static int entry_read(struct reader *reader, size_t at, size_t end, struct fatbi
 	entry->compression = entry->flags & FATBIN_FLAG_OBFUSCATED ? FATBIN_OBFUSCATED
 			   : entry->flags & FATBIN_FLAG_ZSTD       ? FATBIN_ZSTD
 			   : entry->flags & FATBIN_FLAG_LZ4        ? FATBIN_LZ4
+			   : entry->flags & FATBIN_FLAG_PACKED     ? FATBIN_PACKED
 								   : FATBIN_RAW;
 	entry->payload = read_bytes(reader, at + header_size, padded_size);
 	entry->payload_size = (size_t)padded_size;
@@ -131,7 +132,7 @@ static int entry_read(struct reader *reader, size_t at, size_t end, struct fatbi
 static int container_read(struct reader *reader, size_t start, struct fatbin *fatbin, int *capacity, size_t *end_out,
 			  struct error *err)
 {
-	size_t size;
+	size_t size = 0;
 	if (header_read(reader, start, &size, err))
 		return -1;
 	if (!range_within(start, size, reader->size))
@@ -144,6 +145,8 @@ static int container_read(struct reader *reader, size_t start, struct fatbin *fa
 		if (!entry)
 			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		entry->container = fatbin->containers;
+		entry->container_bytes = reader->data + start;
+		entry->container_size = size;
 		if (entry_read(reader, at, end, entry, &at, err))
 			return -1;
 	}
@@ -248,6 +251,10 @@ int fatbin_entry_decompress(const struct fatbin_entry *entry, void **bytes, size
 	case FATBIN_OBFUSCATED:
 		error_set(err, ERROR_UNSUPPORTED, "fatbin entry at 0x%zx: is obfuscated and cannot be read", entry->offset);
 		goto done;
+	case FATBIN_PACKED:
+		error_set(err, ERROR_UNSUPPORTED, "fatbin entry at 0x%zx: is compressed by a method that is not known (flags 0x%llx)",
+			  entry->offset, (unsigned long long)entry->flags);
+		goto done;
 	case FATBIN_LZ4:
 		if (decompress_lz4(entry, &out, err))
 			goto done;
@@ -295,12 +302,27 @@ const char *fatbin_kind_name(enum fatbin_kind kind)
 	return "unknown";
 }
 
+const char *fatbin_entry_kind_name(const struct fatbin_entry *entry)
+{
+	if (entry->kind != FATBIN_OTHER)
+		return fatbin_kind_name(entry->kind);
+	switch (entry->raw_kind) {
+	case 0x004: return "old cubin";
+	case 0x020: return "index";
+	case 0x040: return "relocatable PTX";
+	case 0x080: return "Tile IR";
+	case 0x100: return "concatenated";
+	}
+	return "unknown";
+}
+
 const char *fatbin_compression_name(enum fatbin_compression compression)
 {
 	switch (compression) {
 	case FATBIN_LZ4: return "lz4";
 	case FATBIN_ZSTD: return "zstd";
 	case FATBIN_OBFUSCATED: return "obfuscated";
+	case FATBIN_PACKED: return "packed";
 	case FATBIN_RAW: break;
 	}
 	return "raw";

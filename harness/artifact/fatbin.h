@@ -27,23 +27,29 @@ struct fatbin_wrapper {
 };
 
 enum fatbin_kind { FATBIN_OTHER = 0, FATBIN_PTX, FATBIN_ELF, FATBIN_NVVM };
-enum fatbin_compression { FATBIN_RAW = 0, FATBIN_LZ4, FATBIN_ZSTD, FATBIN_OBFUSCATED };
+/* FATBIN_PACKED: by a method that is not known (flags 0x1000 and 0x4000, which no toolkit since 11.6 was seen to write). */
+enum fatbin_compression { FATBIN_RAW = 0, FATBIN_LZ4, FATBIN_ZSTD, FATBIN_OBFUSCATED, FATBIN_PACKED };
 
 /* Bits of fatbin_entry.flags. */
 #define FATBIN_FLAG_64BIT 0x1ull
 #define FATBIN_FLAG_DEBUG 0x2ull
+#define FATBIN_FLAG_CUDA 0x4ull
+#define FATBIN_FLAG_OPENCL 0x8ull
 #define FATBIN_FLAG_LINUX 0x10ull
 #define FATBIN_FLAG_MAC 0x20ull
 #define FATBIN_FLAG_WINDOWS 0x40ull
+#define FATBIN_FLAG_PACKED 0x5000ull            /* either bit: cuobjdump 13.5 calls the entry compressed */
 #define FATBIN_FLAG_LZ4 0x2000ull
 #define FATBIN_FLAG_ZSTD 0x8000ull
 #define FATBIN_FLAG_OBFUSCATED 0x10000ull
 #define FATBIN_FLAG_ARCH_SPECIFIC 0x100000ull   /* suffix a */
 #define FATBIN_FLAG_FAMILY_SPECIFIC 0x200000ull /* suffix f */
+#define FATBIN_FLAG_COMPAT 0x1000000ull         /* carries a copy of the cubin's .nv.compat */
+#define FATBIN_FLAGS_KNOWN 0x131f07full
 
 struct fatbin_entry {
 	enum fatbin_kind kind;
-	unsigned raw_kind;              /* as stored: 1 PTX, 2 ELF, 8 NVVM, others unknown */
+	unsigned raw_kind;              /* as stored: 1 PTX, 2 ELF, 8 NVVM; fatbin_entry_kind_name has the others */
 	unsigned arch;                  /* 90 for sm_90 or compute_90 */
 	char suffix;                    /* 'a', 'f' or 0 */
 	unsigned version_major, version_minor; /* PTX: the PTX ISA; ELF: 1.7 or 1.8 for cubin ABI 7 or 8 */
@@ -58,6 +64,9 @@ struct fatbin_entry {
 	size_t options_length;
 	size_t offset;                  /* of the entry's header from the start of the bytes given */
 	int container;                  /* ordinal of the container, from 0 */
+	const unsigned char *container_bytes; /* the container as a whole, what `nvcc -fatbin` writes; NULL: the entry is no
+						 part of one */
+	size_t container_size;
 };
 
 struct fatbin {
@@ -85,10 +94,14 @@ void fatbin_free(struct fatbin *fatbin);
  * FATBIN_DECOMPRESSED_LIMIT, ERROR_UNSUPPORTED when they are obfuscated. */
 int fatbin_entry_decompress(const struct fatbin_entry *entry, void **bytes, size_t *size, struct error *err);
 
+/* Name of the entry's kind, also of those that are only passed on, by what cuobjdump 13.5 prints for their code: "index",
+ * "relocatable PTX", "Tile IR", "concatenated", "old cubin"; "unknown". */
+const char *fatbin_entry_kind_name(const struct fatbin_entry *entry);
+
 /* "sm_90a" or "compute_80" (PTX and NVVM). */
 void fatbin_entry_target(const struct fatbin_entry *entry, char text[24]);
 const char *fatbin_kind_name(enum fatbin_kind kind);               /* "SASS", "PTX", "NVVM", "unknown" */
-const char *fatbin_compression_name(enum fatbin_compression compression); /* "raw", "lz4", "zstd", "obfuscated" */
+const char *fatbin_compression_name(enum fatbin_compression compression); /* "raw", "lz4", "zstd", "obfuscated", "packed" */
 
 /* Whether code for `arch` (90) and `suffix` runs on compute capability major.minor: SASS by binary compatibility (same
  * major, minor not lower; f: same family, which is the major; a: that very one), PTX by compiling (not older; f: same

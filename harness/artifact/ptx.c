@@ -105,16 +105,47 @@ static int is(struct token token, const char *word)
 	return token.length == strlen(word) && memcmp(token.text, word, token.length) == 0;
 }
 
+/* Whether `word` stands at `at` and ends there: what follows may be a further modifier. */
+static int starts_with(const struct scanner *in, const char *word, size_t length)
+{
+	return (size_t)(in->end - in->at) > length && memcmp(in->at, word, length) == 0 &&
+	       (in->at[length] == '.' || !is_word(in->at[length]));
+}
+
+/* What is counted of the bodies: an instruction has either modifier once at most. */
+struct modifiers {
+	unsigned ftz, approx;
+};
+
+static void count_modifier(struct scanner *in, struct modifiers *counts)
+{
+	switch ((size_t)(in->end - in->at) > 1 ? in->at[1] : 0) {
+	case 'f':
+		counts->ftz += (unsigned)starts_with(in, ".ftz", 4);
+		break;
+	case 'a':
+		counts->approx += (unsigned)starts_with(in, ".approx", 7);
+		break;
+	case 'l':
+		in->ptx->line_info |= starts_with(in, ".loc", 4);
+		break;
+	}
+}
+
 /* From behind a '{' to behind its '}'. Bodies make up nearly all of a module, so this looks only at what can matter. */
-static int skip_braces(struct scanner *in)
+static int skip_braces(struct scanner *in, struct modifiers *counts)
 {
 	for (int depth = 1; in->at < in->end;) {
 		const char c = *in->at;
-		if (c == '{') {
+		if (c == '.') {
+			count_modifier(in, counts);
+		} else if (c == '{') {
 			depth++;
 		} else if (c == '}') {
 			if (--depth == 0) {
 				in->at++;
+				in->ptx->ftz += counts->ftz;
+				in->ptx->approx += counts->approx;
 				return 0;
 			}
 		} else if (c == '\n') {
@@ -285,8 +316,14 @@ static int read_entry(struct scanner *in)
 		if (!token.length)
 			return error_set(in->err, ERROR_INPUT, "PTX line %d: ends inside the entry %s; the text is cut off", in->line,
 					 entry->name);
-		if (is(token, "{"))
-			return skip_braces(in);
+		if (is(token, "{")) {
+			struct modifiers counts = {0};
+			if (skip_braces(in, &counts))
+				return -1;
+			entry->ftz = counts.ftz;
+			entry->approx = counts.approx;
+			return 0;
+		}
 		if (is(token, ";")) /* a declaration without a body */
 			return 0;
 		if (is(token, ".param") && read_parameter(in, entry, &capacity))
@@ -299,6 +336,12 @@ static int read_entry(struct scanner *in)
 			number(next_token(in), &entry->max_registers);
 		else if (is(token, ".minnctapersm"))
 			number(next_token(in), &entry->min_blocks);
+		else if (is(token, ".reqnctapercluster"))
+			read_threads(in, entry->cluster);
+		else if (is(token, ".explicitcluster"))
+			entry->explicit_cluster = 1;
+		else if (is(token, ".maxclusterrank"))
+			number(next_token(in), &entry->max_cluster_rank);
 	}
 }
 
@@ -337,7 +380,8 @@ static int read_extern(struct scanner *in)
 int ptx_parse(const char *text, size_t size, struct ptx *ptx, struct error *err)
 {
 	struct scanner in = {.at = text, .end = text + size, .line = 1, .ptx = ptx, .err = err};
-	int failed = 0;
+	struct modifiers counts = {0};
+	int failed = 0, is_function = 0;
 	*ptx = (struct ptx){0};
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		in.at += 3;
@@ -358,8 +402,16 @@ int ptx_parse(const char *text, size_t size, struct ptx *ptx, struct error *err)
 			failed = read_entry(&in);
 		else if (is(token, ".extern"))
 			failed = read_extern(&in);
-		else if (is(token, "{"))
-			failed = skip_braces(&in);
+		else if (is(token, ".func"))
+			is_function = 1;
+		else if (is(token, ";"))
+			is_function = 0;
+		else if (is(token, "{")) {
+			ptx->functions += (unsigned)is_function;
+			is_function = 0;
+			counts = (struct modifiers){0};
+			failed = skip_braces(&in, &counts);
+		}
 	}
 	if (!failed && (!ptx->version_major || !ptx->arch))
 		failed = error_set(err, ERROR_INPUT, "is no PTX module: it has no %s", ptx->version_major ? ".target" : ".version");

@@ -19,6 +19,10 @@ struct ptx_entry {
 	unsigned parameter_bytes;
 	unsigned max_threads[3], required_threads[3]; /* .maxntid, .reqntid; 0 0 0: none */
 	unsigned max_registers, min_blocks;           /* .maxnreg, .minnctapersm; 0: none */
+	unsigned cluster[3];          /* .reqnctapercluster; 0 0 0: none */
+	int explicit_cluster;         /* .explicitcluster */
+	unsigned max_cluster_rank;    /* .maxclusterrank; 0: none */
+	unsigned ftz, approx;         /* instructions in its body with that modifier */
 };
 
 struct ptx {
@@ -30,6 +34,9 @@ struct ptx {
 	char toolkit[32];      /* "13.0, V13.0.88" from nvcc's comment; "" when there is none */
 	struct ptx_entry *entries;
 	int entry_count;
+	unsigned ftz, approx;  /* instructions with that modifier in entries and functions together */
+	unsigned functions;    /* .func with a body */
+	int line_info;         /* has .loc directives (-lineinfo or -G) */
 	char *unresolved;      /* first .extern .func that is no part of the device runtime: has to be linked; NULL: none */
 };
 
