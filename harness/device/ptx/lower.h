@@ -36,7 +36,8 @@ int ptx_lower_control(struct ptx_lowering *lowering, struct ptx_insn *insn);  /*
 	match redux activemask elect nanosleep membar fence mov of special registers, setmaxnreg griddepcontrol pmevent brkpt getctarank mapa */
 int ptx_lower_alu(struct ptx_lowering *lowering, struct ptx_insn *insn);      /* alu*.c: all arithmetic, logic, comparison, conversion, mov, selp ... */
 int ptx_lower_memory(struct ptx_lowering *lowering, struct ptx_insn *insn);   /* memory_*.c: ld st ldu atom red cp (async, bulk) mbarrier prefetch
-	cvta isspacep discard applypriority createpolicy, and mov of a variable's or function's address */
+	cvta isspacep discard applypriority createpolicy, and mov of a variable's or function's address (of a function: the
+	address of its ptx_program, which an indirect call takes) */
 int ptx_lower_matrix(struct ptx_lowering *lowering, struct ptx_insn *insn);   /* matrix.c: mma wmma ldmatrix stmatrix movmatrix */
 /* Definedness rule of an ALU instruction (propagate.c), NULL for the default. */
 ptx_execute ptx_propagation(const struct ptx_instruction *instruction);

@@ -93,7 +93,8 @@ struct ptx_frame {
 	uint32_t *undefined;       /* by offset / PTX_UNIT of a slot: lanes whose value holds bits nobody wrote. 0 where all is well */
 	unsigned char *shadow;     /* same layout as `registers`: 1 bits are undefined; meaningful only in lanes of `undefined`;
 				      predicates have none (the mask says it all) */
-	uint32_t local_base;       /* where the frame's local variables start in each lane's local memory */
+	uint32_t local_base;       /* where the frame's local variables start in each lane's local memory; .local addresses, and
+				      .param addresses of a .func or of a call's variables, are offsets in that memory */
 	struct ptx_frame *caller;
 	int return_index;          /* instruction to go on with in the caller */
 	int references;
@@ -147,6 +148,12 @@ struct ptx_block_state {
 	int warp_count;
 	uint32_t threads;
 	uint64_t executed;         /* warp instructions so far, for the budget */
+	/* filled by the core for memory_*.c, the same for all blocks of a launch */
+	struct ptx_memory *memory;
+	const struct ptx_program *entry; /* program of the kernel */
+	uint64_t parameters;       /* host address of the kernel parameters, 16-byte aligned, registered as PTX_BUFFER_PARAMETERS.
+				      Addresses in .param of an entry are addresses of this process */
+	uint32_t parameter_bytes;
 	void *scheduler;           /* private of the core: barriers, place in the queue */
 };
 
@@ -169,6 +176,7 @@ struct ptx_worker {
 	struct ptx_counts counts;
 	uint64_t *executed, *lanes; /* by instruction of the entry program: for profiles; NULL: not wanted */
 	void *scratch;             /* private of the core */
+	const void *buffers[64];   /* last buffer hit, by instruction (memory_*.c); zero at the start of a launch */
 };
 
 /* ---- faults and findings ---- */
@@ -207,6 +215,10 @@ struct ptx_finding {
 /* Notes a finding (the first of each kind and instruction is kept, others are counted). Stops the launch where
  * ptx_finding_code says so: warp->event becomes PTX_EVENT_STOP, and the caller returns as soon as it can. Threads: any. */
 void ptx_find(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, enum ptx_finding_kind kind, uint64_t address,
+	      const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* The same, but the launch goes on whatever the kind: for what harms nothing outside the kernel's own buffers. */
+void ptx_note(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, enum ptx_finding_kind kind, uint64_t address,
 	      const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* ---- shorthands for handlers ---- */
