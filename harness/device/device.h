@@ -100,6 +100,36 @@ enum device_memory_use {
 	DEVICE_MEMORY_PLAIN        /* defined, may be read and written: an end to all marks */
 };
 
+/* A fault that a device saw a kernel commit. */
+enum device_fault {
+	DEVICE_FAULT_ACCESS,    /* outside the buffers, into a canary, misaligned, or a write to an input */
+	DEVICE_FAULT_UNDEFINED, /* a value nobody wrote decides a branch or an address, or is in an output */
+	DEVICE_FAULT_RACE,      /* two warps use the same shared memory with no barrier between */
+	DEVICE_FAULT_BARRIER,   /* a barrier or warp-wide operation that not all lanes reach */
+	DEVICE_FAULT_ENDLESS,   /* the instruction budget was used up */
+	DEVICE_FAULT_STOPPED,   /* trap or failed assertion */
+	DEVICE_FAULT_UNSUPPORTED, /* met an instruction, while running, that the device does not execute */
+	DEVICE_FAULT_COUNT
+};
+struct device_finding {
+	enum device_fault fault;
+	char text[640];         /* what, where in the PTX and in the source, kernel, block, thread */
+};
+
+/* Work of kernels, counted rather than timed. */
+struct device_counts {
+	uint64_t launches, blocks, warps;
+	uint64_t warp_instructions, lane_instructions; /* executed; lanes: those whose guard held */
+	uint64_t flops, matrix_flops;           /* fma: 2; matrix_flops: of mma and wmma, not in flops */
+	uint64_t special_functions, conversions, integer_instructions; /* lanes */
+	uint64_t global_read_bytes, global_written_bytes, shared_read_bytes, shared_written_bytes, local_bytes;
+	uint64_t global_sectors, global_ideal_sectors; /* 32-byte sectors touched by warp-wide requests, and had the bytes lain
+							 together: their ratio is the coalescing */
+	uint64_t shared_requests, shared_wavefronts; /* wavefronts beyond one a request are bank conflicts */
+	uint64_t atomics, barriers, branches, divergent_branches;
+	double seconds;                         /* spent executing, on the host's cores: no figure of merit */
+};
+
 struct device;
 
 struct device_ops {
@@ -166,6 +196,16 @@ struct device_ops {
 
 	int (*gemm)(struct device *device, const struct device_gemm *gemm, struct device_stream *stream,
 		    struct error *err);
+
+	/* ---- what a device tells that watches its kernels (`cpu`); others take note of nothing and answer 0 ---- */
+	/* A hint: what [pointer, pointer + bytes) is used for from now on. Copies and fills by the host make memory defined
+	 * again but for that; `free` ends it. */
+	void (*mark)(struct device *device, device_pointer pointer, size_t bytes, enum device_memory_use use);
+	/* What kernels did wrong since the last call, and the OUTPUT memory that holds values made of memory nobody wrote.
+	 * Takes them: at most `room` are given; returns how many there were. */
+	int (*findings)(struct device *device, struct device_finding *findings, int room);
+	/* What kernels did since the last call, added up. 0: counts are not kept, *counts is zeroed. */
+	int (*counts)(struct device *device, struct device_counts *counts);
 };
 
 struct device {
@@ -176,6 +216,7 @@ struct device {
 
 struct device_options {
 	const char *cublas_path; /* NULL: libcublas.so.13, .12, .11 in that order; else this file */
+	int unchecked;           /* cpu: kernels are not watched (definedness, races, canaries), for speed */
 };
 
 /* Opens "cuda:N", "cuda" (= cuda:0) or "cpu". ERROR_ENVIRONMENT says what is missing (driver library, GPU, permission,

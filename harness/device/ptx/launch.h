@@ -22,6 +22,7 @@ struct ptx_kernel_facts {
 	uint32_t parameter_bytes, shared_bytes, local_bytes, const_bytes; /* static */
 	uint32_t max_threads;      /* by .maxntid/.reqntid, else 1024 */
 	uint32_t isa;              /* 10 * major + minor */
+	uint32_t target;           /* 90 for sm_90 */
 	uint32_t registers;        /* 32-bit slots a lane after allocation: not what ptxas would use */
 	const struct ptx_variable *parameters; int parameter_count;
 };
