@@ -106,7 +106,9 @@ enum ptx_operand_kind {
 	PTX_OPERAND_VARIABLE,      /* `variable` + `integer` bytes: its address */
 	PTX_OPERAND_FUNCTION,      /* `symbol`: its address, or the callee */
 	PTX_OPERAND_LABEL,         /* `block` */
-	PTX_OPERAND_ADDRESS,       /* [register + integer], [variable + integer] or [integer]: `reg` >= 0, else `variable`, else absolute */
+	PTX_OPERAND_ADDRESS,       /* [register + integer], [variable + integer] or [integer]: `reg` >= 0, else `variable`, else absolute;
+				      what follows a comma inside the brackets (coordinates of tensors and textures) is elements
+				      `first` .. `first` + `count` */
 	PTX_OPERAND_VECTOR,        /* {a, b, ...}: operands `first` .. `first` + `count` of the function's `elements` */
 	PTX_OPERAND_PAIR,          /* a|b (setp, shfl): elements `first`, `first` + 1 */
 	PTX_OPERAND_LIST           /* (a, b) of call */
@@ -138,9 +140,10 @@ struct ptx_instruction {
 	uint8_t guard_negated;
 	struct ptx_position position;
 	uint32_t source_file, source_line; /* by .loc: index from 1 into ptx_module.files (0: none) and line */
+	uint8_t made;              /* put there when normalising: `text` and `position` are those of the instruction it was made for */
 	const char *text;          /* where it stands in the source, up to `text_length` (without the guard and the semicolon) */
 	uint32_t text_length;
-	int32_t table;             /* call: index of its prototype label or -1; brx.idx: index into ptx_function.tables */
+	int32_t table;             /* brx.idx: index into ptx_function.tables; else -1 */
 };
 
 struct ptx_register {
@@ -179,6 +182,8 @@ struct ptx_function {
 	struct ptx_variable *variables; int variable_count;    /* of the body: .shared, .local, .param, .const, .global */
 	uint32_t frame_bytes, frame_align;  /* of LOCAL and body .param variables, parameters and results of a .func included */
 	struct ptx_register *registers; int register_count;
+	int32_t carry;             /* the made .pred register that stands for CC.CF (manual 9.7.2), or -1 where nothing uses it: add.cc,
+				      sub.cc, mad.cc and their carry-in forms write or read it beside their operands (ptx_carry) */
 	struct ptx_instruction *instructions; int instruction_count;
 	struct ptx_operand *elements; int element_count;
 	struct ptx_block *blocks; int block_count;
