@@ -8,11 +8,13 @@
 
 /* What symbols of a module stand for once it is placed; made by image.c. */
 struct ptx_link {
-	/* Generic address of a module's .global or .const variable, or offset of a module-scope .shared one (static or extern,
-	 * as placed for the entry being lowered); -1: unknown symbol. */
+	/* Generic address of a .global or .const variable, or offset of a .shared one (static or extern, as placed for the entry
+	 * being lowered), of the module or of a function's body: variable->offset alone does not say where the shared
+	 * variables of a called function stand. -1: unknown symbol. */
 	int (*address)(const struct ptx_link *link, const struct ptx_variable *variable, uint64_t *address);
-	/* Program of a .func, lowered on demand; NULL with *err. Built-in ones (vprintf, malloc, free, __assertfail) are told apart
-	 * by `builtin` > 0. */
+	/* Stands for a .func; NULL with *err: no such function. It is lowered after its callers, so nothing but its address may be
+	 * used: the value of `mov d, function`. Built-in ones (vprintf, malloc, free, __assertfail) are told apart by
+	 * `builtin` > 0. */
 	struct ptx_program *(*function)(const struct ptx_link *link, const char *name, int *builtin, struct error *err);
 };
 

@@ -82,6 +82,10 @@ struct ptx_program {
 	int recursive;
 	int barriers;              /* highest named barrier used + 1; 16 when it is not constant */
 	void *arena;               /* private of lowering */
+	/* made by image.c once the program is lowered */
+	uint32_t *rank;            /* of each instruction: splits with the lowest run first (by block order, then place) */
+	uint32_t *initial_undefined; /* what a new frame's `undefined` is: ~0 for registers that are live at entry */
+	uint32_t counter_base;     /* where its instructions' counters start among those of the kernel */
 };
 
 /* ---- state ---- */
@@ -107,8 +111,11 @@ struct ptx_split {
 	int index;                 /* next instruction */
 	uint8_t state;             /* private of the core: running, waiting for lanes, at a barrier */
 	uint8_t barrier;           /* and its details */
+	uint8_t tired;             /* ran its slice out: others first */
+	uint8_t forced;            /* goes on though lanes it should meet are elsewhere */
 	const struct ptx_insn *waiting_at;
 	uint32_t wanted;
+	uint32_t ran;              /* instructions since it last met or left others */
 };
 
 enum ptx_event { PTX_EVENT_NONE = 0, PTX_EVENT_JUMPED, PTX_EVENT_BARRIER, PTX_EVENT_WAIT_LANES, PTX_EVENT_YIELD, PTX_EVENT_EXIT, PTX_EVENT_STOP };
@@ -136,6 +143,16 @@ struct ptx_warp {
 	struct ptx_async *async;   /* copies in flight (cp.async), by lane and group; of memory.c */
 	struct ptx_split splits[PTX_LANES];
 	int split_count;
+};
+
+/* One launch, the same for all its workers; constant while it runs, but for what `core` points to. */
+struct ptx_launch_state {
+	struct ptx_memory *memory;
+	const struct ptx_program *program; /* of the entry */
+	uint32_t grid[3], threads[3]; /* %nctaid, %ntid */
+	uint32_t static_shared, dynamic_shared; /* bytes; dynamic shared memory starts where the static part ends */
+	int checks;
+	struct ptx_core *core;     /* private of the core: blocks to run, findings, output */
 };
 
 struct ptx_block_state {
@@ -174,7 +191,7 @@ struct ptx_counts {
 struct ptx_worker {
 	struct ptx_launch_state *launch;
 	struct ptx_counts counts;
-	uint64_t *executed, *lanes; /* by instruction of the entry program: for profiles; NULL: not wanted */
+	uint64_t *executed, *lanes; /* by instruction, from program->counter_base on; private of the core while it runs */
 	void *scratch;             /* private of the core */
 	const void *buffers[64];   /* last buffer hit, by instruction (memory_*.c); zero at the start of a launch */
 };
