@@ -181,7 +181,8 @@ static json_t *undefined_json(struct builder *builder, const struct inspection *
 						       [ORIGIN_CUDA_DRIVER] = "cuda_driver",
 						       [ORIGIN_CUDA_LIBRARY] = "cuda_library",
 						       [ORIGIN_CXX_RUNTIME] = "cxx_runtime",
-						       [ORIGIN_C_LIBRARY] = "c_library"};
+						       [ORIGIN_C_LIBRARY] = "c_library",
+						       [ORIGIN_MSVC_RUNTIME] = "msvc_runtime"};
 	json_t *object = json_object();
 	for (int origin = 0; origin < ORIGIN_COUNT; origin++) {
 		json_t *names = json_array();

@@ -131,10 +131,14 @@ static int describe(struct artifact_record *record, struct artifact *artifact, c
 static void explain_refusal(struct job *job, const struct artifact *artifact)
 {
 	job->refused = STATUS_UNSUPPORTED;
+	if (artifact->kind == OBJECT_ZIP) {
+		snprintf(job->reason, sizeof job->reason, "%s: is a zip archive; unpack it and give the libraries in it", artifact->path);
+		return;
+	}
 	for (int u = 0; u < artifact->unit_count; u++)
-		if (artifact->units[u].problem) {
+		if (artifact_unit_not_linkable(&artifact->units[u])) {
 			snprintf(job->reason, sizeof job->reason, "%s: %s: %s", artifact->path, artifact->units[u].name,
-				 artifact->units[u].problem);
+				 artifact_unit_not_linkable(&artifact->units[u]));
 			return;
 		}
 	if (artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN) {
@@ -178,7 +182,7 @@ static int plan_artifact(struct plan *plan, const char *path, const char *abi, s
 	int found = 0;
 	for (int i = 0; i < points.count; i++) {
 		const struct family *family = family_of_entry_point(points.items[i].name);
-		if (!family)
+		if (!family || artifact.kind == OBJECT_ZIP || artifact_unit_not_linkable(&artifact.units[points.items[i].unit]))
 			continue;
 		struct job *job = add_job(plan, path, index, err);
 		if (!job)

@@ -10,19 +10,12 @@ static int out_of_memory(struct error *err)
 	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 }
 
-/* What keeps a unit of this kind from being used, or NULL. */
-static const char *foreign(enum object_kind kind)
+/* What keeps a unit of this kind from being looked into, or NULL. */
+static const char *unreadable(enum object_kind kind)
 {
 	switch (kind) {
-	case OBJECT_COFF:
-	case OBJECT_COFF_BIGOBJ:
-		return "is a Windows object (COFF): its host code cannot be linked on Linux; build the artifact for Linux, or test it on Windows";
-	case OBJECT_COFF_IMPORT:
-		return "is an import of a Windows DLL and holds no code; give the DLL or a static library";
 	case OBJECT_COFF_LTCG:
 		return "is compiler-internal code of cl.exe /GL, which only the same link.exe reads; build without /GL";
-	case OBJECT_PE:
-		return "is a Windows image (PE): it cannot be loaded on Linux; build the artifact for Linux, or test it on Windows";
 	case OBJECT_MACHO:
 		return "is a macOS file (Mach-O), where CUDA does not run; build the artifact for Linux";
 	case OBJECT_LLVM_BITCODE:
@@ -30,7 +23,7 @@ static const char *foreign(enum object_kind kind)
 	case OBJECT_ELF_OTHER:
 		return "is an ELF file of another class or byte order; build for a 64-bit little-endian host";
 	case OBJECT_ZIP:
-		return "is a zip archive (a Python wheel?); unpack it and give the libraries in it";
+		return "is a zip archive within another file; unpack it and inspect it by itself";
 	case OBJECT_ARCHIVE:
 	case OBJECT_ARCHIVE_THIN:
 		return "is an archive within an archive, which no linker reads; unpack it first";
@@ -40,6 +33,21 @@ static const char *foreign(enum object_kind kind)
 		return "is nothing this program knows";
 	default:
 		return NULL;
+	}
+}
+
+const char *artifact_unit_not_linkable(const struct artifact_unit *unit)
+{
+	switch (unit->kind) {
+	case OBJECT_COFF:
+	case OBJECT_COFF_BIGOBJ:
+		return "is a Windows object (COFF): its host code cannot be linked on Linux; build the artifact for Linux, or test it on Windows";
+	case OBJECT_COFF_IMPORT:
+		return "is an import of a Windows DLL and holds no code; give the DLL or a static library";
+	case OBJECT_PE:
+		return "is a Windows image (PE): it cannot be loaded on Linux; build the artifact for Linux, or test it on Windows";
+	default:
+		return unit->problem;
 	}
 }
 
@@ -124,6 +132,10 @@ static int open_unit(struct artifact_unit *unit, const struct artifact *artifact
 	case OBJECT_ELF_RELOCATABLE:
 	case OBJECT_ELF_SHARED:
 	case OBJECT_ELF_EXECUTABLE:
+	case OBJECT_COFF:
+	case OBJECT_COFF_BIGOBJ:
+	case OBJECT_COFF_IMPORT:
+	case OBJECT_PE:
 		return open_host(unit, err);
 	case OBJECT_FATBIN:
 		return open_fatbin(unit, unit->data, unit->size, 0, err);
@@ -131,14 +143,40 @@ static int open_unit(struct artifact_unit *unit, const struct artifact *artifact
 		return open_single(unit, FATBIN_PTX, artifact, err);
 	case OBJECT_CUBIN:
 		return open_single(unit, FATBIN_ELF, artifact, err);
+	case OBJECT_RUST_METADATA: /* nothing in it is for a linker */
+		return 0;
 	default:
-		unit->problem = strdup(foreign(unit->kind));
+		unit->problem = strdup(unreadable(unit->kind));
 		return unit->problem ? 0 : out_of_memory(err);
 	}
 }
 
+/* A new unit, named and otherwise zero; the units before it may move. */
+static struct artifact_unit *unit_append(struct artifact *artifact, char *name, struct error *err)
+{
+	if (!name) {
+		out_of_memory(err);
+		return NULL;
+	}
+	/* room for 1, 2, 4, 8 ...: it is full when the count is a power of two */
+	const int count = artifact->unit_count;
+	if ((count & (count - 1)) == 0) {
+		const size_t room = count ? (size_t)count * 2 : 1;
+		struct artifact_unit *units = count > INT32_MAX / 2 ? NULL : realloc(artifact->units, room * sizeof *units);
+		if (!units) {
+			free(name);
+			out_of_memory(err);
+			return NULL;
+		}
+		artifact->units = units;
+	}
+	struct artifact_unit *unit = &artifact->units[artifact->unit_count++];
+	*unit = (struct artifact_unit){.name = name};
+	return unit;
+}
+
 /* Maps the file that a thin archive's member stands for: its name is relative to the archive's folder. */
-static int open_thin_member(struct artifact *artifact, struct artifact_unit *unit, struct error *err)
+static int open_thin_member(struct artifact *artifact, const struct ar_member *member, struct artifact_unit *unit, struct error *err)
 {
 	char *path = NULL;
 	int result = -1;
@@ -161,7 +199,11 @@ static int open_thin_member(struct artifact *artifact, struct artifact_unit *uni
 	artifact->member_count++;
 	unit->data = map->data;
 	unit->size = map->size;
-	unit->kind = object_identify(map->data, map->size, &unit->machine);
+	if (member->within && ar_member_at(map->data, map->size, member->within, &unit->data, &unit->size, err)) {
+		error_context(err, "%s", path);
+		goto done;
+	}
+	unit->kind = object_identify(unit->data, unit->size, &unit->machine);
 	result = 0;
 done:
 	free(path);
@@ -175,25 +217,117 @@ static int open_archive(struct artifact *artifact, struct error *err)
 		return -1;
 	if (ar->count == 0)
 		return error_set(err, ERROR_INPUT, "is an archive without members; build it again and check what the build printed");
-	artifact->units = calloc((size_t)ar->count, sizeof *artifact->units);
 	artifact->members = ar->thin ? calloc((size_t)ar->count, sizeof *artifact->members) : NULL;
-	if (!artifact->units || (ar->thin && !artifact->members))
+	if (ar->thin && !artifact->members)
 		return out_of_memory(err);
 	for (int i = 0; i < ar->count; i++) {
 		const struct ar_member *member = &ar->members[i];
-		struct artifact_unit *unit = &artifact->units[artifact->unit_count++];
-		*unit = (struct artifact_unit){.name = strdup(member->name),
-					       .offset = ar->thin ? 0 : member->offset,
-					       .size = member->size,
-					       .data = member->data,
-					       .kind = member->kind,
-					       .machine = member->machine};
-		if (!unit->name)
-			return out_of_memory(err);
-		if (ar->thin && open_thin_member(artifact, unit, err))
+		struct artifact_unit *unit = unit_append(artifact, strdup(member->name), err);
+		if (!unit)
+			return -1;
+		unit->offset = ar->thin ? 0 : member->offset;
+		unit->size = member->size;
+		unit->data = member->data;
+		unit->kind = member->kind;
+		unit->machine = member->machine;
+		if (ar->thin && open_thin_member(artifact, member, unit, err))
 			return -1;
 		if (open_unit(unit, artifact, err))
 			return error_context(err, "member %s", *unit->name ? unit->name : "without a name");
+	}
+	return 0;
+}
+
+/* In a zip archive a member that cannot be read costs itself only: most members of a wheel are other people's. */
+static int open_unit_or_note(struct artifact_unit *unit, const struct artifact *artifact, struct error *err)
+{
+	struct error why = {0};
+	if (open_unit(unit, artifact, &why) == 0)
+		return 0;
+	if (why.kind == ERROR_ENVIRONMENT) {
+		*err = why;
+		return -1;
+	}
+	if (asprintf(&unit->problem, "%s; unpack it and inspect it by itself", why.message) < 0) {
+		unit->problem = NULL;
+		return out_of_memory(err);
+	}
+	return 0;
+}
+
+/* The members of an archive that lies in a zip archive: units called "archive(member)". */
+static int open_inner_archive(struct artifact *artifact, const struct zip_member *holder, struct error *err)
+{
+	struct ar ar;
+	int result = -1;
+	struct error why = {0};
+	if (ar_parse(holder->data, holder->size, &ar, &why)) {
+		struct artifact_unit *unit = unit_append(artifact, strdup(holder->name), err);
+		if (!unit)
+			return -1;
+		unit->size = holder->size;
+		unit->kind = OBJECT_ARCHIVE;
+		unit->problem = strdup(why.message);
+		return unit->problem ? 0 : out_of_memory(err);
+	}
+	for (int i = 0; i < ar.count; i++) {
+		const struct ar_member *member = &ar.members[i];
+		char *name;
+		if (asprintf(&name, "%s(%s)", holder->name, member->name) < 0)
+			name = NULL;
+		struct artifact_unit *unit = unit_append(artifact, name, err);
+		if (!unit)
+			goto done;
+		unit->offset = holder->offset ? holder->offset + member->offset : 0;
+		unit->size = member->size;
+		unit->data = member->data;
+		unit->kind = member->kind;
+		unit->machine = member->machine;
+		if (open_unit_or_note(unit, artifact, err))
+			goto done;
+	}
+	result = 0;
+done:
+	ar_free(&ar);
+	return result;
+}
+
+static int open_zip(struct artifact *artifact, struct error *err)
+{
+	artifact->zip = calloc(1, sizeof *artifact->zip);
+	if (!artifact->zip)
+		return out_of_memory(err);
+	if (zip_archive_open(artifact->map.data, artifact->map.size, path_base(artifact->path), artifact->zip, err))
+		return -1;
+	if (artifact->zip->count == 0)
+		return error_set(err, ERROR_INPUT,
+				 "is a zip archive in which none of %d members is a library, object or module by its name; give the one that "
+				 "holds the compiled code",
+				 artifact->zip->others);
+	for (int i = 0; i < artifact->zip->count; i++) {
+		const struct zip_member *member = &artifact->zip->members[i];
+		unsigned machine;
+		const enum object_kind kind = object_identify(member->data, member->size, &machine);
+		if (!member->problem && kind == OBJECT_ARCHIVE) {
+			if (open_inner_archive(artifact, member, err))
+				return -1;
+			continue;
+		}
+		struct artifact_unit *unit = unit_append(artifact, strdup(member->name), err);
+		if (!unit)
+			return -1;
+		unit->offset = member->offset;
+		unit->size = member->size;
+		unit->data = member->data;
+		unit->kind = member->problem ? OBJECT_UNKNOWN : kind;
+		unit->machine = machine;
+		if (member->problem) {
+			unit->problem = strdup(member->problem);
+			if (!unit->problem)
+				return out_of_memory(err);
+		} else if (open_unit_or_note(unit, artifact, err)) {
+			return -1;
+		}
 	}
 	return 0;
 }
@@ -204,22 +338,22 @@ static int open_file(struct artifact *artifact, struct error *err)
 	artifact->kind = object_identify(artifact->map.data, artifact->map.size, &machine);
 	if (artifact->kind == OBJECT_ARCHIVE || artifact->kind == OBJECT_ARCHIVE_THIN)
 		return open_archive(artifact, err);
+	if (artifact->kind == OBJECT_ZIP)
+		return open_zip(artifact, err);
 	if (artifact->kind == OBJECT_EMPTY)
 		return error_set(err, ERROR_INPUT, "is empty; build it again and check what the build printed");
 	if (artifact->kind == OBJECT_UNKNOWN)
 		return error_set(err, ERROR_INPUT,
-				 "is no archive, object, shared object, PTX module, cubin or fatbin; give what a CUDA build made");
-	artifact->units = calloc(1, sizeof *artifact->units);
-	if (!artifact->units)
-		return out_of_memory(err);
-	artifact->unit_count = 1;
-	struct artifact_unit *unit = &artifact->units[0];
-	*unit = (struct artifact_unit){.name = strdup(path_base(artifact->path)),
-				       .size = artifact->map.size,
-				       .data = artifact->map.data,
-				       .kind = artifact->kind,
-				       .machine = machine};
-	return unit->name ? open_unit(unit, artifact, err) : out_of_memory(err);
+				 "is no archive, object, shared object, Windows library, PTX module, cubin, fatbin or wheel; give what a CUDA "
+				 "build made");
+	struct artifact_unit *unit = unit_append(artifact, strdup(path_base(artifact->path)), err);
+	if (!unit)
+		return -1;
+	unit->size = artifact->map.size;
+	unit->data = artifact->map.data;
+	unit->kind = artifact->kind;
+	unit->machine = machine;
+	return open_unit(unit, artifact, err);
 }
 
 /* The build-output folder of a file in `folder` ("" or with its '/'): that folder itself or, where it is called `out`,
@@ -280,6 +414,35 @@ done:
 	return result;
 }
 
+/* README files beside the artifact, beside its build-output folder, and one above that. */
+static int find_claims(struct artifact *artifact, struct error *err)
+{
+	char *own = copy_text(artifact->path, (size_t)(path_base(artifact->path) - artifact->path));
+	int result = -1, found = 0;
+	artifact->claims = calloc(1, sizeof *artifact->claims);
+	if (!own || !artifact->claims) {
+		out_of_memory(err);
+		goto done;
+	}
+	const char *const build = artifact->provenance ? artifact->provenance->folder : NULL;
+	const struct {
+		const char *folder;
+		int above;
+	} places[] = {{*own ? own : ".", 0}, {build, 0}, {build ? build : *own ? own : ".", 1}, {build, 2}};
+	for (size_t i = 0; i < ARRAY_COUNT(places) && !found; i++)
+		if (places[i].folder && readme_claims_read(places[i].folder, places[i].above, artifact->claims, &found, err))
+			goto done;
+	result = 0;
+done:
+	free(own);
+	if (artifact->claims && !found) {
+		readme_claims_free(artifact->claims);
+		free(artifact->claims);
+		artifact->claims = NULL;
+	}
+	return result;
+}
+
 int artifact_open(const char *path, struct artifact *artifact, struct error *err)
 {
 	*artifact = (struct artifact){.path = strdup(path)};
@@ -291,7 +454,7 @@ int artifact_open(const char *path, struct artifact *artifact, struct error *err
 		error_context(err, "%s", path);
 		goto failed;
 	}
-	if (find_provenance(artifact, err))
+	if (find_provenance(artifact, err) || find_claims(artifact, err))
 		goto failed;
 	return 0;
 failed:
@@ -321,9 +484,15 @@ void artifact_close(struct artifact *artifact)
 	for (int i = 0; i < artifact->member_count; i++)
 		file_map_close(&artifact->members[i]);
 	free(artifact->members);
+	if (artifact->zip)
+		zip_archive_close(artifact->zip);
+	free(artifact->zip);
 	if (artifact->provenance)
 		provenance_free(artifact->provenance);
 	free(artifact->provenance);
+	if (artifact->claims)
+		readme_claims_free(artifact->claims);
+	free(artifact->claims);
 	file_map_close(&artifact->map);
 	free(artifact->path);
 	*artifact = (struct artifact){0};

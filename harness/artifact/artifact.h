@@ -13,6 +13,7 @@
 #include "artifact/object_kind.h"
 #include "artifact/provenance.h"
 #include "artifact/ptx.h"
+#include "artifact/zip_members.h"
 #include "core/error.h"
 #include "core/util.h"
 
@@ -29,12 +30,13 @@ struct artifact_image {
 };
 
 struct artifact_unit {
-	char *name;                /* of the member, or of the file */
-	size_t offset, size;       /* in the file; of a thin archive's member: 0 and the size of the file it names */
+	char *name;                /* of the member, or of the file; of a member of an archive in a zip archive: "x/liby.a(z.o)" */
+	size_t offset, size;       /* in the file; of what lies elsewhere (a thin archive's member, a compressed member of a zip
+				      archive): 0 and its own size */
 	const unsigned char *data;
 	enum object_kind kind;
 	unsigned machine;
-	struct host_object host;   /* of ELF units for the CPU */
+	struct host_object host;   /* of ELF, COFF and PE units for the CPU */
 	struct artifact_image *images; /* those of one container follow each other */
 	int image_count;
 	int container_count;       /* images[].entry.container < container_count */
@@ -50,13 +52,20 @@ struct artifact {
 	int unit_count;
 	struct file_map *members;          /* files that a thin archive names */
 	int member_count;
+	struct zip_archive *zip;           /* of zip archives; NULL otherwise */
 	struct provenance *provenance;     /* NULL: the file does not lie in a build-output folder */
+	struct readme_claims *claims;      /* of a README beside it or its build-output folder, or a folder above; NULL: none */
 	char sha256[65];                   /* "" until artifact_sha256 */
 };
 
 /* Opens a file. ERROR_INPUT when it cannot be read, is damaged, or is nothing that could be published (named by its
- * kind). A unit that is well formed but foreign (COFF, bitcode ...) has `problem` set instead. */
+ * kind). A unit that is well formed but cannot be looked into (bitcode, LTCG ...) has `problem` set instead; so has a member of
+ * a zip archive that cannot be read, damaged or not. */
 int artifact_open(const char *path, struct artifact *artifact, struct error *err);
+
+/* Why host code of this unit cannot be linked into a program on Linux, with the remedy ("is a Windows object (COFF) ..."), or
+ * NULL when nothing speaks against it. A Windows unit has no `problem`: all of it can be inspected. */
+const char *artifact_unit_not_linkable(const struct artifact_unit *unit);
 void artifact_close(struct artifact *artifact);
 
 /* SHA-256 of the whole file as 64 hex digits, computed once. */
@@ -82,7 +91,7 @@ struct artifact_list {
 int artifact_discover(const char *path, struct artifact_list *list, struct error *err);
 void artifact_list_free(struct artifact_list *list);
 
-/* A function that other programs can call: defined, not hidden, and with a C name. */
+/* A function that other programs can call: defined, not hidden, and with a C name (neither C++ nor reserved). */
 struct artifact_entry_point {
 	const char *name;
 	int unit;
@@ -117,12 +126,20 @@ struct artifact_coverage {
 	int first_none;            /* unit of the first container that does not run; -1 */
 	char reason[256];          /* why that one does not */
 	int first_jit;             /* unit of the first container that has to be compiled; -1 */
+	int tegra;                 /* of `sass`: containers whose SASS is for another GPU, where one of the two is a Tegra part:
+				      NVIDIA promises no binary compatibility between them and others */
+	int debug;                 /* containers whose fitting image was built for debugging */
 	unsigned ptx_isa;          /* newest PTX ISA (10 * major + minor) among those that have to be compiled; 0 */
 };
-/* Loads images of containers that do not fit, to see whether they hold kernels at all. */
+/* Loads images that fit, to see whether they have been linked, and those of containers that do not fit, to see whether they
+ * hold kernels at all. */
 int artifact_coverage(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
 		      struct artifact_coverage *coverage, struct error *err);
 const char *coverage_verdict_name(enum coverage_verdict verdict); /* "SASS", "JIT", "no", "no device code" */
+
+/* Whether relocatable device code in it has been linked: it is a linked file, or a member is what nvcc -dlink makes. Containers
+ * of relocatable code are then what the linked one was made from, and of no further interest. */
+int artifact_is_device_linked(const struct artifact *artifact);
 
 /* The kernels that compute capability major.minor would find: of each container, those of the image that runs there. */
 struct artifact_kernel {
@@ -153,7 +170,26 @@ struct mha_abi_evidence {
 int artifact_mha_abi(struct artifact *artifact, struct mha_abi_evidence *evidence, struct error *err);
 const char *mha_abi_name(enum mha_abi abi); /* "none", "candle-0.9", "candle-0.11", "flash-attn-3" */
 
-/* Drivers (Linux) the artifact needs, each with what asks for it; compat.h has the tables. */
+/* Whether an archive is in order; of other files everything is 0. Units are given by index, -1: none. */
+struct archive_facts {
+	int empty_members, first_empty;
+	int nested_archives, first_nested;
+	int import_members;        /* of a Windows import library */
+	int other_machine;         /* the first unit for another CPU than those before it; -1 */
+	int other_format;          /* the first unit of another format (ELF, COFF) than those before it; -1 */
+	int duplicate_names, first_duplicate; /* members called as an earlier one: legal, but extracting loses one */
+	int temporary_names, first_temporary; /* called "tmpxft_<process id>...": another name at every build */
+	int index_damaged;         /* its counts, offsets or names lie outside it */
+	uint64_t index_dangling;   /* symbols of the index whose member is not there */
+	uint64_t index_wrong;      /* symbols of the index that their member does not define; not counted for members that
+				      cannot be looked into */
+	const char *first_wrong;   /* one of either; NULL */
+	uint64_t index_missing;    /* symbols that a member defines and the index lacks: a linker will not find them */
+	const char *first_missing;
+};
+int artifact_archive_facts(const struct artifact *artifact, struct archive_facts *facts, struct error *err);
+
+/* Drivers the artifact needs, on Linux and on Windows, each with what asks for it; compat.h has the tables. */
 struct artifact_driver_needs {
 	unsigned toolkit_min, toolkit_max; /* CUDA releases (10 * major + minor) of the SASS and PTX; 0: nothing tells */
 	unsigned runtime_major;            /* of the CUDA runtime its host code wants; 0: no host code, or nothing tells */
@@ -162,6 +198,9 @@ struct artifact_driver_needs {
 	int zstd;                          /* a zstd entry, which only drivers of CUDA 12.4 and newer unpack */
 	const char *to_load;               /* "525.60.13": for SASS and the runtime; NULL when nothing tells */
 	const char *to_compile;            /* for PTX; NULL when there is none or nothing tells */
+	const char *windows_to_load, *windows_to_compile; /* the same for Windows drivers */
+	unsigned major;                    /* CUDA major that decides what loads it: the runtime's, or the SASS's; 0: nothing tells */
+	const char *linux_runtime, *windows_runtime; /* first drivers of that major: to_load without compression; NULL */
 };
 /* Loads all SASS images. */
 int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_needs *needs, struct error *err);

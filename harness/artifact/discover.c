@@ -1,4 +1,5 @@
 #include "artifact/artifact.h"
+#include "artifact/object_kind.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -6,35 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum file_class { CLASS_NONE = 0, CLASS_OBJECT, CLASS_LIBRARY, CLASS_MODULE };
-
-static int ends_with(const char *name, const char *ending)
-{
-	const size_t length = strlen(name), end = strlen(ending);
-	return length > end && strcasecmp(name + length - end, ending) == 0;
-}
-
-static enum file_class classify(const char *name)
-{
-	static const struct {
-		const char *ending;
-		enum file_class class;
-	} endings[] = {
-		{".a", CLASS_LIBRARY},      {".lib", CLASS_LIBRARY}, {".rlib", CLASS_LIBRARY}, {".so", CLASS_LIBRARY},
-		{".dll", CLASS_LIBRARY},    {".pyd", CLASS_LIBRARY}, {".o", CLASS_OBJECT},     {".obj", CLASS_OBJECT},
-		{".ptx", CLASS_MODULE},     {".cubin", CLASS_MODULE}, {".fatbin", CLASS_MODULE},
-	};
-	for (size_t i = 0; i < ARRAY_COUNT(endings); i++)
-		if (ends_with(name, endings[i].ending))
-			return endings[i].class;
-	/* libx.so.1.2 */
-	const char *so = strstr(name, ".so.");
-	return so && strspn(so + 4, "0123456789.") == strlen(so + 4) ? CLASS_LIBRARY : CLASS_NONE;
-}
-
 struct found {
 	char *path;
-	enum file_class class;
+	enum name_class class;
+	int is_ingredient;
 };
 
 struct search {
@@ -44,7 +20,7 @@ struct search {
 	struct error *err;
 };
 
-static int search_add(struct search *search, char *path, enum file_class class)
+static int search_add(struct search *search, char *path, enum name_class class)
 {
 	if (search->count == search->capacity) {
 		const int more = search->capacity ? search->capacity * 2 : 16;
@@ -54,7 +30,7 @@ static int search_add(struct search *search, char *path, enum file_class class)
 		search->items = items;
 		search->capacity = more;
 	}
-	search->items[search->count++] = (struct found){path, class};
+	search->items[search->count++] = (struct found){path, class, 0};
 	return 0;
 }
 
@@ -66,7 +42,7 @@ static int is_alias(const char *path)
 	if (length <= 0 || memchr(target, '/', (size_t)length))
 		return 0;
 	target[length] = '\0';
-	return classify(target) != CLASS_NONE;
+	return object_name_class(target) != NAME_OTHER;
 }
 
 /* One folder's own files, and below it `depth` levels of folders; `out` costs no level. */
@@ -94,14 +70,14 @@ static int search_folder(struct search *search, const char *folder, int depth)
 			error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
 			goto done;
 		}
-		const enum file_class class = classify(item->d_name);
+		const enum name_class class = object_name_class(item->d_name);
 		if (path_is_dir(path)) {
 			const int is_out = strcmp(item->d_name, "out") == 0;
 			if ((is_out || depth > 0) && search_folder(search, path, is_out ? 0 : depth - 1))
 				goto done;
 		} else {
 			search->files++;
-			if (class != CLASS_NONE && !is_alias(path)) {
+			if (class != NAME_OTHER && !is_alias(path)) {
 				if (search_add(search, path, class))
 					goto done;
 				path = NULL;
@@ -122,19 +98,32 @@ static int compare_found(const void *a, const void *b)
 	return strcmp(((const struct found *)a)->path, ((const struct found *)b)->path);
 }
 
-static int same_folder(const char *a, const char *b)
+static int by_folder(const void *a, const void *b)
 {
-	const size_t left = (size_t)(path_base(a) - a), right = (size_t)(path_base(b) - b);
-	return left == right && memcmp(a, b, left) == 0;
+	const struct found *left = *(const struct found *const *)a, *right = *(const struct found *const *)b;
+	const size_t left_length = (size_t)(path_base(left->path) - left->path), right_length = (size_t)(path_base(right->path) - right->path);
+	const int order = memcmp(left->path, right->path, left_length < right_length ? left_length : right_length);
+	return order ? order : left_length != right_length ? (left_length < right_length ? -1 : 1) : 0;
 }
 
-/* Whether an archive or shared object lies beside item `index`: in the sorted list a folder's files need not be
+/* Marks the objects that an archive or shared object lies beside: in the list sorted by path a folder's files need not be
  * neighbours, since its folders' files sort among them. */
-static int has_library_beside(const struct search *search, int index)
+static int mark_ingredients(const struct search *search)
 {
+	struct found **items = calloc((size_t)search->count, sizeof *items);
+	if (!items)
+		return error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
 	for (int i = 0; i < search->count; i++)
-		if (search->items[i].class == CLASS_LIBRARY && same_folder(search->items[i].path, search->items[index].path))
-			return 1;
+		items[i] = &search->items[i];
+	qsort(items, (size_t)search->count, sizeof *items, by_folder);
+	for (int start = 0, end; start < search->count; start = end) {
+		int has_library = 0;
+		for (end = start; end < search->count && by_folder(&items[start], &items[end]) == 0; end++)
+			has_library |= items[end]->class == NAME_LIBRARY;
+		for (int i = start; i < end; i++)
+			items[i]->is_ingredient = has_library && items[i]->class == NAME_OBJECT;
+	}
+	free(items);
 	return 0;
 }
 
@@ -160,12 +149,14 @@ int artifact_discover(const char *path, struct artifact_list *list, struct error
 		goto done;
 	if (search.count == 0) {
 		error_set(err, ERROR_INPUT,
-			  "%s: %s; looked in it, in its folders and in their out/ for *.a, *.lib, *.rlib, *.so, *.dll, *.o, *.obj, *.ptx, "
-			  "*.cubin and *.fatbin",
+			  "%s: %s; looked in it, in its folders and in their out/ for *.a, *.lib, *.rlib, *.so, *.dll, *.pyd, *.exe, *.o, "
+			  "*.obj, *.ptx, *.cubin, *.fatbin, *.whl and *.zip",
 			  path, search.files ? "none of the files in this folder is an artifact by its name" : "this folder is empty");
 		goto done;
 	}
 	qsort(search.items, (size_t)search.count, sizeof *search.items, compare_found);
+	if (mark_ingredients(&search))
+		goto done;
 	free(list->paths);
 	list->paths = calloc((size_t)search.count, sizeof *list->paths);
 	if (!list->paths) {
@@ -173,7 +164,7 @@ int artifact_discover(const char *path, struct artifact_list *list, struct error
 		goto done;
 	}
 	for (int i = 0; i < search.count; i++) {
-		if (search.items[i].class == CLASS_OBJECT && has_library_beside(&search, i)) {
+		if (search.items[i].is_ingredient) {
 			list->left_out++;
 			continue;
 		}

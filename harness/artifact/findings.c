@@ -43,25 +43,19 @@ __attribute__((format(printf, 3, 4))) static void report(struct collector *out, 
 	add(out, level, &text);
 }
 
-/* Foreign units, one finding for each kind. */
+/* Units that cannot be looked into, one finding for each kind. */
 static void check_kinds(struct collector *out)
 {
 	const struct artifact *artifact = out->artifact;
-	int counts[OBJECT_KIND_COUNT] = {0}, first[OBJECT_KIND_COUNT];
-	unsigned machine = 0;
-	int other_machine = -1;
+	int counts[OBJECT_KIND_COUNT] = {0}, first[OBJECT_KIND_COUNT], has_elf = 0;
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
-		if (counts[unit->kind]++ == 0)
+		has_elf |= unit->kind == OBJECT_ELF_RELOCATABLE;
+		if (unit->problem && counts[unit->kind]++ == 0)
 			first[unit->kind] = u;
-		if (unit->kind == OBJECT_ELF_RELOCATABLE) {
-			if (machine && unit->machine != machine && other_machine < 0)
-				other_machine = u;
-			machine = machine ? machine : unit->machine;
-		}
 	}
 	for (int kind = 0; kind < OBJECT_KIND_COUNT; kind++) {
-		if (!counts[kind] || !artifact->units[first[kind]].problem)
+		if (!counts[kind])
 			continue;
 		const struct artifact_unit *unit = &artifact->units[first[kind]];
 		if (counts[kind] == 1)
@@ -69,16 +63,88 @@ static void check_kinds(struct collector *out)
 		else
 			report(out, FINDING_WARNING, "%s (and %d more of its kind) %s", unit->name, counts[kind] - 1, unit->problem);
 	}
-	if (other_machine >= 0)
-		report(out, FINDING_WARNING, "%s is for another CPU than the members before it; no linker takes both",
-		       artifact->units[other_machine].name);
-	if ((artifact->kind == OBJECT_ARCHIVE || artifact->kind == OBJECT_ARCHIVE_THIN) && !artifact->ar.has_index)
-		report(out, FINDING_WARNING, "the archive has no index, without which linkers find nothing in it; run ranlib on it");
-	if (artifact->provenance && artifact->provenance->host == HOST_WINDOWS && machine)
+	if (artifact->provenance && artifact->provenance->host == HOST_WINDOWS && has_elf)
 		report(out, FINDING_WARNING, "its host code is ELF, but the build folder says it was built on Windows");
+}
+
+static void check_archive(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	struct archive_facts facts;
+	if (artifact->kind != OBJECT_ARCHIVE && artifact->kind != OBJECT_ARCHIVE_THIN)
+		return;
+	if (artifact_archive_facts(artifact, &facts, NULL)) {
+		out->failed = 1;
+		return;
+	}
+	if (facts.other_format >= 0)
+		report(out, FINDING_WARNING, "%s is of another format (ELF, COFF) than the members before it; no linker takes both",
+		       artifact->units[facts.other_format].name);
+	if (facts.other_machine >= 0)
+		report(out, FINDING_WARNING, "%s is for another CPU than the members before it; no linker takes both",
+		       artifact->units[facts.other_machine].name);
+	if (!artifact->ar.has_index)
+		report(out, FINDING_WARNING, "the archive has no index, without which linkers find nothing in it; run ranlib on it");
+	if (facts.index_damaged)
+		report(out, FINDING_WARNING, "the index of the archive is damaged; run ranlib on it");
+	if (facts.index_dangling + facts.index_wrong)
+		report(out, FINDING_WARNING, "the index lists %llu symbol%s that %s not where it says, such as %.200s; run ranlib on the archive",
+		       (unsigned long long)(facts.index_dangling + facts.index_wrong), facts.index_dangling + facts.index_wrong == 1 ? "" : "s",
+		       facts.index_dangling + facts.index_wrong == 1 ? "is" : "are", facts.first_wrong);
+	if (facts.index_missing)
+		report(out, FINDING_WARNING,
+		       "the index lacks %llu symbol%s that its members define, such as %.200s; a linker will not find %s: run ranlib on the "
+		       "archive",
+		       (unsigned long long)facts.index_missing, facts.index_missing == 1 ? "" : "s", facts.first_missing,
+		       facts.index_missing == 1 ? "it" : "them");
+	if (facts.duplicate_names)
+		report(out, FINDING_NOTE, "%d member%s called as another one, first %s: extracting the archive loses one of them",
+		       facts.duplicate_names, facts.duplicate_names == 1 ? " is" : "s are", artifact->units[facts.first_duplicate].name);
+	if (facts.temporary_names)
+		report(out, FINDING_NOTE, "%d member%s called after a process of the build, first %s: no two builds give the same archive",
+		       facts.temporary_names, facts.temporary_names == 1 ? " is" : "s are", artifact->units[facts.first_temporary].name);
 	if (artifact->ar.thin)
 		report(out, FINDING_WARNING,
 		       "the archive is thin: it names its members' files and cannot be published alone; build it without ar's T");
+}
+
+/* The C runtime that Windows units are built for. */
+static void check_msvc(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	int first = -1, other = -1, debug = 0, level_unit = -1, levels = 0;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct msvc_facts *msvc = &artifact->units[u].host.msvc;
+		if (artifact->units[u].host.kind == OBJECT_UNKNOWN) /* no host code was read from it */
+			continue;
+		if (msvc->other_runtime != MSVC_RUNTIME_UNKNOWN)
+			report(out, FINDING_WARNING, "%s: wants two C runtimes at once, %s and %s; build it with one of them",
+			       artifact->units[u].name, msvc_runtime_name(msvc->runtime), msvc_runtime_name(msvc->other_runtime));
+		if (msvc_runtime_is_debug(msvc->runtime) && debug++ == 0)
+			report(out, FINDING_WARNING,
+			       "%s: is built for the debug C runtime (%s), which only Visual Studio has; build with /MD or /MT", artifact->units[u].name,
+			       msvc->evidence);
+		if (msvc->runtime == MSVC_RUNTIME_UNKNOWN)
+			continue;
+		if (first < 0)
+			first = u;
+		else if (other < 0 && msvc->runtime != artifact->units[first].host.msvc.runtime)
+			other = u;
+		if (msvc->iterator_debug_level >= 0 && level_unit < 0)
+			level_unit = u;
+		else if (msvc->iterator_debug_level >= 0 && level_unit >= 0 && !levels &&
+			 msvc->iterator_debug_level != artifact->units[level_unit].host.msvc.iterator_debug_level) {
+			levels = 1;
+			report(out, FINDING_WARNING, "%s has _ITERATOR_DEBUG_LEVEL %d and %s has %d; link.exe refuses them together",
+			       artifact->units[level_unit].name, artifact->units[level_unit].host.msvc.iterator_debug_level,
+			       artifact->units[u].name, msvc->iterator_debug_level);
+		}
+	}
+	/* in a zip archive each library may have its own */
+	if (other >= 0 && artifact->kind != OBJECT_ZIP)
+		report(out, FINDING_WARNING, "%s is built for the C runtime %s and %s for %s; link.exe refuses them together",
+		       artifact->units[first].name, msvc_runtime_name(artifact->units[first].host.msvc.runtime), artifact->units[other].name,
+		       msvc_runtime_name(artifact->units[other].host.msvc.runtime));
 }
 
 static void check_toolkits(struct collector *out)
@@ -295,6 +361,8 @@ int artifact_findings(struct artifact *artifact, struct artifact_findings *findi
 			    artifact_load_image(artifact, &artifact->units[u], &artifact->units[u].images[i], err))
 				return -1;
 	check_kinds(&out);
+	check_archive(&out);
+	check_msvc(&out);
 	check_toolkits(&out);
 	check_targets(&out);
 	check_images(&out);

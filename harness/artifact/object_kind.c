@@ -3,6 +3,7 @@
 #include "artifact/reader.h"
 
 #include <elf.h>
+#include <strings.h>
 
 enum { ELF_MACHINE_CUDA = 190 };
 
@@ -99,8 +100,13 @@ enum object_kind object_identify(const void *bytes, size_t size, unsigned *machi
 		if (magic == 0x04034b50u || magic == 0x06054b50u)
 			return OBJECT_ZIP;
 	}
-	if (size >= 2 && memcmp(data, "MZ", 2) == 0)
+	if (size >= 64 && memcmp(data, "MZ", 2) == 0) {
+		const uint32_t start = read_u32(&reader, 60); /* e_lfanew; the machine follows the signature */
+		*machine = read_u16(&reader, (uint64_t)start + 4);
 		return OBJECT_PE;
+	}
+	if (size >= 8 && memcmp(data, "rust\0\0\0", 7) == 0)
+		return OBJECT_RUST_METADATA;
 	if (size >= 20 && is_coff_machine(read_u16(&reader, 0)) && read_u16(&reader, 16) == 0) {
 		*machine = read_u16(&reader, 0);
 		return OBJECT_COFF;
@@ -125,6 +131,7 @@ const char *object_kind_name(enum object_kind kind)
 		[OBJECT_PE] = "PE image",
 		[OBJECT_MACHO] = "Mach-O file",
 		[OBJECT_LLVM_BITCODE] = "LLVM bitcode",
+		[OBJECT_RUST_METADATA] = "Rust metadata",
 		[OBJECT_ARCHIVE] = "archive",
 		[OBJECT_ARCHIVE_THIN] = "thin archive",
 		[OBJECT_FATBIN] = "fatbin",
@@ -146,8 +153,33 @@ const char *object_machine_name(enum object_kind kind, unsigned machine)
 	case OBJECT_COFF_BIGOBJ:
 	case OBJECT_COFF_IMPORT:
 	case OBJECT_COFF_LTCG:
+	case OBJECT_PE:
 		return machine == 0x8664 ? "x86-64" : machine == 0xaa64 ? "AArch64" : machine == 0x014c ? "i386" : NULL;
 	default:
 		return NULL;
 	}
+}
+
+static int ends_with(const char *name, const char *ending)
+{
+	const size_t length = strlen(name), end = strlen(ending);
+	return length > end && strcasecmp(name + length - end, ending) == 0;
+}
+
+enum name_class object_name_class(const char *name)
+{
+	static const struct {
+		const char *ending;
+		enum name_class class;
+	} endings[] = {
+		{".a", NAME_LIBRARY},    {".lib", NAME_LIBRARY},  {".rlib", NAME_LIBRARY},  {".so", NAME_LIBRARY}, {".dll", NAME_LIBRARY},
+		{".pyd", NAME_LIBRARY},  {".exe", NAME_LIBRARY},  {".o", NAME_OBJECT},      {".obj", NAME_OBJECT}, {".ptx", NAME_MODULE},
+		{".cubin", NAME_MODULE}, {".fatbin", NAME_MODULE}, {".whl", NAME_PACKAGE}, {".zip", NAME_PACKAGE},
+	};
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+		if (ends_with(name, endings[i].ending))
+			return endings[i].class;
+	/* libx.so.1.2 */
+	const char *so = strstr(name, ".so.");
+	return so && strspn(so + 4, "0123456789.") == strlen(so + 4) ? NAME_LIBRARY : NAME_OTHER;
 }

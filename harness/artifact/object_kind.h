@@ -19,6 +19,7 @@ enum object_kind {
 	OBJECT_PE,
 	OBJECT_MACHO,
 	OBJECT_LLVM_BITCODE,
+	OBJECT_RUST_METADATA,  /* lib.rmeta of a Rust library where it is no object of its own */
 	OBJECT_ARCHIVE,
 	OBJECT_ARCHIVE_THIN,
 	OBJECT_FATBIN,
@@ -27,10 +28,14 @@ enum object_kind {
 	OBJECT_KIND_COUNT
 };
 
-/* *machine: e_machine of ELF, Machine of COFF, else 0; may be NULL. Looks at the first 4096 bytes at most. */
+/* *machine: e_machine of ELF, Machine of COFF and PE, else 0; may be NULL. Looks at the first 4096 bytes at most. */
 enum object_kind object_identify(const void *bytes, size_t size, unsigned *machine);
 
 const char *object_kind_name(enum object_kind kind); /* "ELF relocatable object", "COFF object (bigobj)", ... */
+
+/* What a file is by the end of its name, case aside: "libx.a", "x.dll", "libx.so.1.2" are libraries. */
+enum name_class { NAME_OTHER = 0, NAME_OBJECT, NAME_LIBRARY, NAME_MODULE, NAME_PACKAGE };
+enum name_class object_name_class(const char *name);
 
 /* "x86-64", "AArch64", "i386" ...; NULL when not known. */
 const char *object_machine_name(enum object_kind kind, unsigned machine);

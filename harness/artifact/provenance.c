@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A piece of text in a larger one. */
 struct span {
@@ -322,6 +323,22 @@ done:
 	return result;
 }
 
+/* Cargo touches this file when it starts the build script. */
+static int read_timestamp(const char *folder, struct provenance *provenance, int *found, struct error *err)
+{
+	struct stat status;
+	char *path = path_join(folder, "invoked.timestamp");
+	if (!path)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
+		provenance->has_invoked_timestamp = 1;
+		provenance->invoked_at = (int64_t)status.st_mtime;
+		*found = 1;
+	}
+	free(path);
+	return 0;
+}
+
 int provenance_read(const char *folder, struct provenance *provenance, int *found, struct error *err)
 {
 	*provenance = (struct provenance){.fast_math = -1};
@@ -334,7 +351,8 @@ int provenance_read(const char *folder, struct provenance *provenance, int *foun
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto failed;
 	}
-	if (read_part(folder, "root-output", provenance_note_root_output, provenance, found, err) ||
+	if (read_timestamp(folder, provenance, found, err) ||
+	    read_part(folder, "root-output", provenance_note_root_output, provenance, found, err) ||
 	    read_part(folder, "output", provenance_note_output, provenance, found, err) ||
 	    read_part(folder, "stderr", provenance_note_output, provenance, found, err))
 		goto failed;

@@ -6,7 +6,8 @@
 
 static int is_entry_point(const struct host_symbol *symbol)
 {
-	return symbol->defined && symbol->function && !symbol->hidden && !symbol->weak && symbol->name[0] != '_';
+	/* C++ names start with "_Z", or with "?" where MSVC made them */
+	return symbol->defined && symbol->function && !symbol->hidden && !symbol->weak && symbol->name[0] != '_' && symbol->name[0] != '?';
 }
 
 static int compare_points(const void *a, const void *b)

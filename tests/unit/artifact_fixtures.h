@@ -375,42 +375,89 @@ static inline void put_ar_header(struct bytes *out, const char *name, size_t siz
 	put(out, header, 60);
 }
 
-/* An archive with an index of `index_symbols` symbols that all point at the first member. */
-static inline void put_ar(struct bytes *out, enum fixture_ar flavour, const struct fixture_member *members, size_t count,
-			  unsigned index_symbols)
+/* Names of the global symbols that an ELF object of put_elf defines, one after the other with their NULs; gives their number. */
+static inline unsigned put_defined_names(struct bytes *names, const struct fixture_member *member)
 {
-	struct bytes index = {0}, names = {0};
+	const unsigned char *data = member->data;
+	unsigned count = 0;
+	Elf64_Ehdr header;
+	if (member->size < sizeof header || memcmp(data, ELFMAG, SELFMAG) != 0)
+		return 0;
+	memcpy(&header, data, sizeof header);
+	for (unsigned s = 0; header.e_shoff && s < header.e_shnum; s++) {
+		Elf64_Shdr table, strings;
+		memcpy(&table, data + header.e_shoff + s * sizeof table, sizeof table);
+		if (table.sh_type != SHT_SYMTAB)
+			continue;
+		memcpy(&strings, data + header.e_shoff + table.sh_link * sizeof strings, sizeof strings);
+		for (size_t at = 0; at + sizeof(Elf64_Sym) <= table.sh_size; at += sizeof(Elf64_Sym)) {
+			Elf64_Sym symbol;
+			memcpy(&symbol, data + table.sh_offset + at, sizeof symbol);
+			if (ELF64_ST_BIND(symbol.st_info) != STB_GLOBAL || symbol.st_shndx == SHN_UNDEF)
+				continue;
+			put_string(names, (const char *)data + strings.sh_offset + symbol.st_name);
+			count++;
+		}
+	}
+	return count;
+}
+
+/* An archive with an index of what its ELF members define; where they define nothing, of `fillers` symbols "f" that are said to
+ * be in the first one. MSVC: both indexes. */
+static inline void put_ar(struct bytes *out, enum fixture_ar flavour, const struct fixture_member *members, size_t count,
+			  unsigned fillers)
+{
+	enum { MEMBERS_MAX = 64 };
+	struct bytes index_names = {0}, names = {0};
+	unsigned defined[MEMBERS_MAX] = {0}, total = 0;
+	size_t headers[MEMBERS_MAX] = {0}, offsets_at, second_at = 0;
+	const int msvc = flavour == FIXTURE_MSVC;
+	if (count > MEMBERS_MAX)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		total += defined[i] = put_defined_names(&index_names, &members[i]);
+	for (unsigned i = 0; total == 0 && count && i < fillers; i++, defined[0]++)
+		put_string(&index_names, "f");
+	total = total ? total : count ? defined[0] : 0;
 	put_text(out, flavour == FIXTURE_THIN ? "!<thin>\n" : "!<arch>\n");
 	if (flavour == FIXTURE_BSD) {
-		put_ar_header(out, "#1/12", 12 + 4 + index_symbols * 8 + 4 + 4);
+		put_ar_header(out, "#1/12", 12 + 4 + total * 8 + 4 + index_names.size);
 		put(out, "__.SYMDEF\0\0\0", 12);
-		put_u32(out, index_symbols * 8);
-		for (unsigned i = 0; i < index_symbols; i++) {
+		put_u32(out, total * 8);
+		offsets_at = out->size;
+		for (size_t i = 0, at = 0; i < total; i++) {
+			put_u32(out, (uint32_t)at);
 			put_u32(out, 0);
-			put_u32(out, 8);
+			at += strlen((const char *)index_names.data + at) + 1;
 		}
-		put_u32(out, 4);
-		put(out, "f\0\0\0", 4);
+		put_u32(out, (uint32_t)index_names.size);
 	} else {
-		put_u32_be(&index, index_symbols);
-		for (unsigned i = 0; i < index_symbols; i++)
-			put_u32_be(&index, 8);
-		for (unsigned i = 0; i < index_symbols; i++)
-			put_string(&index, "f");
-		put_ar_header(out, "/", index.size);
-		put(out, index.data, index.size);
-		pad_to(out, 2);
+		put_ar_header(out, "/", 4 + total * 4 + index_names.size);
+		put_u32_be(out, total);
+		offsets_at = out->size;
+		put(out, NULL, (size_t)total * 4);
 	}
-	if (flavour == FIXTURE_MSVC) {
-		put_ar_header(out, "/", 8);
-		put_u32(out, 0);
-		put_u32(out, 0);
+	put(out, index_names.data, index_names.size);
+	if (out->size & 1)
+		put_text(out, "\n");
+	if (msvc) {
+		put_ar_header(out, "/", 4 + count * 4 + 4 + total * 2 + index_names.size);
+		put_u32(out, (uint32_t)count);
+		second_at = out->size;
+		put(out, NULL, count * 4);
+		put_u32(out, total);
+		for (size_t i = 0; i < count; i++)
+			for (unsigned s = 0; s < defined[i]; s++)
+				put_u16(out, (unsigned)i + 1);
+		put(out, index_names.data, index_names.size); /* lib.exe sorts them */
+		if (out->size & 1)
+			put_text(out, "\n");
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (strlen(members[i].name) <= 15 && flavour != FIXTURE_THIN)
 			continue;
 		put_text(&names, members[i].name);
-		put(&names, flavour == FIXTURE_MSVC ? "\0" : "/\n", flavour == FIXTURE_MSVC ? 1 : 2);
+		put(&names, msvc ? "\0" : "/\n", msvc ? 1 : 2);
 	}
 	if (flavour != FIXTURE_BSD && names.size) {
 		put_ar_header(out, "//", names.size);
@@ -422,6 +469,7 @@ static inline void put_ar(struct bytes *out, enum fixture_ar flavour, const stru
 	for (size_t i = 0; i < count; i++) {
 		const size_t length = strlen(members[i].name);
 		char name[32];
+		headers[i] = out->size;
 		if (flavour == FIXTURE_BSD) {
 			const size_t padded = (length + 4) / 4 * 4;
 			snprintf(name, sizeof name, "#1/%zu", padded);
@@ -434,7 +482,7 @@ static inline void put_ar(struct bytes *out, enum fixture_ar flavour, const stru
 		} else {
 			snprintf(name, sizeof name, "/%zu", at);
 			put_ar_header(out, name, members[i].size);
-			at += length + (flavour == FIXTURE_MSVC ? 1 : 2);
+			at += length + (msvc ? 1 : 2);
 		}
 		if (flavour == FIXTURE_THIN)
 			continue;
@@ -442,7 +490,17 @@ static inline void put_ar(struct bytes *out, enum fixture_ar flavour, const stru
 		if (out->size & 1)
 			put_text(out, "\n");
 	}
-	bytes_free(&index);
+	for (size_t i = 0, symbol = 0; i < count; i++) {
+		for (unsigned s = 0; s < defined[i]; s++, symbol++) {
+			if (flavour == FIXTURE_BSD)
+				set_u32(out, offsets_at + symbol * 8 + 4, (uint32_t)headers[i]);
+			else
+				set_u32(out, offsets_at + symbol * 4, __builtin_bswap32((uint32_t)headers[i]));
+		}
+		if (msvc)
+			set_u32(out, second_at + i * 4, (uint32_t)headers[i]);
+	}
+	bytes_free(&index_names);
 	bytes_free(&names);
 }
 
