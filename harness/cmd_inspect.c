@@ -7,8 +7,10 @@
 #include <string.h>
 
 struct settings {
-	const char *json, *gpus;
-	int list;
+	const char *json, *gpus, *extract;
+	struct option_list filters;
+	struct inspect_selection selection;
+	int list, kernels, images, members, symbols, sizes;
 };
 
 /* What the views of all artifacts go into. */
@@ -17,31 +19,57 @@ struct output {
 	struct gpu_list gpus;
 	struct text text;
 	json_t *artifacts;
+	struct extraction *extraction; /* with --extract */
+	int extraction_failed;
 	int colour, inspected, exit_code;
 };
 
-static int add_json(struct output *out, json_t *json, struct error *err)
+/* The views that are asked for, in the order in which they are shown. */
+static int show_views(struct output *out, struct inspection *inspection, struct error *err)
 {
-	if (out->artifacts && json_array_append_new(out->artifacts, json) == 0)
+	const struct settings *settings = out->settings;
+	const struct {
+		int wanted;
+		int (*show)(struct inspection *, const struct inspect_selection *, struct text *, struct error *);
+	} views[] = {{settings->kernels, inspect_kernels}, {settings->images, inspect_images},	 {settings->members, inspect_members},
+		     {settings->symbols, inspect_symbols}, {settings->sizes, inspect_sizes}};
+	int shown = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(views); i++) {
+		if (!views[i].wanted)
+			continue;
+		if (out->inspected || shown)
+			text_append(&out->text, "\n");
+		if (shown++ == 0) {
+			cli_append_clean(&out->text, inspection->artifact.path, strlen(inspection->artifact.path));
+			text_append(&out->text, "\n");
+		}
+		if (views[i].show(inspection, &settings->selection, &out->text, err))
+			return -1;
+	}
+	if (settings->list)
+		return inspect_kernel_list(inspection, &settings->selection, &out->text, err);
+	if (shown || settings->extract)
 		return 0;
-	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (out->inspected)
+		text_append(&out->text, "\n");
+	inspect_summary(inspection, &out->gpus, out->colour, &out->text);
+	return 0;
 }
 
 static int inspect_one(struct output *out, const char *path, struct error *err)
 {
 	struct inspection inspection;
+	json_t *json = NULL;
 	if (inspect_open(path, &out->gpus, &inspection, err))
 		return -1;
-	int result = 0;
-	if (out->settings->list) {
-		result = inspect_kernel_list(&inspection, &out->text, err);
-	} else {
-		if (out->inspected)
-			text_append(&out->text, "\n");
-		inspect_summary(&inspection, &out->gpus, out->colour, &out->text);
+	int result = show_views(out, &inspection, err);
+	if (result == 0 && out->settings->json && (result = inspect_json(&inspection, &out->gpus, &json, err)) == 0 &&
+	    json_array_append_new(out->artifacts, json))
+		result = error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (result == 0 && out->extraction && inspect_extract(&inspection, &out->settings->selection, out->extraction, err)) {
+		out->extraction_failed = 1;
+		result = -1;
 	}
-	if (result == 0 && out->settings->json)
-		result = add_json(out, inspect_json(&inspection, &out->gpus), err);
 	out->inspected++;
 	inspect_close(&inspection);
 	return result;
@@ -52,10 +80,8 @@ static void refuse(struct output *out, const char *path, struct error *err)
 {
 	out->exit_code = cli_fail(err);
 	if (out->settings->json)
-		add_json(out,
-			 json_pack("{s:o, s:o}", "path", cli_json_text(path, strlen(path)), "error",
-				   cli_json_text(err->message, strlen(err->message))),
-			 NULL);
+		json_array_append_new(out->artifacts, json_pack("{s:o, s:o}", "path", cli_json_text(path, strlen(path)), "error",
+								cli_json_text(err->message, strlen(err->message))));
 }
 
 static void inspect_path(struct output *out, const char *path)
@@ -69,7 +95,7 @@ static void inspect_path(struct output *out, const char *path)
 	for (int i = 0; i < list.count; i++)
 		if (inspect_one(out, list.paths[i], &err))
 			refuse(out, list.paths[i], &err);
-	if (list.left_out && !out->settings->list)
+	if (list.left_out && !out->settings->list && !out->settings->extract)
 		text_append(&out->text, "\n%d object%s beside an archive or library left out: name %s to inspect %s\n", list.left_out,
 			    list.left_out == 1 ? "" : "s", list.left_out == 1 ? "it" : "one", list.left_out == 1 ? "it" : "it");
 	artifact_list_free(&list);
@@ -90,13 +116,42 @@ static int write_output(struct output *out, struct error *err)
 	return result;
 }
 
+/* All files that were asked for, or none. */
+static int finish_extraction(struct output *out, struct error *err)
+{
+	size_t files;
+	struct extraction *extraction = out->extraction;
+	out->extraction = NULL;
+	if (!extraction || out->extraction_failed || !out->inspected) {
+		extraction_abandon(extraction);
+		return 0; /* why has been told */
+	}
+	if (extraction_commit(extraction, &files, err))
+		return -1;
+	text_append(&out->text, "%zu file%s in ", files, files == 1 ? "" : "s");
+	cli_append_clean(&out->text, out->settings->extract, strlen(out->settings->extract));
+	text_append(&out->text, "\n");
+	return 0;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
 	struct settings settings = {0};
 	const struct option options[] = {
 		{"--gpu", OPTION_TEXT, "sm_XX,...", &settings.gpus, "GPUs to answer for (default: every known one from sm_75 on)"},
+		{"--kernels", OPTION_FLAG, NULL, &settings.kernels, "table of kernels with what each needs, largest first"},
+		{"--sort", OPTION_CHOICE, "size|registers|shared|stack|spills|name", &settings.selection.sort, "order of --kernels"},
 		{"--list", OPTION_FLAG, NULL, &settings.list, "kernels, one a line: target, unit and mangled name, with tabs"},
+		{"--images", OPTION_FLAG, NULL, &settings.images, "table of the SASS, PTX and other images, with how each was made"},
+		{"--members", OPTION_FLAG, NULL, &settings.members, "table of the members of an archive or wheel"},
+		{"--symbols", OPTION_FLAG, NULL, &settings.symbols, "host symbols: entry points, and what is needed from elsewhere"},
+		{"--sizes", OPTION_FLAG, NULL, &settings.sizes, "sizes by architecture and by kernel, largest first"},
+		{"--filter", OPTION_LIST, "PATTERN", &settings.filters,
+		 "only what has a name that contains or (with * and ?) matches it; -PATTERN: has not; may be repeated"},
+		{"--top", OPTION_COUNT, "N", &settings.selection.top, "show N rows of a table"},
 		{"--json", OPTION_TEXT, "FILE|-", &settings.json, "write everything as JSON; - is standard output, without the text"},
+		{"--extract", OPTION_TEXT, "DIR", &settings.extract,
+		 "write members, containers and images into a new folder, as far as --filter selects them"},
 	};
 	const struct command_line command = {
 		.program = "assay inspect",
@@ -104,7 +159,9 @@ int cmd_inspect(int argc, char **argv)
 		.summary = "Shows what is inside artifacts: units, images, kernels, host symbols; which GPUs and drivers can run them,\n"
 			   "what made them, and what in them does not fit together. No GPU is needed.",
 		.details = "PATH is an archive, object, shared object, PTX module, cubin or fatbin, or a folder that holds some, such as\n"
-			   "a Cargo build-output folder.\n\n"
+			   "a Cargo build-output folder. Without a table or --list the summary is shown.\n\n"
+			   "docs/inspect-json.schema.json describes the JSON. DIR of --extract must not be there, or be empty; it appears\n"
+			   "once all its files are written.\n\n"
 			   "Exit code: 0, or 3 when an artifact cannot be read or there is none.",
 		.options = options,
 		.option_count = (int)ARRAY_COUNT(options),
@@ -122,10 +179,14 @@ int cmd_inspect(int argc, char **argv)
 	}
 	if (gpu_list_parse(settings.gpus, &out.gpus, &err))
 		return cli_fail(&err);
+	settings.selection.filters = settings.filters.items;
+	settings.selection.filter_count = settings.filters.count;
+	if (settings.extract && extraction_open(&out.extraction, settings.extract, &err))
+		return cli_fail(&err);
 	out.artifacts = settings.json ? json_array() : NULL;
 	for (int i = 0; i < paths; i++)
 		inspect_path(&out, argv[1 + i]);
-	if (write_output(&out, &err))
+	if (finish_extraction(&out, &err) || write_output(&out, &err))
 		out.exit_code = cli_fail(&err);
 	json_decref(out.artifacts);
 	text_free(&out.text);

@@ -2,6 +2,7 @@
 
 #include "artifact/compat.h"
 #include "artifact/demangle.h"
+#include "inspect_format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,23 +69,6 @@ static void show_line(struct view *view, const char *label)
 	flow_line(view, LABEL_WIDTH + 2);
 }
 
-static void append_size(struct text *out, size_t bytes)
-{
-	if (bytes < 1000)
-		text_append(out, "%zu B", bytes);
-	else if (bytes < 1000000)
-		text_append(out, "%.1f kB", (double)bytes / 1e3);
-	else if (bytes < 1000000000)
-		text_append(out, "%.1f MB", (double)bytes / 1e6);
-	else
-		text_append(out, "%.2f GB", (double)bytes / 1e9);
-}
-
-static const char *plural(int count, const char *one, const char *many)
-{
-	return count == 1 ? one : many;
-}
-
 static void show_file(const struct inspection *in, struct view *view)
 {
 	const struct artifact *artifact = &in->artifact;
@@ -98,7 +82,7 @@ static void show_file(const struct inspection *in, struct view *view)
 	} else {
 		text_append(line, "%s, ", object_kind_name(artifact->kind));
 	}
-	append_size(line, artifact->map.size);
+	format_size(line, artifact->map.size);
 	show_line(view, "file");
 }
 
@@ -213,7 +197,7 @@ static void show_kernels(const struct target_summary *target, struct view *view)
 		text_append(line, ": %d to %d registers", target->registers_low, target->registers_high);
 	if (target->shared_high) {
 		text_append(line, ", static shared memory up to ");
-		append_size(line, target->shared_high);
+		format_size(line, target->shared_high);
 	}
 	if (target->stack_kernels)
 		text_append(line, ", stack in %d (up to %u B)", target->stack_kernels, target->stack_high);
@@ -244,10 +228,10 @@ static void show_target(const struct target_summary *target, const char *label, 
 			separator = "+";
 		}
 	text_append(line, ", %d %s, ", target->images, plural(target->images, "image", "images"));
-	append_size(line, target->stored_bytes);
+	format_size(line, target->stored_bytes);
 	if (target->unpacked_bytes != target->stored_bytes) {
 		text_append(line, " (");
-		append_size(line, target->unpacked_bytes);
+		format_size(line, target->unpacked_bytes);
 		text_append(line, " unpacked)");
 	}
 	text_append(view->out, "  %-*s%-12s", LABEL_WIDTH, label, name);
@@ -422,41 +406,4 @@ void inspect_summary(const struct inspection *in, const struct gpu_list *gpus, i
 	}
 	out->failed |= view.line.failed;
 	text_free(&view.line);
-}
-
-/* Reads PTX where a unit has nothing else. */
-static int load_lone_ptx(struct artifact *artifact, struct artifact_unit *unit, struct error *err)
-{
-	for (int i = 0; i < unit->image_count; i++)
-		if (unit->images[i].entry.kind == FATBIN_ELF)
-			return 0;
-	for (int i = 0; i < unit->image_count; i++)
-		if (unit->images[i].entry.kind == FATBIN_PTX && artifact_load_image(artifact, unit, &unit->images[i], err))
-			return -1;
-	return 0;
-}
-
-int inspect_kernel_list(struct inspection *in, struct text *out, struct error *err)
-{
-	for (int u = 0; u < in->artifact.unit_count; u++) {
-		struct artifact_unit *unit = &in->artifact.units[u];
-		if (load_lone_ptx(&in->artifact, unit, err))
-			return -1;
-		for (int i = 0; i < unit->image_count; i++) {
-			const struct artifact_image *image = &unit->images[i];
-			char target[24];
-			fatbin_entry_target(&image->entry, target);
-			const int count = image->entry.kind == FATBIN_ELF ? image->cubin.kernel_count : image->ptx.entry_count;
-			for (int k = 0; image->loaded && k < count; k++) {
-				const char *name = image->entry.kind == FATBIN_ELF ? image->cubin.kernels[k].name
-										   : image->ptx.entries[k].name;
-				text_append(out, "%s\t", target);
-				cli_append_clean(out, unit->name, strlen(unit->name));
-				text_append(out, "\t");
-				cli_append_clean(out, name, strlen(name));
-				text_append(out, "\n");
-			}
-		}
-	}
-	return out->failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory") : 0;
 }

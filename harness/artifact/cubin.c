@@ -193,6 +193,7 @@ int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct erro
 		error_set(err, ERROR_INPUT, "is ELF for a CPU (machine %u), not a cubin", in.elf.machine);
 		goto done;
 	}
+	cubin->file_bytes = in.elf.extent;
 	cubin->abi = in.elf.abi_version;
 	if (cubin->abi >= 8) {
 		cubin->sm = in.elf.flags >> 8 & 0xff;

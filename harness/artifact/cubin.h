@@ -55,6 +55,7 @@ struct cubin {
 	int line_info;           /* holds tables from code to source lines (-lineinfo or -G) */
 	int debug_info;          /* holds descriptions of variables and types (-G) */
 	int mercury;             /* holds a second form of the code that a driver can finish for other chips (sm_100 and newer) */
+	size_t file_bytes;       /* of the ELF file, without what a fatbin pads it with */
 	size_t code_bytes;       /* machine code of kernels and device functions */
 	unsigned unknown_attributes; /* records of a code that this program has no name for */
 	unsigned unknown_attribute;  /* the first such code */

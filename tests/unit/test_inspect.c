@@ -71,6 +71,7 @@ static void the_views_say_what_is_inside(void)
 		"tells a path of the machine it was built on: /home/someone/k.cu",
 	};
 	struct inspection inspection;
+	const struct inspect_selection all = {0};
 	struct gpu_list gpus;
 	struct text plain = {0}, coloured = {0}, list = {0};
 	struct error err = {0};
@@ -85,10 +86,11 @@ static void the_views_say_what_is_inside(void)
 	CHECK(strchr(plain.data, '\033') == NULL);
 	CHECK(strchr(plain.data, '\377') == NULL);
 	CHECK_CONTAINS(coloured.data, "\033[32mSASS\033[0m");
-	CHECK_INT(inspect_kernel_list(&inspection, &list, &err), 0);
+	CHECK_INT(inspect_kernel_list(&inspection, &all, &list, &err), 0);
 	CHECK_TEXT(list.data, "sm_90\tone?[31m?.o\t_Z16flash_fwd_kernelILi64EEv16Flash_fwd_params\nsm_90\tone?[31m?.o\t_Z5otheri\n");
 
-	json_t *json = inspect_json(&inspection, &gpus);
+	json_t *json;
+	CHECK_INT(inspect_json(&inspection, &gpus, &json, &err), 0);
 	CHECK(json != NULL);
 	const json_t *unit = json_array_get(json_object_get(json, "units"), 0);
 	const json_t *image = json_array_get(json_object_get(unit, "images"), 0);
