@@ -12,7 +12,8 @@ static const struct {
 	{87, 128}, {88, 129}, {90, 130}, {91, 131}, {92, 132}, {93, 133}, {94, 134},
 };
 
-/* 12.7 was a driver branch without a toolkit of its own; its row has the first public driver of that branch. */
+/* Windows toolkits from 13.0 on bring no driver, so the release notes give no number: their rows hold the branch of the Linux
+ * driver, which Windows drivers share (PTX ISA 9.4, "Release Notes", names branches for both). 12.7 was a driver branch without a toolkit of its own; its row has the first public driver of that branch. */
 static const struct {
 	unsigned cuda;
 	const char *linux_driver, *windows_driver;
@@ -21,10 +22,14 @@ static const struct {
 	{114, "470.42.01", "471.11"}, {115, "495.29.05", "496.04"}, {116, "510.39.01", "511.23"}, {117, "515.43.04", "516.01"},
 	{118, "520.61.05", "520.06"}, {120, "525.60.13", "527.41"}, {121, "530.30.02", "531.14"}, {122, "535.54.03", "536.25"},
 	{123, "545.23.06", "545.84"}, {124, "550.54.14", "551.61"}, {125, "555.42.02", "555.85"}, {126, "560.28.03", "560.76"},
-	{127, "565.57.01", "566.03"}, {128, "570.26", "570.65"},    {129, "575.51.03", "576.02"}, {130, "580.65.06", NULL},
-	{131, "590.44.01", NULL},     {132, "595.45.04", NULL},     {133, "610.43.02", NULL},
+	{127, "565.57.01", "566.03"}, {128, "570.26", "570.65"},    {129, "575.51.03", "576.02"}, {130, "580.65.06", "580"},
+	{131, "590.44.01", "590"},    {132, "595.45.04", "595"},  {133, "610.43.02", "610"},
 };
 
+/* Minor-version compatibility: table "CUDA Toolkit and Minimum Required Driver Version" of the release notes of 11.8 and of
+ * 13.1. For 12.x on Windows they contradict each other: older ones say 528.33 (the driver that came with 12.0.1), newer
+ * ones 527.41, which is the driver that 12.0 itself came with and so can run it. The lower one is taken: a driver in
+ * between is refused by nobody. */
 static const struct {
 	unsigned major;
 	const char *linux_driver, *windows_driver;

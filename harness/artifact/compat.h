@@ -10,7 +10,7 @@
 unsigned cuda_of_ptx_isa(unsigned isa);
 
 /* First driver (Linux) that compiles PTX of a CUDA release and knows its interfaces: "550.54.14" for 124; NULL when not
- * known. The Windows one likewise; NULL also where the toolkit brings no Windows driver. */
+ * known. The Windows one likewise; of 13.0 and newer, which bring none, the branch ("580"). */
 const char *driver_of_cuda(unsigned cuda);
 const char *windows_driver_of_cuda(unsigned cuda);
 

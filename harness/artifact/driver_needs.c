@@ -22,6 +22,7 @@ int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_need
 {
 	int has_host = 0, has_sass = 0, symbol_major = 0;
 	const char *symbol = NULL, *library = NULL;
+	unsigned library_major = 0;
 	*needs = (struct artifact_driver_needs){0};
 	for (int u = 0; u < artifact->unit_count; u++) {
 		struct artifact_unit *unit = &artifact->units[u];
@@ -45,13 +46,16 @@ int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_need
 			symbol_major = unit->host.cuda_major_min;
 			symbol = unit->host.cuda_min_symbol;
 		}
-		if (unit->host.runtime_library)
+		if (unit->host.runtime_library_major > library_major) {
 			library = unit->host.runtime_library;
+			library_major = unit->host.runtime_library_major;
+		}
 	}
 	if (!needs->toolkit_max && needs->ptx_isa)
 		note_toolkit(needs, cuda_of_ptx_isa(needs->ptx_isa));
 
-	if (library && sscanf(library, "libcudart.so.%2u", &needs->runtime_major) == 1) {
+	if (library) {
+		needs->runtime_major = library_major;
 		needs->runtime_evidence = library;
 	} else if (has_host && needs->toolkit_max) {
 		needs->runtime_major = needs->toolkit_max / 10;
@@ -61,12 +65,18 @@ int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_need
 		needs->runtime_evidence = symbol;
 	}
 	/* SASS: any driver of the toolkit's major (minor-version compatibility), unless it has to unpack zstd */
-	const unsigned major = needs->runtime_major ? needs->runtime_major : needs->toolkit_max / 10;
-	needs->to_load = major && (has_sass || has_host) ? driver_of_cuda_major(major) : NULL;
-	if (needs->zstd)
-		needs->to_load = later_driver(needs->to_load, driver_of_cuda(124));
+	needs->major = needs->runtime_major ? needs->runtime_major : needs->toolkit_max / 10;
+	if (needs->major && (has_sass || has_host)) {
+		needs->linux_runtime = driver_of_cuda_major(needs->major);
+		needs->windows_runtime = windows_driver_of_cuda_major(needs->major);
+	}
+	needs->to_load = needs->zstd ? later_driver(needs->linux_runtime, driver_of_cuda(124)) : needs->linux_runtime;
+	needs->windows_to_load = needs->zstd ? later_driver(needs->windows_runtime, windows_driver_of_cuda(124)) : needs->windows_runtime;
 	/* PTX: the driver's compiler has to know the ISA, minor version included */
-	if (needs->ptx_isa)
-		needs->to_compile = later_driver(driver_of_cuda(cuda_of_ptx_isa(needs->ptx_isa)), needs->to_load);
+	const unsigned compiler = cuda_of_ptx_isa(needs->ptx_isa);
+	if (driver_of_cuda(compiler))
+		needs->to_compile = later_driver(driver_of_cuda(compiler), needs->to_load);
+	if (windows_driver_of_cuda(compiler))
+		needs->windows_to_compile = later_driver(windows_driver_of_cuda(compiler), needs->windows_to_load);
 	return 0;
 }

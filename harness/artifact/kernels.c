@@ -1,5 +1,6 @@
 /* Questions about an artifact's device code: who can run it, and which kernels they would find. */
 #include "artifact/artifact.h"
+#include "artifact/compat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,22 @@ static int container_select(const struct container *at, int cc_major, int cc_min
 	return at->first + selected;
 }
 
+int artifact_is_device_linked(const struct artifact *artifact)
+{
+	static const char registered[] = "__cudaRegisterLinkedBinary_";
+	int links = artifact->kind == OBJECT_ELF_SHARED || artifact->kind == OBJECT_ELF_EXECUTABLE || artifact->kind == OBJECT_PE;
+	int plain = 0, defined = 0;
+	for (int u = 0; u < artifact->unit_count; u++) {
+		const struct artifact_unit *unit = &artifact->units[u];
+		for (int i = 0; i < unit->image_count; i++)
+			plain |= !unit->images[i].relocatable_section && !unit->images[i].cubin.relocatable;
+		for (int s = 0; s < unit->host.symbol_count && !links && !defined; s++)
+			defined = unit->host.symbols[s].defined &&
+				  strncmp(unit->host.symbols[s].name, registered, sizeof registered - 1) == 0;
+	}
+	return plain && (links || defined);
+}
+
 static int has_kernels(struct artifact *artifact, const struct container *at, int *has, struct error *err)
 {
 	*has = 0;
@@ -73,11 +90,28 @@ static int has_kernels(struct artifact *artifact, const struct container *at, in
 	return 0;
 }
 
+/* Relocatable code of which a linked file holds the linked form as well. */
+static int is_link_input(const struct artifact *artifact, const struct container *at)
+{
+	return at->unit->images[at->first].relocatable_section && artifact_is_device_linked(artifact);
+}
+
 static int cover_container(struct artifact *artifact, const struct container *at, int cc_major, int cc_minor,
 			   enum image_policy policy, struct artifact_coverage *coverage, struct error *err)
 {
 	char reason[sizeof coverage->reason] = "";
-	const int selected = container_select(at, cc_major, cc_minor, policy, reason, sizeof reason);
+	int selected = container_select(at, cc_major, cc_minor, policy, reason, sizeof reason);
+	if (is_link_input(artifact, at))
+		return 0;
+	/* a bare cubin or fatbin lies in no section that would tell */
+	if (selected >= 0 && at->unit->images[selected].entry.kind == FATBIN_ELF) {
+		if (artifact_load_image(artifact, at->unit, &at->unit->images[selected], err))
+			return -1;
+		if (at->unit->images[selected].cubin.relocatable) {
+			snprintf(reason, sizeof reason, "holds relocatable device code, which nvcc -dlink has to link first");
+			selected = -1;
+		}
+	}
 	if (selected < 0) {
 		int has;
 		if (has_kernels(artifact, at, &has, err))
@@ -89,8 +123,11 @@ static int cover_container(struct artifact *artifact, const struct container *at
 		return 0;
 	}
 	const struct fatbin_entry *entry = &at->unit->images[selected].entry;
+	coverage->debug += (entry->flags & FATBIN_FLAG_DEBUG) != 0;
 	if (entry->kind == FATBIN_ELF) {
+		const unsigned cc = (unsigned)(10 * cc_major + cc_minor);
 		coverage->sass++;
+		coverage->tegra += entry->arch != cc && (is_tegra(entry->arch) || is_tegra(cc));
 		return 0;
 	}
 	const unsigned isa = 10 * entry->version_major + entry->version_minor;
@@ -181,6 +218,8 @@ int artifact_kernel_names(struct artifact *artifact, int cc_major, int cc_minor,
 	*kernels = (struct artifact_kernels){0};
 	while ((more = container_next(artifact, &at, err)) > 0) {
 		const int index = container_select(&at, cc_major, cc_minor, policy, NULL, 0);
+		if (is_link_input(artifact, &at))
+			continue;
 		if (index < 0) {
 			int has;
 			if (has_kernels(artifact, &at, &has, err))
