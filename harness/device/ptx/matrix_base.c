@@ -1,0 +1,3 @@
+#define KERNELS ptx_matrix_kernels_base
+#define KERNELS_NAME "base"
+#include "device/ptx/matrix_multiply.inc"
