@@ -167,8 +167,9 @@ int cubin_kernel_info(struct cubin *cubin, struct reader reader, const char *sec
 				struct cubin_parameter *parameter = &kernel->parameters[kernel->parameter_count++];
 				parameter->ordinal = read_u16(&reader, record.at + 4);
 				parameter->offset = read_u16(&reader, record.at + 6);
-				parameter->size = record.attribute == ATTR_KPARAM_INFO ? packed >> 18 : packed;
-				if (parameter->size <= UINT32_MAX - 0xffff && parameter->offset + parameter->size > end)
+				/* the rest is alignment and address space of what a pointer leads to */
+				parameter->size = record.attribute == ATTR_KPARAM_INFO ? packed >> 18 : packed & 0xffff;
+				if (parameter->offset + parameter->size > end)
 					end = parameter->offset + parameter->size;
 			}
 			break;

@@ -265,7 +265,8 @@ static inline void put_kernel_info(struct bytes *out, const struct fixture_kerne
 		put_u32(out, 0);
 		put_u16(out, i);
 		put_u16(out, offsets[i]);
-		put_u32(out, large ? kernel->parameter_sizes[i] : kernel->parameter_sizes[i] << 18 | 0x1f000);
+		/* the size is the low half of the large form; sm_100 and newer have an address space above it */
+		put_u32(out, large ? kernel->parameter_sizes[i] | 0x05000000u : kernel->parameter_sizes[i] << 18 | 0x1f000);
 	}
 	put_u8(out, 3);
 	put_u8(out, 0x19);
