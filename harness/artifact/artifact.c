@@ -87,11 +87,16 @@ static int open_host(struct artifact_unit *unit, struct error *err)
 {
 	if (host_object_parse(unit->data, unit->size, &unit->host, err))
 		return -1;
+	int linked = 0;
 	for (int i = 0; i < unit->host.fatbin_count; i++) {
 		const struct host_section *section = &unit->host.fatbins[i];
 		if (open_fatbin(unit, section->data, section->size, section->relocatable, err))
 			return -1;
+		linked |= !section->relocatable;
 	}
+	/* a linked file keeps what its device link was made from, beside the result */
+	if (linked && host_object_is_linked(&unit->host))
+		unit->host.needs_device_link = 0;
 	return 0;
 }
 

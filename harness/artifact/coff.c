@@ -95,10 +95,10 @@ int coff_sections_read(const void *bytes, size_t size, uint64_t offset, size_t c
 				section->relocation_count--;
 			section->relocations += RELOCATION_SIZE;
 		}
-		if (section->relocation_count && !range_within(section->relocations, section->relocation_count * RELOCATION_SIZE, size))
+		if (reader.failed || (section->relocation_count &&
+				      !range_within(section->relocations, section->relocation_count * RELOCATION_SIZE, size)))
 			return error_set(err, ERROR_INPUT, "section %zu (%.40s): its %llu relocations lie outside the file", i + 1,
 					 coff_section_name(section), (unsigned long long)section->relocation_count);
-		reader.failed = 0;
 	}
 	return 0;
 }

@@ -6,6 +6,15 @@
 #include <libelf.h>
 #include <stdlib.h>
 
+/* Relocatable cubins have types of their own for .nv.global, .nv.local and .nv.shared, which take no room in the file:
+ * nvcc 13.0 -rdc=true writes the next section at the same offset. */
+static int takes_no_room(const struct elf_file *elf, uint32_t type)
+{
+	enum { MACHINE_CUDA = 190, CUDA_GLOBAL = 0x70000007, CUDA_LOCAL = 0x70000009, CUDA_SHARED = 0x7000000a };
+	return type == SHT_NULL || type == SHT_NOBITS ||
+	       (elf->machine == MACHINE_CUDA && (type == CUDA_GLOBAL || type == CUDA_LOCAL || type == CUDA_SHARED));
+}
+
 static int section_read(struct elf_file *elf, struct reader *reader, const GElf_Shdr *header, size_t index, struct error *err)
 {
 	struct elf_section *section = &elf->sections[index];
@@ -17,7 +26,7 @@ static int section_read(struct elf_file *elf, struct reader *reader, const GElf_
 					.offset = header->sh_offset,
 					.size = header->sh_size,
 					.entry_size = header->sh_entsize};
-	if (header->sh_type == SHT_NULL || header->sh_type == SHT_NOBITS)
+	if (takes_no_room(elf, header->sh_type))
 		return 0;
 	section->data = read_bytes(reader, header->sh_offset, header->sh_size);
 	if (!section->data)

@@ -13,7 +13,7 @@ struct elf_section {
 	const char *name;          /* "" when it has none */
 	uint32_t type, link, info;
 	uint64_t flags, offset, size, entry_size;
-	const unsigned char *data; /* NULL for SHT_NOBITS and SHT_NULL */
+	const unsigned char *data; /* NULL for SHT_NOBITS, SHT_NULL and the GPU's own kinds of the former */
 	uint32_t extended;         /* of a symbol table: index of its SHT_SYMTAB_SHNDX section, or 0 */
 };
 

@@ -95,6 +95,11 @@ void host_object_free(struct host_object *object)
 	*object = (struct host_object){0};
 }
 
+int host_object_is_linked(const struct host_object *object)
+{
+	return object->kind == OBJECT_ELF_SHARED || object->kind == OBJECT_ELF_EXECUTABLE || object->kind == OBJECT_PE;
+}
+
 const struct host_symbol *host_object_find(const struct host_object *object, const char *name, int defined)
 {
 	for (int i = 0; i < object->symbol_count; i++)

@@ -96,6 +96,9 @@ struct host_object {
 int host_object_parse(const void *bytes, size_t size, struct host_object *object, struct error *err);
 void host_object_free(struct host_object *object);
 
+/* Whether a linker made it: a shared object, executable or Windows image. */
+int host_object_is_linked(const struct host_object *object);
+
 /* The symbol that is defined (or, with `defined` 0, undefined) under this name, or NULL. */
 const struct host_symbol *host_object_find(const struct host_object *object, const char *name, int defined);
 

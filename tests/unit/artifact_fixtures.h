@@ -376,6 +376,34 @@ static inline void put_ar_header(struct bytes *out, const char *name, size_t siz
 	put(out, header, 60);
 }
 
+/* The same for a COFF object. */
+static inline unsigned put_defined_coff_names(struct bytes *names, const struct fixture_member *member)
+{
+	const unsigned char *data = member->data;
+	uint32_t magic = 0, symbols = 0, count = 0, offset;
+	unsigned defined = 0;
+	memcpy(&magic, data, member->size >= 60 ? 4 : 0);
+	const int bigobj = magic == 0xffff0000u && data[4] == 2;
+	if (!bigobj && (magic & 0xffff) != 0x8664)
+		return 0;
+	const size_t size = bigobj ? 20 : 18;
+	memcpy(&symbols, data + (bigobj ? 48 : 8), 4);
+	memcpy(&count, data + (bigobj ? 52 : 12), 4);
+	for (size_t i = 0; i < count; i += 1 + data[symbols + i * size + size - 1]) {
+		const unsigned char *symbol = data + symbols + i * size;
+		char name[9] = "";
+		int16_t section; /* the low half of bigobj's */
+		memcpy(&section, symbol + 12, 2);
+		if (symbol[size - 2] != 2 || section <= 0)
+			continue;
+		memcpy(name, symbol, 8);
+		memcpy(&offset, symbol + 4, 4);
+		put_string(names, *name ? name : (const char *)data + symbols + count * size + offset);
+		defined++;
+	}
+	return defined;
+}
+
 /* Names of the global symbols that an ELF object of put_elf defines, one after the other with their NULs; gives their number. */
 static inline unsigned put_defined_names(struct bytes *names, const struct fixture_member *member)
 {
@@ -383,7 +411,7 @@ static inline unsigned put_defined_names(struct bytes *names, const struct fixtu
 	unsigned count = 0;
 	Elf64_Ehdr header;
 	if (member->size < sizeof header || memcmp(data, ELFMAG, SELFMAG) != 0)
-		return 0;
+		return put_defined_coff_names(names, member);
 	memcpy(&header, data, sizeof header);
 	for (unsigned s = 0; header.e_shoff && s < header.e_shnum; s++) {
 		Elf64_Shdr table, strings;
@@ -403,7 +431,7 @@ static inline unsigned put_defined_names(struct bytes *names, const struct fixtu
 	return count;
 }
 
-/* An archive with an index of what its ELF members define; where they define nothing, of `fillers` symbols "f" that are said to
+/* An archive with an index of what its members define; where they define nothing, of `fillers` symbols "f" that are said to
  * be in the first one. MSVC: both indexes. */
 static inline void put_ar(struct bytes *out, enum fixture_ar flavour, const struct fixture_member *members, size_t count,
 			  unsigned fillers)
