@@ -1,5 +1,5 @@
 #include "artifact/artifact.h"
-#include "artifact/compat.h"
+#include "artifact/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,10 +47,9 @@ __attribute__((format(printf, 3, 4))) static void report(struct collector *out, 
 static void check_kinds(struct collector *out)
 {
 	const struct artifact *artifact = out->artifact;
-	int counts[OBJECT_KIND_COUNT] = {0}, first[OBJECT_KIND_COUNT], has_elf = 0;
+	int counts[OBJECT_KIND_COUNT] = {0}, first[OBJECT_KIND_COUNT];
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
-		has_elf |= unit->kind == OBJECT_ELF_RELOCATABLE;
 		if (unit->problem && counts[unit->kind]++ == 0)
 			first[unit->kind] = u;
 	}
@@ -63,8 +62,6 @@ static void check_kinds(struct collector *out)
 		else
 			report(out, FINDING_WARNING, "%s (and %d more of its kind) %s", unit->name, counts[kind] - 1, unit->problem);
 	}
-	if (artifact->provenance && artifact->provenance->host == HOST_WINDOWS && has_elf)
-		report(out, FINDING_WARNING, "its host code is ELF, but the build folder says it was built on Windows");
 }
 
 static void check_archive(struct collector *out)
@@ -184,29 +181,9 @@ static void check_toolkits(struct collector *out)
 			text_append(&text, "%s %u.%u (%d image%s, first in %s)", i ? "," : "", seen[i].toolkit / 10,
 				    seen[i].toolkit % 10, seen[i].images, seen[i].images == 1 ? "" : "s",
 				    artifact->units[seen[i].unit].name);
+		text_append(&text, "; build all of it again with one");
 		add(out, FINDING_WARNING, &text);
 	}
-	const struct provenance *provenance = artifact->provenance;
-	if (!provenance || !provenance->cuda_version)
-		return;
-	for (int i = 0; i < count; i++)
-		if (seen[i].toolkit != provenance->cuda_version)
-			report(out, FINDING_WARNING, "%s holds code of CUDA %u.%u, but the build folder says CUDA %u.%u (by the %s)",
-			       artifact->units[seen[i].unit].name, seen[i].toolkit / 10, seen[i].toolkit % 10,
-			       provenance->cuda_version / 10, provenance->cuda_version % 10, provenance->cuda_evidence);
-	for (int u = 0; u < artifact->unit_count && count == 0; u++)
-		for (int i = 0; i < artifact->units[u].image_count; i++) {
-			const struct fatbin_entry *entry = &artifact->units[u].images[i].entry;
-			const unsigned isa = 10 * entry->version_major + entry->version_minor, cuda = cuda_of_ptx_isa(isa);
-			/* 12.5 and 12.6 have the same ISA */
-			if (entry->kind != FATBIN_PTX || !cuda || cuda == provenance->cuda_version ||
-			    (cuda == 125 && provenance->cuda_version == 126))
-				continue;
-			report(out, FINDING_WARNING, "%s holds PTX %u.%u, of CUDA %u.%u, but the build folder says CUDA %u.%u (by the %s)",
-			       artifact->units[u].name, isa / 10, isa % 10, cuda / 10, cuda % 10, provenance->cuda_version / 10,
-			       provenance->cuda_version % 10, provenance->cuda_evidence);
-			return;
-		}
 }
 
 /* Whether one of the unit's images is for this target. */
@@ -267,17 +244,8 @@ static void check_targets(struct collector *out)
 		}
 		const char suffix[2] = {suffixes[t], 0};
 		if (without)
-			report(out, FINDING_WARNING, "sm_%u%s is missing in %d of %d units with kernels, first in %s", archs[t], suffix,
+			report(out, FINDING_WARNING, "sm_%u%s is missing in %d of %d units with kernels, first in %s; build all with the same -gencode", archs[t], suffix,
 			       without, with_kernels, artifact->units[first].name);
-	}
-	const struct provenance *provenance = artifact->provenance;
-	if (provenance && provenance->compute_cap && (sass || ptx)) {
-		int found = 0;
-		for (int u = 0; u < artifact->unit_count && !found; u++)
-			for (int i = 0; i < artifact->units[u].image_count && !found; i++)
-				found = artifact->units[u].images[i].entry.arch == provenance->compute_cap;
-		if (!found)
-			report(out, FINDING_WARNING, "holds nothing for sm_%u, which the build folder names", provenance->compute_cap);
 	}
 	if (sass && !ptx)
 		report(out, FINDING_NOTE, "holds no PTX: GPUs of later families cannot run it");
@@ -286,6 +254,7 @@ static void check_targets(struct collector *out)
 static void check_images(struct collector *out)
 {
 	const struct artifact *artifact = out->artifact;
+	const int linked = artifact_is_device_linked(artifact);
 	int debug = 0, paths = 0, relocatable = 0, obfuscated = 0, unresolved = 0;
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
@@ -293,14 +262,14 @@ static void check_images(struct collector *out)
 			const struct artifact_image *image = &unit->images[i];
 			const struct fatbin_entry *entry = &image->entry;
 			if ((entry->flags & FATBIN_FLAG_DEBUG) && debug++ == 0)
-				report(out, FINDING_WARNING, "%s: device code was built for debugging (-G), which makes it many times slower",
+				report(out, FINDING_WARNING, "%s: device code was built for debugging (-G), which makes it many times slower; build without it",
 				       unit->name);
 			if (entry->identifier_length && (memchr(entry->identifier, '/', entry->identifier_length) ||
 							 memchr(entry->identifier, '\\', entry->identifier_length)) &&
 			    paths++ == 0)
-				report(out, FINDING_WARNING, "%s: tells a path of the machine it was built on: %.*s", unit->name,
+				report(out, FINDING_WARNING, "%s: tells a path of the machine it was built on: %.*s; build without -G and -lineinfo", unit->name,
 				       (int)(entry->identifier_length < 200 ? entry->identifier_length : 200), entry->identifier);
-			if ((image->relocatable_section || image->cubin.relocatable) && relocatable++ == 0)
+			if (!linked && (image->relocatable_section || image->cubin.relocatable) && relocatable++ == 0)
 				report(out, FINDING_WARNING, "%s: device code is relocatable and has to be linked by nvcc -dlink before it can run",
 				       unit->name);
 			if (entry->compression == FATBIN_OBFUSCATED && obfuscated++ == 0)
@@ -351,6 +320,24 @@ static void check_host(struct collector *out)
 							     : artifact->units[max_unit].host.cuda_max_symbol);
 }
 
+/* Whether the folder it lies in, and the README beside it, say what is so: the rules of policies, with the claims as values. */
+static int check_claims(struct collector *out, struct error *err)
+{
+	struct policy_report claims = {0};
+	const int result = policy_check_claims(out->artifact, &claims, err);
+	for (int i = 0; result == 0 && i < claims.count; i++) {
+		const struct policy_result *claim = &claims.items[i];
+		const char *what = strcmp(claim->rule, "claims.toolkit.release") == 0  ? "CUDA "
+				   : strcmp(claim->rule, "claims.targets.runs_on") == 0 ? "that it is for "
+				   : strcmp(claim->rule, "claims.build.host") == 0      ? "that it is for "
+											: "";
+		if (claim->verdict == POLICY_FAIL)
+			report(out, FINDING_WARNING, "%s, but %s says %s%s", claim->evidence, claim->origin, what, claim->asked);
+	}
+	policy_report_free(&claims);
+	return result;
+}
+
 int artifact_findings(struct artifact *artifact, struct artifact_findings *findings, struct error *err)
 {
 	struct collector out = {.artifact = artifact, .findings = findings};
@@ -367,6 +354,10 @@ int artifact_findings(struct artifact *artifact, struct artifact_findings *findi
 	check_targets(&out);
 	check_images(&out);
 	check_host(&out);
+	if (check_claims(&out, err)) {
+		artifact_findings_free(findings);
+		return -1;
+	}
 	if (!out.failed)
 		return 0;
 	artifact_findings_free(findings);

@@ -48,8 +48,9 @@ int policy_parse(struct policy *policy, const char *name, const char *text, stru
 int policy_read(struct policy *policy, const char *path, struct error *err);
 void policy_free(struct policy *policy);
 
-/* Adds what a build-output folder says of its artifacts (provenance.h) as claims. */
-int policy_add_claims(struct policy *policy, const struct provenance *provenance, struct error *err);
+/* Adds what a build-output folder, or a README, says of its artifacts (provenance.h) as rules. */
+int policy_add_folder_claims(struct policy *policy, const struct provenance *provenance, struct error *err);
+int policy_add_readme_claims(struct policy *policy, const struct readme_claims *claims, struct error *err);
 
 /* Whether a setting is in force (not `any`). */
 int policy_asks_anything(const struct policy *policy);
@@ -77,6 +78,10 @@ struct policy_report {
 /* Appends a result for each rule that is set for the artifact's file, in the order of the policy. Loads the artifact's SASS,
  * and PTX where there is no SASS beside it. */
 int policy_check(const struct policy *policy, struct artifact *artifact, struct policy_report *report, struct error *err);
+
+/* Appends a result for each thing that the artifact's build-output folder and its README say of it; their names start with
+ * "claims.". A policy asks for them by `claims = kept` in [folder]; then policy_check does it. */
+int policy_check_claims(struct artifact *artifact, struct policy_report *report, struct error *err);
 
 /* The rule about which files a folder holds ([folder]), of all artifacts that were looked at. */
 int policy_check_files(const struct policy *policy, const char *const *paths, int count, struct policy_report *report,

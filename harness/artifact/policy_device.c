@@ -329,8 +329,23 @@ int check_fast_math(struct policy_look *look)
 {
 	const struct provenance *provenance = look->artifact->provenance;
 	const int asked = strcmp(look->setting->values[0], "yes") == 0;
-	if (!provenance || provenance->fast_math < 0)
+	if (!provenance || provenance->fast_math < 0) {
+		/* .ftz is what -use_fast_math and -ftz=true leave in PTX; .approx alone may be the source's own wish */
+		for (int u = 0; u < look->artifact->unit_count && !asked; u++)
+			for (int i = 0; i < look->artifact->units[u].image_count; i++) {
+				const struct artifact_unit *unit = &look->artifact->units[u];
+				const struct ptx *ptx = &unit->images[i].ptx;
+				if (!ptx->entry_count)
+					continue;
+				look_at(look);
+				if (ptx->ftz)
+					look_violation(look, unit->name, NULL, "ftz", "%s flushes subnormal numbers to zero in %u instructions",
+						       unit->name, ptx->ftz);
+			}
+		if (look->result->looked_at)
+			look_note(look, "no instruction of its PTX flushes subnormal numbers to zero");
 		return 0;
+	}
 	look_at(look);
 	if (provenance->fast_math != asked)
 		look_violation(look, NULL, NULL, provenance->fast_math ? "yes" : "no", "the build folder says it was built %s --use_fast_math",

@@ -15,7 +15,7 @@ struct policy_look {
 	int out_of_memory;
 };
 
-enum policy_subject { ABOUT_ARTIFACT = 0, ABOUT_FILES, ABOUT_DIFFERENCE, ABOUT_GROUP /* says which kernels a group holds */ };
+enum policy_subject { ABOUT_ARTIFACT = 0, ABOUT_FILES, ABOUT_DIFFERENCE, ABOUT_CLAIMS, ABOUT_GROUP /* says which kernels a group holds */ };
 
 struct policy_rule {
 	const char *section, *key;

@@ -377,6 +377,23 @@ int policy_asks_anything(const struct policy *policy)
 	return 0;
 }
 
+static const char *host_word(enum host_os host)
+{
+	return host == HOST_WINDOWS ? "windows" : host == HOST_MACOS ? "macos" : "linux";
+}
+
+/* The releases whose run_mha is known (artifact.h); NULL for others. */
+static const char *candle_abi_of(const char *release)
+{
+	static const struct {
+		const char *start, *abi;
+	} known[] = {{"0.9.", "candle-0.9"}, {"0.10.", "candle-0.9"}, {"0.11.", "candle-0.11"}};
+	for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+		if (strncmp(release, known[i].start, strlen(known[i].start)) == 0)
+			return known[i].abi;
+	return NULL;
+}
+
 static int add_claim(struct reading *in, const char *section, const char *key, const char *value)
 {
 	if (!value || !*value)
@@ -390,14 +407,13 @@ static int add_claim(struct reading *in, const char *section, const char *key, c
 	return index < 0 ? -1 : add_value(in, &in->policy->settings[index], value, strlen(value));
 }
 
-int policy_add_claims(struct policy *policy, const struct provenance *provenance, struct error *err)
+int policy_add_folder_claims(struct policy *policy, const struct provenance *provenance, struct error *err)
 {
-	char text[64];
+	char text[64], source[160];
 	struct reading in = {.policy = policy, .setting = -1, .err = err};
-	char source[160];
 	policy->layers++;
 	if (provenance->cuda_version) {
-		snprintf(source, sizeof source, "%s", provenance->cuda_evidence);
+		snprintf(source, sizeof source, "the %s", provenance->cuda_evidence);
 		in.name = source;
 		snprintf(text, sizeof text, "%u.%u", provenance->cuda_version / 10, provenance->cuda_version % 10);
 		if (add_claim(&in, "toolkit", "release", text))
@@ -405,15 +421,31 @@ int policy_add_claims(struct policy *policy, const struct provenance *provenance
 	}
 	in.name = "the build folder";
 	if (provenance->compute_cap) {
-		snprintf(text, sizeof text, "sm_%u%.1s:jit", provenance->compute_cap, "");
+		snprintf(text, sizeof text, "sm_%u", provenance->compute_cap);
 		if (add_claim(&in, "targets", "runs_on", text))
 			return -1;
 	}
-	if (provenance->fast_math >= 0 && add_claim(&in, "toolkit", "fast_math", provenance->fast_math ? "yes" : "no"))
-		return -1;
-	if (provenance->host != HOST_UNKNOWN &&
-	    add_claim(&in, "build", "host",
-		      provenance->host == HOST_WINDOWS ? "windows" : provenance->host == HOST_MACOS ? "macos" : "linux"))
+	if (provenance->host != HOST_UNKNOWN && add_claim(&in, "build", "host", host_word(provenance->host)))
 		return -1;
 	return 0;
+}
+
+int policy_add_readme_claims(struct policy *policy, const struct readme_claims *claims, struct error *err)
+{
+	char text[64];
+	struct reading in = {.policy = policy, .name = path_base(claims->path), .setting = -1, .err = err};
+	policy->layers++;
+	if (claims->cuda_version) {
+		snprintf(text, sizeof text, "%u.%u", claims->cuda_version / 10, claims->cuda_version % 10);
+		if (add_claim(&in, "toolkit", "release", text))
+			return -1;
+	}
+	for (int i = 0; i < claims->compute_cap_count; i++) {
+		snprintf(text, sizeof text, "sm_%u", claims->compute_caps[i]);
+		if (add_claim(&in, "targets", "runs_on", text))
+			return -1;
+	}
+	if (claims->host != HOST_UNKNOWN && add_claim(&in, "build", "host", host_word(claims->host)))
+		return -1;
+	return claims->candle_release ? add_claim(&in, "symbols", "candle", candle_abi_of(claims->candle_release)) : 0;
 }

@@ -81,6 +81,11 @@ static const char *wrong_yes_no(const char *value)
 	return is_one_of(value, "yes no") ? NULL : "yes or no (or any: no rule)";
 }
 
+static const char *wrong_kept(const char *value)
+{
+	return is_one_of(value, "kept") ? NULL : "kept (or any: what the folder and its README say is not looked at)";
+}
+
 static const char *wrong_sass(const char *value)
 {
 	char suffix;
@@ -222,6 +227,7 @@ const struct policy_rule policy_rules[] = {
 	{"kernels", "stack", ABOUT_ARTIFACT, 0, 0, wrong_size, check_stack, no_kernels, "look for arrays with indices known only at run time, and recursion"},
 	{"kernels", "shared", ABOUT_ARTIFACT, 0, 0, wrong_size, check_shared, no_kernels, "use a smaller tile"},
 	{"kernels", "code", ABOUT_ARTIFACT, 0, 0, wrong_size, check_code, no_kernels, "unroll less"},
+	{"folder", "claims", ABOUT_CLAIMS, 0, 0, wrong_kept, NULL, NULL, NULL},
 	{"folder", "files", ABOUT_FILES, 1, 0, NULL, NULL, NULL, "build what is missing, or promise it no longer"},
 	{"against", "targets_removed", ABOUT_DIFFERENCE, 0, 0, wrong_no, check_targets_removed, no_base, "build for the lost target again"},
 	{"against", "entry_points_removed", ABOUT_DIFFERENCE, 0, 0, wrong_no, check_entry_points_removed, no_base, "programs that call it will not link"},
@@ -322,7 +328,8 @@ const char *policy_verdict_name(enum policy_verdict verdict)
 	return "not applicable";
 }
 
-static struct policy_result *begin_result(struct policy_report *report, const struct policy_setting *setting, struct error *err)
+static struct policy_result *begin_result(struct policy_report *report, const char *prefix, const struct policy_setting *setting,
+					  struct error *err)
 {
 	struct policy_result *larger = realloc(report->items, (size_t)(report->count + 1) * sizeof *larger);
 	if (!larger) {
@@ -333,7 +340,7 @@ static struct policy_result *begin_result(struct policy_report *report, const st
 	struct policy_result *result = &report->items[report->count];
 	*result = (struct policy_result){0};
 	struct text name = {0}, asked = {0};
-	text_append(&name, "%s%s%s.%s", setting->rule->section, setting->group ? "." : "", setting->group ? setting->group : "",
+	text_append(&name, "%s%s%s%s.%s", prefix, setting->rule->section, setting->group ? "." : "", setting->group ? setting->group : "",
 		    setting->rule->key);
 	for (int i = 0; i < setting->value_count; i++)
 		text_append(&asked, "%s%s", i ? ", " : "", setting->values[i]);
@@ -408,34 +415,58 @@ static int load_images(struct artifact *artifact, struct error *err)
 	return 0;
 }
 
-static int run_rules(const struct policy *policy, enum policy_subject subject, const char *file, struct policy_look look,
-		     struct policy_report *report)
+static int run_rules(const struct policy *policy, enum policy_subject subject, const char *prefix, const char *file,
+		     struct policy_look look, struct policy_report *report)
 {
 	for (int i = 0; i < policy->count; i++) {
 		const struct policy_setting *setting = &policy->settings[i];
 		if (setting->rule->subject != subject || is_any(setting) || (file && !is_for(policy, setting, file)))
 			continue;
 		look.setting = setting;
-		look.result = begin_result(report, setting, look.err);
+		look.result = begin_result(report, prefix, setting, look.err);
 		if (!look.result || setting->rule->check(&look) || finish_result(&look))
 			return -1;
 	}
 	return 0;
 }
 
-int policy_check(const struct policy *policy, struct artifact *artifact, struct policy_report *report, struct error *err)
+int policy_check_claims(struct artifact *artifact, struct policy_report *report, struct error *err)
 {
+	int result = 0;
 	if (load_images(artifact, err))
 		return -1;
-	return run_rules(policy, ABOUT_ARTIFACT, path_base(artifact->path),
-			 (struct policy_look){.policy = policy, .artifact = artifact, .err = err}, report);
+	/* each is checked by itself: two that contradict each other cannot both be right */
+	for (int readme = 0; readme < 2 && result == 0; readme++) {
+		struct policy claims = {0};
+		if (readme && artifact->claims)
+			result = policy_add_readme_claims(&claims, artifact->claims, err);
+		else if (!readme && artifact->provenance)
+			result = policy_add_folder_claims(&claims, artifact->provenance, err);
+		if (result == 0)
+			result = run_rules(&claims, ABOUT_ARTIFACT, "claims.", path_base(artifact->path),
+					   (struct policy_look){.policy = &claims, .artifact = artifact, .err = err}, report);
+		policy_free(&claims);
+	}
+	return result;
+}
+
+int policy_check(const struct policy *policy, struct artifact *artifact, struct policy_report *report, struct error *err)
+{
+	const char *file = path_base(artifact->path);
+	if (load_images(artifact, err) || run_rules(policy, ABOUT_ARTIFACT, "", file,
+						    (struct policy_look){.policy = policy, .artifact = artifact, .err = err}, report))
+		return -1;
+	for (int i = 0; i < policy->count; i++)
+		if (policy->settings[i].rule->subject == ABOUT_CLAIMS && !is_any(&policy->settings[i]))
+			return policy_check_claims(artifact, report, err);
+	return 0;
 }
 
 int policy_check_difference(const struct policy *policy, const struct difference *difference, struct policy_report *report,
 			    struct error *err)
 {
-	return run_rules(policy, ABOUT_DIFFERENCE, NULL, (struct policy_look){.policy = policy, .difference = difference, .err = err},
-			 report);
+	return run_rules(policy, ABOUT_DIFFERENCE, "", NULL,
+			 (struct policy_look){.policy = policy, .difference = difference, .err = err}, report);
 }
 
 int policy_check_files(const struct policy *policy, const char *const *paths, int count, struct policy_report *report,
@@ -446,7 +477,7 @@ int policy_check_files(const struct policy *policy, const char *const *paths, in
 		struct policy_look look = {.policy = policy, .setting = setting, .err = err};
 		if (setting->rule->subject != ABOUT_FILES || is_any(setting))
 			continue;
-		look.result = begin_result(report, setting, err);
+		look.result = begin_result(report, "", setting, err);
 		if (!look.result)
 			return -1;
 		for (int v = 0; v < setting->value_count; v++) {
