@@ -1,0 +1,280 @@
+/* Zip archives and wheels: their members as units; bombs, lies and damage refused. */
+#include "artifact/artifact.h"
+#include "check.h"
+#include "coff_fixtures.h"
+
+#include <unistd.h>
+#include <zip.h>
+
+static char folder[256];
+
+static const char *in_folder(const char *name)
+{
+	static char path[512];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	return path;
+}
+
+struct entry {
+	const char *name;
+	const struct bytes *content;
+	int stored;
+	const char *password;
+};
+
+static void write_zip(const char *name, const struct entry *entries, size_t count)
+{
+	int code;
+	unlink(in_folder(name));
+	zip_t *zip = zip_open(in_folder(name), ZIP_CREATE | ZIP_EXCL, &code);
+	CHECK(zip != NULL);
+	for (size_t i = 0; zip && i < count; i++) {
+		zip_source_t *source = zip_source_buffer(zip, entries[i].content->data, entries[i].content->size, 0);
+		const zip_int64_t index = zip_file_add(zip, entries[i].name, source, 0);
+		CHECK(index >= 0);
+		CHECK_INT(zip_set_file_compression(zip, (zip_uint64_t)index, entries[i].stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 9), 0);
+		if (entries[i].password)
+			CHECK_INT(zip_file_set_encryption(zip, (zip_uint64_t)index, ZIP_EM_AES_256, entries[i].password), 0);
+	}
+	if (zip)
+		CHECK_INT(zip_close(zip), 0);
+}
+
+static struct bytes read_bytes_of(const char *name)
+{
+	struct bytes bytes = {0};
+	struct file_map map;
+	struct error err = {0};
+	CHECK_INT(file_map_open(&map, in_folder(name), &err), 0);
+	put(&bytes, map.data, map.size);
+	file_map_close(&map);
+	return bytes;
+}
+
+static void write_bytes(const char *name, const struct bytes *bytes)
+{
+	struct error err = {0};
+	CHECK_INT(write_file_atomically(in_folder(name), bytes->data, bytes->size, &err), 0);
+}
+
+static struct bytes object_of(const char *defines)
+{
+	const struct fixture_kernel kernel = {"k", 64, 0, 0, 0, {8}, 0, NULL, 0};
+	const char *const defined[] = {defines, NULL}, *const undefined[] = {"__cudaLaunchKernel", NULL};
+	struct bytes cubin = {0}, fatbin = {0}, object = {0};
+	put_cubin(&cubin, 8, 90, 0, 130, &kernel, 1);
+	put_fatbin(&fatbin, &(struct fixture_entry){2, 90, 1, 8, 0x11, cubin.data, cubin.size, NULL, NULL}, 1);
+	put_host_object(&object, defined, undefined, &fatbin);
+	bytes_free(&cubin);
+	bytes_free(&fatbin);
+	return object;
+}
+
+static void wheels_are_opened(void)
+{
+	struct bytes object = object_of("run_mha"), archive = {0}, ptx = {0}, note = {0}, metadata = {0}, wheel_file = {0}, empty = {0};
+	struct artifact artifact;
+	struct artifact_coverage coverage;
+	struct artifact_undefined undefined;
+	struct error err = {0};
+	put_text(&ptx, ".version 8.4\n.target sm_80\n.address_size 64\n.entry p(.param .u64 a) { ret; }\n");
+	put_text(&note, "nothing");
+	put_text(&metadata, "Metadata-Version: 2.1\nName: flash-attn\nVersion: 2.7.4\nRequires-Dist: torch\n"
+			    "Requires-Dist: nvidia-cuda-runtime-cu12==12.4.127 ; platform_system == 'Linux'\n\nName: not this one\n");
+	put_text(&wheel_file, "Wheel-Version: 1.0\r\nGenerator: setuptools (75.1.0)\r\nTag: cp312-cp312-linux_x86_64\r\nTag: cp312-abi3-linux_x86_64\r\n");
+	const struct fixture_member members[] = {{"one.o", object.data, object.size}, {"two.o", object.data, object.size}};
+	put_ar(&archive, FIXTURE_GNU, members, 2, 0);
+	const struct entry entries[] = {
+		{"flash/_C.so", &object, 0, NULL},
+		{"flash/readme.txt", &note, 0, NULL},
+		{"flash/lib/liba.a", &archive, 0, NULL},
+		{"flash/lib/libstored.a", &archive, 1, NULL},
+		{"flash/k.ptx", &ptx, 1, NULL},
+		{"flash/secret.so", &object, 0, "word"},
+		{"flash/empty.so", &empty, 1, NULL},
+		{"flash/inner.whl", &note, 0, NULL},
+		{"flash_attn-2.7.4.dist-info/METADATA", &metadata, 0, NULL},
+		{"flash_attn-2.7.4.dist-info/WHEEL", &wheel_file, 0, NULL},
+	};
+	static const char name[] = "flash_attn-2.7.4+cu12-1-cp312-cp312-manylinux_2_28_x86_64.whl";
+	write_zip(name, entries, sizeof entries / sizeof entries[0]);
+	CHECK_INT(artifact_open(in_folder(name), &artifact, &err), 0);
+	CHECK_INT(artifact.kind, OBJECT_ZIP);
+	CHECK_INT(artifact.zip->count, 7);
+	CHECK_INT(artifact.zip->others, 3);
+	static const struct {
+		const char *name;
+		int images;
+		const char *problem;
+	} expected[] = {
+		{"flash/_C.so", 1, NULL},
+		{"flash/lib/liba.a(one.o)", 1, NULL},
+		{"flash/lib/liba.a(two.o)", 1, NULL},
+		{"flash/lib/libstored.a(one.o)", 1, NULL},
+		{"flash/lib/libstored.a(two.o)", 1, NULL},
+		{"flash/k.ptx", 1, NULL},
+		{"flash/secret.so", 0, "is encrypted; unpack"},
+		{"flash/empty.so", 0, "is empty"},
+		{"flash/inner.whl", 0, "is nothing this program knows"},
+	};
+	CHECK_INT(artifact.unit_count, sizeof expected / sizeof expected[0]);
+	for (int i = 0; i < artifact.unit_count && i < (int)(sizeof expected / sizeof expected[0]); i++) {
+		const struct artifact_unit *unit = &artifact.units[i];
+		CHECK_TEXT(unit->name, expected[i].name);
+		CHECK_INT(unit->image_count, expected[i].images);
+		if (expected[i].problem)
+			CHECK_CONTAINS(unit->problem ? unit->problem : "", expected[i].problem);
+		else
+			CHECK(unit->problem == NULL);
+	}
+	/* what is stored without compression is not copied */
+	CHECK(artifact.units[5].data >= artifact.map.data && artifact.units[5].data < artifact.map.data + artifact.map.size);
+	CHECK(artifact.units[5].data == artifact.map.data + artifact.units[5].offset);
+	CHECK(artifact.units[3].data == artifact.map.data + artifact.units[3].offset);
+	CHECK(artifact.units[0].data < artifact.map.data || artifact.units[0].data >= artifact.map.data + artifact.map.size);
+	CHECK_INT(artifact.units[0].size, object.size);
+	CHECK(artifact.units[0].data && memcmp(artifact.units[0].data, object.data, object.size) == 0);
+	const struct wheel *wheel = artifact.zip->wheel;
+	CHECK(wheel != NULL);
+	if (wheel) {
+		CHECK_TEXT(wheel->distribution, "flash_attn");
+		CHECK_TEXT(wheel->version, "2.7.4+cu12");
+		CHECK_TEXT(wheel->build, "1");
+		CHECK_TEXT(wheel->python_tag, "cp312");
+		CHECK_TEXT(wheel->abi_tag, "cp312");
+		CHECK_TEXT(wheel->platform_tag, "manylinux_2_28_x86_64");
+		CHECK_TEXT(wheel->generator, "setuptools (75.1.0)");
+		CHECK_TEXT(wheel->metadata_name, "flash-attn");
+		CHECK_TEXT(wheel->metadata_version, "2.7.4");
+		CHECK_INT(wheel->tag_count, 2);
+		CHECK_TEXT(wheel->tags[1], "cp312-abi3-linux_x86_64");
+		CHECK_INT(wheel->require_count, 1);
+		CHECK_CONTAINS(wheel->requires[0], "nvidia-cuda-runtime-cu12==12.4.127");
+	}
+	CHECK_INT(artifact_coverage(&artifact, 9, 0, IMAGE_SASS, &coverage, &err), 0);
+	CHECK_INT(coverage.sass, 5);
+	CHECK_INT(artifact_undefined(&artifact, &undefined, &err), 0);
+	CHECK_INT(undefined.count, 1);
+	artifact_undefined_free(&undefined);
+	artifact_close(&artifact);
+
+	/* cut anywhere and changed anywhere: refused or read, without a step beyond */
+	struct bytes file = read_bytes_of(name);
+	for (size_t i = 0; i < file.size; i += 37) {
+		struct bytes changed = {0};
+		put(&changed, file.data, i % 2 ? i : file.size);
+		if (i % 2 == 0)
+			changed.data[i] ^= 0x55;
+		write_bytes("changed.whl", &changed);
+		if (artifact_open(in_folder("changed.whl"), &artifact, &err) == 0)
+			artifact_close(&artifact);
+		bytes_free(&changed);
+	}
+	bytes_free(&file);
+	bytes_free(&object);
+	bytes_free(&archive);
+	bytes_free(&ptx);
+	bytes_free(&note);
+	bytes_free(&metadata);
+	bytes_free(&wheel_file);
+}
+
+/* Changes the first 4-byte number `from` in the central directory's entry of `name` to `to`. */
+static void lie_about(struct bytes *file, const char *name, size_t field, uint32_t to)
+{
+	for (size_t at = 0; at + 46 < file->size; at++) {
+		uint32_t magic;
+		uint16_t length;
+		memcpy(&magic, file->data + at, 4);
+		memcpy(&length, file->data + at + 28, 2);
+		if (magic == 0x02014b50u && length == strlen(name) && at + 46 + length <= file->size &&
+		    memcmp(file->data + at + 46, name, length) == 0)
+			memcpy(file->data + at + field, &to, 4);
+	}
+}
+
+static void lies_are_refused(void)
+{
+	struct bytes object = object_of("run_mha"), zeros = {0}, file;
+	struct artifact artifact;
+	struct error err = {0};
+	put(&zeros, NULL, 8 << 20);
+	const struct entry two[] = {{"a.so", &object, 0, NULL}, {"b.so", &object, 0, NULL}};
+
+	/* a size that no deflated data could have, one that they have not, and data that are damaged */
+	static const struct {
+		uint32_t size;
+		const char *says;
+	} sizes[] = {{0x7fffffff, "no deflated data could hold"}, {100, "another number of bytes"}, {0xfffffff0, "claims 4294967280 bytes"}};
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		write_zip("lies.zip", two, 2);
+		file = read_bytes_of("lies.zip");
+		lie_about(&file, "a.so", 24, sizes[i].size);
+		write_bytes("lies.zip", &file);
+		bytes_free(&file);
+		CHECK_INT(artifact_open(in_folder("lies.zip"), &artifact, &err), 0);
+		CHECK_INT(artifact.unit_count, 2);
+		CHECK_CONTAINS(artifact.units[0].problem ? artifact.units[0].problem : "", sizes[i].says);
+		CHECK(artifact.units[1].problem == NULL);
+		artifact_close(&artifact);
+	}
+	write_zip("lies.zip", two, 2);
+	file = read_bytes_of("lies.zip");
+	file.data[30 + 4 + 10] ^= 0xff; /* within the deflated data of the first */
+	write_bytes("lies.zip", &file);
+	CHECK_INT(artifact_open(in_folder("lies.zip"), &artifact, &err), 0);
+	CHECK_CONTAINS(artifact.units[0].problem ? artifact.units[0].problem : "", "cannot be unpacked");
+	artifact_close(&artifact);
+	bytes_free(&file);
+
+	/* members that share their bytes: both point at the first one's */
+	const struct entry same[] = {{"a.so", &zeros, 1, NULL}, {"b.so", &zeros, 1, NULL}};
+	write_zip("shared.zip", same, 2);
+	file = read_bytes_of("shared.zip");
+	lie_about(&file, "b.so", 42, 0);
+	/* cut out what the second one had */
+	struct bytes cut = {0};
+	const size_t member = 30 + 4 + zeros.size;
+	put(&cut, file.data, member);
+	put(&cut, file.data + 2 * member, file.size - 2 * member);
+	uint32_t directory;
+	memcpy(&directory, cut.data + cut.size - 6, 4);
+	directory -= (uint32_t)member;
+	memcpy(cut.data + cut.size - 6, &directory, 4);
+	write_bytes("shared.zip", &cut);
+	CHECK_INT(artifact_open(in_folder("shared.zip"), &artifact, &err), -1);
+	CHECK_INT(err.kind, ERROR_INPUT);
+	CHECK_CONTAINS(err.message, "share their bytes");
+	bytes_free(&cut);
+	bytes_free(&file);
+
+	/* not a bomb, but well compressed: read */
+	const struct entry dense[] = {{"a.so", &object, 0, NULL}, {"zeros.lib", &zeros, 0, NULL}};
+	write_zip("dense.zip", dense, 2);
+	CHECK_INT(artifact_open(in_folder("dense.zip"), &artifact, &err), 0);
+	CHECK_INT(artifact.units[1].size, zeros.size);
+	artifact_close(&artifact);
+
+	const struct entry text[] = {{"a.txt", &object, 0, NULL}};
+	write_zip("text.zip", text, 1);
+	CHECK_INT(artifact_open(in_folder("text.zip"), &artifact, &err), -1);
+	CHECK_CONTAINS(err.message, "none of 1 members");
+	bytes_free(&zeros);
+	bytes_free(&object);
+}
+
+int main(void)
+{
+	char line[512];
+	const char *base = getenv("TMPDIR");
+	snprintf(folder, sizeof folder, "%s/assay-test-XXXXXX", base && *base ? base : "/tmp");
+	if (!mkdtemp(folder)) {
+		perror(folder);
+		return 1;
+	}
+	wheels_are_opened();
+	lies_are_refused();
+	snprintf(line, sizeof line, "rm -rf '%s'", folder);
+	CHECK_INT(system(line), 0);
+	return check_result();
+}
