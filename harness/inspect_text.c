@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 14, LINE_WIDTH = 118 };
+/* The summary is to fit a screen: of more targets than MOST_TARGETS each gets one line. */
+enum { LABEL_WIDTH = 14, LINE_WIDTH = 118, MOST_TARGETS = 4 };
 
 static const char *const colour_good = "\033[32m", *const colour_fair = "\033[33m", *const colour_bad = "\033[31m",
 			 *const colour_title = "\033[1m", *const colour_off = "\033[0m";
@@ -209,7 +210,8 @@ static void show_kernels(const struct target_summary *target, struct view *view)
 	flow_line(view, LABEL_WIDTH + 14);
 }
 
-static void show_target(const struct target_summary *target, const char *label, struct view *view)
+/* Two lines, or, where there are many targets, one. */
+static void show_target(const struct target_summary *target, const char *label, int compact, struct view *view)
 {
 	const struct fatbin_entry entry = {.kind = target->kind, .arch = target->arch, .suffix = target->suffix};
 	struct text *line = &view->line;
@@ -234,9 +236,14 @@ static void show_target(const struct target_summary *target, const char *label, 
 		format_size(line, target->unpacked_bytes);
 		text_append(line, " unpacked)");
 	}
+	if (compact && target->read && target->kind == FATBIN_ELF)
+		text_append(line, ", %d %s", target->kernels, plural(target->kernels, "kernel", "kernels"));
+	if (compact && target->spill_kernels)
+		text_append(line, ", spills in %d", target->spill_kernels);
 	text_append(view->out, "  %-*s%-12s", LABEL_WIDTH, label, name);
 	flow_line(view, LABEL_WIDTH + 14);
-	show_kernels(target, view);
+	if (!compact)
+		show_kernels(target, view);
 }
 
 /* What everybody needs is counted; what tells something is named. */
@@ -269,7 +276,7 @@ static void show_symbols(const struct inspection *in, struct view *view)
 {
 	static const enum symbol_origin order[ORIGIN_COUNT] = {ORIGIN_CUDA_RUNTIME, ORIGIN_CUDA_DRIVER, ORIGIN_CUDA_LIBRARY,
 							       ORIGIN_CXX_RUNTIME,  ORIGIN_MSVC_RUNTIME, ORIGIN_C_LIBRARY, ORIGIN_OTHER};
-	enum { MOST_POINTS = 24 };
+	enum { MOST_POINTS = 16, SHOWN_OF_MORE = 6 };
 	const struct artifact *artifact = &in->artifact;
 	struct text *line = &view->line;
 	int per_thread = 0, legacy = 0, has_host = 0, fixed = 0, unknown = 0, shown = 0;
@@ -285,12 +292,13 @@ static void show_symbols(const struct inspection *in, struct view *view)
 	}
 	if (!has_host)
 		return;
-	for (int i = 0; i < in->points.count && i < MOST_POINTS; i++) {
+	const int points = in->points.count > MOST_POINTS ? SHOWN_OF_MORE : in->points.count;
+	for (int i = 0; i < points; i++) {
 		text_append(line, "%s", i ? ", " : "");
 		line_name(view, in->points.items[i].name);
 	}
-	if (in->points.count > MOST_POINTS)
-		text_append(line, " and %d more", in->points.count - MOST_POINTS);
+	if (points < in->points.count)
+		text_append(line, " and %d more (--symbols)", in->points.count - points);
 	if (!in->points.count)
 		text_append(line, "none with a C name");
 	show_line(view, "entry points");
@@ -348,8 +356,10 @@ static void show_gpu(const struct inspection *in, unsigned cc, const struct arti
 	case COVERAGE_JIT:
 		paint(view, colour_fair, "JIT ");
 		if (coverage->sass) {
-			text_append(line, " %d of %d units, first ", coverage->jit, containers);
-			line_name(view, in->artifact.units[coverage->first_jit].name);
+			text_append(line, " %d of %d %s%s", coverage->jit, containers, in->artifact.unit_count > 1 ? "units" : "containers",
+				    in->artifact.unit_count > 1 ? ", first " : "");
+			if (in->artifact.unit_count > 1)
+				line_name(view, in->artifact.units[coverage->first_jit].name);
 			text_append(line, ",");
 		}
 		text_append(line, " from PTX %u.%u", coverage->ptx_isa / 10, coverage->ptx_isa % 10);
@@ -357,8 +367,10 @@ static void show_gpu(const struct inspection *in, unsigned cc, const struct arti
 	case COVERAGE_NONE:
 		paint(view, colour_bad, "no  ");
 		if (coverage->sass || coverage->jit) {
-			text_append(line, " %d of %d units, first ", coverage->none, containers);
-			line_name(view, in->artifact.units[coverage->first_none].name);
+			text_append(line, " %d of %d %s, first%s", coverage->none, containers,
+				    in->artifact.unit_count > 1 ? "units" : "containers", in->artifact.unit_count > 1 ? " " : "");
+			if (in->artifact.unit_count > 1)
+				line_name(view, in->artifact.units[coverage->first_none].name);
 			text_append(line, ":");
 		}
 		text_append(line, " ");
@@ -368,7 +380,11 @@ static void show_gpu(const struct inspection *in, unsigned cc, const struct arti
 		text_append(line, "no device code");
 		break;
 	}
-	text_append(view->out, "%s\n", line->data ? line->data : "");
+	enum { ROOM = LINE_WIDTH - LABEL_WIDTH - 54 };
+	if (line->length > ROOM)
+		text_append(view->out, "%.*s...\n", ROOM - 3, line->data);
+	else
+		text_append(view->out, "%s\n", line->data ? line->data : "");
 	line_clear(view);
 }
 
@@ -382,7 +398,7 @@ void inspect_summary(const struct inspection *in, const struct gpu_list *gpus, i
 	show_provenance(in, &view);
 	show_units(in, &view);
 	for (int i = 0; i < in->target_count; i++)
-		show_target(&in->targets[i], i ? "" : "images", &view);
+		show_target(&in->targets[i], i ? "" : "images", in->target_count > MOST_TARGETS, &view);
 	show_symbols(in, &view);
 	if (in->abi.abi != MHA_ABI_NONE) {
 		text_append(&view.line, "%s: %s", mha_abi_name(in->abi.abi), in->abi.evidence);

@@ -168,6 +168,16 @@ static int32_t *no_kernels(size_t count)
 	return kernels;
 }
 
+/* 130 for "Cuda compilation tools, release 13.0, V13.0.88"; 0 when it does not say. */
+static unsigned release_of(const char *tool_version)
+{
+	const char *at = tool_version ? strstr(tool_version, "release ") : NULL;
+	unsigned major, minor;
+	if (!at || sscanf(at, "release %2u.%1u", &major, &minor) != 2)
+		return 0;
+	return 10 * major + minor;
+}
+
 /* "-arch sm_100f": nothing else in a cubin tells it from sm_100. */
 static int is_family_target(const struct cubin *cubin)
 {
@@ -216,9 +226,9 @@ int cubin_parse(const void *bytes, size_t size, struct cubin *cubin, struct erro
 	read_notes(&in);
 	if ((symbols && kernels_find(&in, symbols, err)) || read_sections(&in, err))
 		goto done;
-	/* some of NVIDIA's own libraries carry a 1 there */
+	/* some of NVIDIA's own libraries, not made by ptxas, carry a 1 there */
 	if (cubin->toolkit < 50 || cubin->toolkit > 999)
-		cubin->toolkit = 0;
+		cubin->toolkit = release_of(cubin->tool_version);
 	if (!cubin->suffix && is_family_target(cubin))
 		cubin->suffix = 'f';
 	for (int i = 0; i < cubin->kernel_count; i++) {

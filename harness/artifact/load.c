@@ -10,6 +10,8 @@ enum {
 	THREADS_MAX = 16,
 	/* a thread is not worth its start for less than a few milliseconds of decompression */
 	BYTES_PER_THREAD = 4 << 20,
+	/* images that are larger than this unpacked are unpacked one at a time: some are of more than 100 MB */
+	LARGE = 16 << 20,
 };
 
 struct task {
@@ -21,6 +23,7 @@ struct pool {
 	struct task *tasks; /* in the order of the file */
 	size_t count;
 	size_t next;        /* the first that no thread has taken; atomic */
+	pthread_mutex_t large; /* held while a large image is read */
 	pthread_mutex_t lock;
 	size_t failed;      /* index of the first task in that order that failed; `count`: none */
 	struct error err;   /* what it failed with */
@@ -34,8 +37,15 @@ static void *work(void *context)
 		if (index >= pool->count)
 			return NULL;
 		struct artifact_unit *unit = &pool->artifact->units[pool->tasks[index].unit];
+		struct artifact_image *image = &unit->images[pool->tasks[index].image];
+		const int is_large = image->entry.compression != FATBIN_RAW && image->entry.decompressed_size > LARGE;
 		struct error err = {0};
-		if (artifact_load_image(pool->artifact, unit, &unit->images[pool->tasks[index].image], &err) == 0)
+		if (is_large)
+			pthread_mutex_lock(&pool->large);
+		const int failed = artifact_load_image(pool->artifact, unit, image, &err);
+		if (is_large)
+			pthread_mutex_unlock(&pool->large);
+		if (!failed)
 			continue;
 		pthread_mutex_lock(&pool->lock);
 		/* which one is told does not depend on who came first */
@@ -66,7 +76,7 @@ static size_t thread_count(size_t bytes, size_t tasks)
 
 int artifact_load_images(struct artifact *artifact, unsigned kinds, struct error *err)
 {
-	struct pool pool = {.artifact = artifact, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct pool pool = {.artifact = artifact, .large = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER};
 	pthread_t threads[THREADS_MAX];
 	size_t count = 0, bytes = 0, started = 0;
 	for (int u = 0; u < artifact->unit_count; u++)
@@ -102,6 +112,7 @@ int artifact_load_images(struct artifact *artifact, unsigned kinds, struct error
 	work(&pool);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
+	pthread_mutex_destroy(&pool.large);
 	pthread_mutex_destroy(&pool.lock);
 	free(pool.tasks);
 	if (pool.failed == pool.count)
