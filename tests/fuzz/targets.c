@@ -1,0 +1,198 @@
+#include "targets.h"
+
+#include "artifact/artifact.h"
+#include "artifact/coff.h"
+#include "artifact/demangle.h"
+#include "artifact/pe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What came out is looked at, so that a pointer out of bounds shows: the sum goes nowhere. */
+static volatile size_t seen;
+
+static void look_at_host(const struct host_object *host)
+{
+	for (int i = 0; i < host->symbol_count; i++) {
+		seen += strlen(host->symbols[i].name) + (host->symbols[i].library ? strlen(host->symbols[i].library) : 0);
+		seen += host->symbols[i].version ? strlen(host->symbols[i].version) : 0;
+	}
+	for (int i = 0; i < host->library_count; i++)
+		seen += strlen(host->libraries[i]);
+	for (int i = 0; i < host->fatbin_count; i++)
+		if (host->fatbins[i].size)
+			seen += host->fatbins[i].data[host->fatbins[i].size - 1];
+	const char *const texts[] = {host->cuda_min_symbol, host->cuda_max_symbol, host->runtime_library, host->glibc,   host->glibcxx,
+				     host->library_name,    host->debug_path,      host->gnu_lto,         host->pic_evidence};
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+		seen += texts[i] ? strlen(texts[i]) : 0;
+}
+
+static void parse_host(const uint8_t *data, size_t size)
+{
+	struct host_object host;
+	if (host_object_parse(data, size, &host, NULL))
+		return;
+	look_at_host(&host);
+	host_object_free(&host);
+}
+
+/* The targets for one format do not wander into another's reader: those have targets of their own. */
+void fuzz_elf(const uint8_t *data, size_t size)
+{
+	const enum object_kind kind = object_identify(data, size, NULL);
+	if (kind == OBJECT_ELF_RELOCATABLE || kind == OBJECT_ELF_SHARED || kind == OBJECT_ELF_EXECUTABLE)
+		parse_host(data, size);
+}
+
+void fuzz_coff(const uint8_t *data, size_t size)
+{
+	const enum object_kind kind = object_identify(data, size, NULL);
+	if (kind == OBJECT_COFF || kind == OBJECT_COFF_BIGOBJ || kind == OBJECT_COFF_IMPORT)
+		parse_host(data, size);
+}
+
+void fuzz_pe(const uint8_t *data, size_t size)
+{
+	if (object_identify(data, size, NULL) == OBJECT_PE)
+		parse_host(data, size);
+}
+
+void fuzz_ar(const uint8_t *data, size_t size)
+{
+	struct ar ar;
+	struct ar_index_cursor cursor = {0};
+	const char *name;
+	uint64_t header;
+	if (ar_parse(data, size, &ar, NULL))
+		return;
+	for (int i = 0; i < ar.count; i++) {
+		seen += strlen(ar.members[i].name) + ar.members[i].size;
+		if (ar.members[i].data && ar.members[i].size)
+			seen += ar.members[i].data[ar.members[i].size - 1];
+	}
+	while (ar_index_next(&ar, &cursor, &name, &header) > 0)
+		seen += strlen(name) + header;
+	const unsigned char *member;
+	size_t length;
+	if (ar.count && ar_member_at(data, size, ar.members[ar.count - 1].header_offset, &member, &length, NULL) == 0 && length)
+		seen += member[length - 1];
+	ar_free(&ar);
+}
+
+void fuzz_cubin(const uint8_t *data, size_t size)
+{
+	struct cubin cubin;
+	if (cubin_parse(data, size, &cubin, NULL))
+		return;
+	for (int i = 0; i < cubin.kernel_count; i++) {
+		char *plain = demangle(cubin.kernels[i].name);
+		seen += plain ? strlen(plain) : 0;
+		free(plain);
+		cubin_local_accesses(&cubin.kernels[i]);
+	}
+	cubin_free(&cubin);
+}
+
+void fuzz_ptx(const uint8_t *data, size_t size)
+{
+	struct ptx ptx;
+	if (ptx_parse((const char *)data, size, &ptx, NULL) == 0)
+		ptx_free(&ptx);
+}
+
+void fuzz_fatbin(const uint8_t *data, size_t size)
+{
+	struct fatbin fatbin;
+	char reason[64];
+	if (fatbin_parse(data, size, &fatbin, NULL) == 0)
+		fatbin_free(&fatbin);
+	if (fatbin_parse_section(data, size, &fatbin, NULL))
+		return;
+	for (int i = 0; i < fatbin.count; i++) {
+		const struct fatbin_entry *entry = &fatbin.entries[i];
+		void *bytes;
+		size_t unpacked;
+		char target[24];
+		fatbin_entry_target(entry, target);
+		seen += entry->identifier_length ? (size_t)entry->identifier[entry->identifier_length - 1] : 0;
+		seen += entry->options_length ? (size_t)entry->options[entry->options_length - 1] : 0;
+		if (fatbin_entry_decompress(entry, &bytes, &unpacked, NULL))
+			continue;
+		if (entry->kind == FATBIN_ELF)
+			fuzz_cubin(bytes, unpacked);
+		else if (entry->kind == FATBIN_PTX)
+			fuzz_ptx(bytes, unpacked);
+		free(bytes);
+	}
+	fatbin_select(fatbin.entries, fatbin.count, -1, 9, 0, IMAGE_ANY, reason, sizeof reason);
+	fatbin_free(&fatbin);
+}
+
+void fuzz_zip(const uint8_t *data, size_t size)
+{
+	struct zip_archive zip;
+	if (zip_archive_open(data, size, "a-1.0-1-py3-none-linux_x86_64.whl", &zip, NULL))
+		return;
+	for (int i = 0; i < zip.count; i++)
+		if (zip.members[i].data && zip.members[i].size)
+			seen += zip.members[i].data[zip.members[i].size - 1] + strlen(zip.members[i].name);
+	zip_archive_close(&zip);
+}
+
+void fuzz_text(const uint8_t *data, size_t size)
+{
+	struct provenance provenance = {.fast_math = -1};
+	struct readme_claims claims = {0};
+	provenance_note_output(&provenance, (const char *)data, size);
+	provenance_note_root_output(&provenance, (const char *)data, size);
+	provenance_free(&provenance);
+	readme_claims_note(&claims, (const char *)data, size);
+	readme_claims_free(&claims);
+}
+
+void fuzz_artifact(const uint8_t *data, size_t size)
+{
+	struct artifact artifact;
+	struct artifact_coverage coverage;
+	struct artifact_kernels kernels;
+	struct artifact_findings findings;
+	struct artifact_undefined undefined;
+	struct artifact_entry_points points;
+	struct artifact_driver_needs needs;
+	struct archive_facts facts;
+	struct mha_abi_evidence abi;
+	char path[64];
+	static int file = -1;
+	if (file < 0)
+		file = memfd_create("artifact", 0);
+	if (file < 0 || ftruncate(file, 0) || pwrite(file, data, size, 0) != (ssize_t)size)
+		abort();
+	snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+	if (artifact_open(path, &artifact, NULL))
+		return;
+	for (int u = 0; u < artifact.unit_count; u++)
+		look_at_host(&artifact.units[u].host);
+	artifact_coverage(&artifact, 9, 0, IMAGE_ANY, &coverage, NULL);
+	if (artifact_kernel_names(&artifact, 12, 0, IMAGE_ANY, &kernels, NULL) == 0)
+		artifact_kernels_free(&kernels);
+	if (artifact_findings(&artifact, &findings, NULL) == 0)
+		artifact_findings_free(&findings);
+	if (artifact_undefined(&artifact, &undefined, NULL) == 0)
+		artifact_undefined_free(&undefined);
+	if (artifact_entry_points(&artifact, &points, NULL) == 0)
+		artifact_entry_points_free(&points);
+	artifact_archive_facts(&artifact, &facts, NULL);
+	artifact_driver_needs(&artifact, &needs, NULL);
+	artifact_mha_abi(&artifact, &abi, NULL);
+	artifact_close(&artifact);
+}
+
+const struct fuzz_target fuzz_targets[] = {
+	{"ar", fuzz_ar},   {"elf", fuzz_elf}, {"cubin", fuzz_cubin},   {"coff", fuzz_coff}, {"pe", fuzz_pe},
+	{"zip", fuzz_zip}, {"ptx", fuzz_ptx}, {"fatbin", fuzz_fatbin}, {"text", fuzz_text}, {"artifact", fuzz_artifact},
+};
+const size_t fuzz_target_count = ARRAY_COUNT(fuzz_targets);
