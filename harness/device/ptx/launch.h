@@ -46,6 +46,8 @@ struct ptx_launch {
 
 enum { PTX_FINDINGS_MAX = 64 };
 
+struct ptx_profile { const struct ptx_instruction *instruction; uint64_t executed, lanes; }; /* warps, and lanes whose guard held */
+
 struct ptx_launch_result {
 	int device_code;           /* CUresult that a GPU would report: 0, 700 (illegal address), 716, 710, 719, 702 ...; after a
 				      sticky one the device is not to be used again (device_error_is_sticky) */
@@ -54,6 +56,8 @@ struct ptx_launch_result {
 	int findings_left_out;
 	struct ptx_counts counts;
 	double seconds;
+	struct ptx_profile *profile; int profile_count; /* with launch.profile: every instruction in the order of the text, of called
+						     functions too; the caller frees it. Instructions live as long as the image */
 };
 
 /* Runs it to its end. 0 also when findings stopped it (device_code tells). -1 with *err: wrong launch configuration (ERROR_DEVICE,

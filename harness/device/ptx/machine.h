@@ -52,6 +52,9 @@ enum ptx_class {
 };
 const char *ptx_class_name(enum ptx_class class);
 
+/* What `ret` does (control.c): for the one that stands after the last instruction, with PTX_INSN_CONTROL. */
+void ptx_execute_ret(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active);
+
 /* One for each instruction of the function, at the same index, and a `ret` after the last. */
 struct ptx_insn {
 	ptx_execute execute;
@@ -84,6 +87,7 @@ struct ptx_program {
 	void *arena;               /* private of lowering */
 	/* made by image.c once the program is lowered */
 	uint32_t *rank;            /* of each instruction: splits with the lowest run first (by block order, then place) */
+	int32_t *live; int live_count; /* registers that are live at entry */
 	uint32_t *initial_undefined; /* what a new frame's `undefined` is: ~0 for registers that are live at entry */
 	uint32_t counter_base;     /* where its instructions' counters start among those of the kernel */
 };
@@ -102,6 +106,8 @@ struct ptx_frame {
 	struct ptx_frame *caller;
 	int return_index;          /* instruction to go on with in the caller */
 	int references;
+	int depth;                 /* calls above the kernel's own frame */
+	uint32_t carry;            /* CC.CF (manual 9.7.2), a bit a lane: add.cc and its kin; not kept across calls */
 	struct ptx_frame *next_free;
 };
 
@@ -224,6 +230,7 @@ struct ptx_finding {
 	uint32_t block[3], thread[3];
 	uint64_t address;          /* 0: none */
 	struct ptx_position position; /* in the PTX */
+	char mnemonic[80];         /* "st.global.f32" */
 	char source[192];          /* "kernel.cu:12" by .loc, or "" */
 	char text[256];            /* "st.global.f32 writes 4 bytes at 0x..., 12 bytes past the end of a buffer of 4096" */
 	uint64_t count;            /* how often the same kind happened at the same instruction */
