@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 14, MOST_NAMES = 6, MOST_KERNELS = 8, MOST_CHANGED = 10 };
+enum { LABEL_WIDTH = 14, MOST_NAMES = 6, MOST_KERNELS = 4, MOST_CHANGED = 4 };
 
 static const char *colour_good = "\033[32m", *colour_bad = "\033[31m", *colour_off = "\033[0m";
 
@@ -45,15 +45,15 @@ static void sizes(struct view *view, size_t before, size_t after)
 		text_append(view->out, " (%+.1f %%)", 100 * ((double)after - (double)before) / (double)before);
 }
 
-static void some_names(struct view *view, char *const *names, int count, const char *sign)
+static void some_names(struct view *view, struct text *line, char *const *names, int count, const char *sign)
 {
 	const int most = view->all ? count : MOST_NAMES;
 	for (int i = 0; i < count && i < most; i++) {
-		text_append(view->out, " %s", sign);
-		format_name(view->out, names[i]);
+		text_append(line, " %s", sign);
+		format_name(line, names[i]);
 	}
 	if (count > most)
-		text_append(view->out, " %s%d more", sign, count - most);
+		text_append(line, " %s%d more", sign, count - most);
 }
 
 static void show_names(struct view *view, const char *what, const struct difference_names *names)
@@ -65,10 +65,13 @@ static void show_names(struct view *view, const char *what, const struct differe
 		text_append(view->out, "the same %d\n", names->common);
 		return;
 	}
-	text_append(view->out, "%d common;", names->common);
-	some_names(view, names->removed, names->removed_count, "-");
-	some_names(view, names->added, names->added_count, "+");
-	text_append(view->out, "\n");
+	struct text line = {0};
+	text_append(&line, "%d common;", names->common);
+	some_names(view, &line, names->removed, names->removed_count, "-");
+	some_names(view, &line, names->added, names->added_count, "+");
+	format_flow(view->out, line.data ? line.data : "", LABEL_WIDTH + 2);
+	view->out->failed |= line.failed;
+	text_free(&line);
 }
 
 static void show_facts(struct view *view)
@@ -80,21 +83,24 @@ static void show_facts(struct view *view)
 		same += fact->same;
 		if (fact->same)
 			continue;
+		struct text line = {0};
+		text_append(&line, "%s: %s -> %s", fact->what, fact->before, fact->after);
 		label(view, "made");
-		text_append(view->out, "%s: ", fact->what);
-		clean(view->out, fact->before);
-		text_append(view->out, " -> ");
-		clean(view->out, fact->after);
-		text_append(view->out, "\n");
+		format_flow(view->out, line.data ? line.data : "", LABEL_WIDTH + 2);
+		view->out->failed |= line.failed;
+		text_free(&line);
 	}
 	if (!same)
 		return;
-	label(view, "made");
-	text_append(view->out, "the same: ");
+	struct text line = {0};
+	text_append(&line, "the same: ");
 	for (int i = 0, shown = 0; i < difference->fact_count; i++)
 		if (difference->facts[i].same)
-			text_append(view->out, "%s%s", shown++ ? ", " : "", difference->facts[i].what);
-	text_append(view->out, "\n");
+			text_append(&line, "%s%s", shown++ ? ", " : "", difference->facts[i].what);
+	label(view, "made");
+	format_flow(view->out, line.data ? line.data : "", LABEL_WIDTH + 2);
+	view->out->failed |= line.failed;
+	text_free(&line);
 }
 
 static void show_target(struct view *view, const struct difference_target *target)
@@ -132,6 +138,38 @@ static void show_target(struct view *view, const struct difference_target *targe
 		sizes(view, target->base_code, target->next_code);
 	}
 	text_append(out, "\n");
+	if (target->changed)
+		show_figures(view, target);
+}
+
+/* Of how many common kernels a figure changed, and by how much at most. */
+static void show_figures(struct view *view, const struct difference_target *target)
+{
+	for (int field = 0; field < FIELD_COUNT; field++) {
+		const struct kernel_change *most = NULL;
+		int more = 0, fewer = 0;
+		for (int k = 0; k < view->difference->kernel_count; k++) {
+			const struct difference_kernel *kernel = &view->difference->kernels[k];
+			for (int c = 0; c < kernel->change_count && strcmp(kernel->target, target->name) == 0; c++) {
+				const struct kernel_change *change = &kernel->changes[c];
+				if ((int)change->field != field)
+					continue;
+				more += change->after >= change->before;
+				fewer += change->after < change->before;
+				if (!most || change->after - change->before > most->after - most->before)
+					most = change;
+			}
+		}
+		if (!most || field == FIELD_CODE)
+			continue;
+		label(view, "");
+		text_append(view->out, "%s: ", kernel_field_name((enum kernel_field)field));
+		if (more)
+			text_append(view->out, "more in %d%s", more, fewer ? ", " : "");
+		if (fewer)
+			text_append(view->out, "fewer in %d", fewer);
+		text_append(view->out, more ? " (at most %s -> %s)\n" : " (%s -> %s)\n", most->before_text, most->after_text);
+	}
 }
 
 static void show_only(struct view *view, enum kernel_state state, const char *what)
@@ -146,9 +184,12 @@ static void show_only(struct view *view, enum kernel_state state, const char *wh
 		if (kernel->state != state || (shown == MOST_KERNELS && !view->all))
 			continue;
 		label(view, shown++ ? "" : what);
+		struct text line = {0};
+		format_name(&line, kernel->name);
 		text_append(view->out, "%-12s", kernel->target);
-		format_name(view->out, kernel->name);
-		text_append(view->out, "\n");
+		format_flow(view->out, line.data ? line.data : "", LABEL_WIDTH + 14);
+		view->out->failed |= line.failed;
+		text_free(&line);
 	}
 	if (shown < count) {
 		label(view, "");
@@ -184,8 +225,8 @@ static int compare_badness(const void *left, const void *right)
 
 static void show_changed_kernel(struct view *view, const struct difference_kernel *kernel)
 {
-	struct text *out = view->out;
-	text_append(out, "%-12s", kernel->target);
+	struct text line = {0}, *out = &line;
+	text_append(view->out, "%-12s", kernel->target);
 	for (int c = 0, shown = 0; c < kernel->change_count; c++) {
 		const struct kernel_change *change = &kernel->changes[c];
 		text_append(out, "%s%s %s -> %s", shown++ ? ", " : "", kernel_field_name(change->field), change->before_text,
@@ -195,16 +236,16 @@ static void show_changed_kernel(struct view *view, const struct difference_kerne
 		text_append(out, "%scode differs", kernel->change_count ? ", " : "");
 	if (kernel->code == CODE_DIFFERS && strncmp(kernel->target, "sm_", 3) == 0)
 		text_append(out, " from instruction %zu on", kernel->first_instruction);
-	text_append(out, "\n");
-	label(view, "");
-	text_append(out, "%12s", "");
+	text_append(out, ": ");
 	format_name(out, kernel->name);
 	if (kernel->base_name) {
 		text_append(out, " (was ");
 		clean(out, kernel->base_name);
 		text_append(out, ")");
 	}
-	text_append(out, "\n");
+	format_flow(view->out, line.data ? line.data : "", LABEL_WIDTH + 14);
+	view->out->failed |= line.failed;
+	text_free(&line);
 }
 
 static void show_changed(struct view *view)

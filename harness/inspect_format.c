@@ -57,3 +57,24 @@ const char *entry_host_name(const struct fatbin_entry *entry)
 	       : entry->flags & FATBIN_FLAG_MAC	  ? "macOS"
 						  : NULL;
 }
+
+void format_flow(struct text *out, const char *text, int column)
+{
+	enum { LINE_WIDTH = 118 };
+	int at = column;
+	for (const char *word = text; *word;) {
+		const size_t length = strcspn(word, " ");
+		if (at > column && at + 1 + (int)length > LINE_WIDTH) {
+			text_append(out, "\n%*s", column, "");
+			at = column;
+		} else if (at > column) {
+			text_append(out, " ");
+			at++;
+		}
+		cli_append_clean(out, word, length);
+		at += (int)length;
+		word += length;
+		word += strspn(word, " ");
+	}
+	text_append(out, "\n");
+}

@@ -15,6 +15,10 @@ void format_size_cell(struct text *out, int width, size_t bytes);
 /* The name as it can be shown, demangled where it is a C++ one. */
 void format_name(struct text *out, const char *mangled);
 
+/* The words of a text, cleaned, in lines of at most 118 columns that begin at a column, and a newline. The first begins where the
+ * caller has come to, which is that column. */
+void format_flow(struct text *out, const char *text, int column);
+
 /* "Linux", "Windows", "macOS" or NULL. */
 const char *entry_host_name(const struct fatbin_entry *entry);
 

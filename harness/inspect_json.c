@@ -114,6 +114,8 @@ static json_t *driver_json(struct builder *builder, const struct artifact_driver
 	json_put(builder, object, "zstd", json_boolean(needs->zstd));
 	json_put(builder, object, "to_load", text_or_null(needs->to_load));
 	json_put(builder, object, "to_compile_ptx", text_or_null(needs->to_compile));
+	json_put(builder, object, "windows_to_load", text_or_null(needs->windows_to_load));
+	json_put(builder, object, "windows_to_compile_ptx", text_or_null(needs->windows_to_compile));
 	return object;
 }
 
@@ -125,6 +127,8 @@ static json_t *gpu_json(struct builder *builder, const struct inspection *in, un
 	json_put(builder, object, "verdict", json_string(coverage_verdict_name(coverage->verdict)));
 	json_put(builder, object, "units_by_sass", json_integer(coverage->sass));
 	json_put(builder, object, "units_by_jit", json_integer(coverage->jit));
+	json_put(builder, object, "units_by_sass_unsure_tegra", json_integer(coverage->tegra));
+	json_put(builder, object, "units_built_for_debugging", json_integer(coverage->debug));
 	json_put(builder, object, "units_not", json_integer(coverage->none));
 	json_put(builder, object, "first_not",
 	    coverage->first_none < 0 ? json_null() : text_or_null(in->artifact.units[coverage->first_none].name));

@@ -1,5 +1,6 @@
 #include "inspect_policy.h"
 
+#include "inspect_format.h"
 #include "inspect_json_values.h"
 
 #include <stdlib.h>
@@ -75,34 +76,13 @@ void inspect_policies_close(struct inspect_policies *policies)
 
 /* ---- text ---- */
 
-enum { LABEL_WIDTH = 14, LINE_WIDTH = 118 };
+enum { LABEL_WIDTH = 14 };
 
 static const char *paint(enum policy_verdict verdict, int colour)
 {
 	if (!colour)
 		return "";
 	return verdict == POLICY_FAIL ? "\033[31m" : verdict == POLICY_PASS ? "\033[32m" : "\033[33m";
-}
-
-/* Words of a text in lines that begin at a column. */
-static void flow(struct text *out, const char *text, int column)
-{
-	int at = column;
-	for (const char *word = text; *word;) {
-		const size_t length = strcspn(word, " ");
-		if (at > column && at + 1 + (int)length > LINE_WIDTH) {
-			text_append(out, "\n%*s", column, "");
-			at = column;
-		} else if (at > column) {
-			text_append(out, " ");
-			at++;
-		}
-		cli_append_clean(out, word, length);
-		at += (int)length;
-		word += length;
-		word += strspn(word, " ");
-	}
-	text_append(out, "\n");
 }
 
 static void show_result(const struct policy_result *result, int colour, struct text *out)
@@ -116,7 +96,7 @@ static void show_result(const struct policy_result *result, int colour, struct t
 	if (result->verdict == POLICY_FAIL)
 		text_append(&line, " [%s]; %s", result->origin, result->remedy ? result->remedy : "");
 	if (line.data)
-		flow(out, line.data, LABEL_WIDTH + 2);
+		format_flow(out, line.data, LABEL_WIDTH + 2);
 	out->failed |= line.failed;
 	text_free(&line);
 }
@@ -140,7 +120,7 @@ static void show_report(const char *label, const struct policy_report *report, i
 				show_result(&report->items[i], colour, out);
 	if (none.data) {
 		text_append(out, "  %-*s", LABEL_WIDTH, "n/a");
-		flow(out, none.data, LABEL_WIDTH + 2);
+		format_flow(out, none.data, LABEL_WIDTH + 2);
 	}
 	out->failed |= none.failed;
 	text_free(&none);

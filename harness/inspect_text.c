@@ -319,12 +319,29 @@ static void show_symbols(const struct inspection *in, struct view *view)
 	show_line(view, "linking");
 }
 
+/* The driver of the system that the host code is for; of device code alone, both. 0: nothing is known. */
+static int append_driver(const struct inspection *in, const char *linux_driver, const char *windows_driver, struct text *line)
+{
+	int is_elf = 0, is_windows = 0;
+	for (int u = 0; u < in->artifact.unit_count; u++) {
+		const enum object_kind kind = in->artifact.units[u].kind;
+		is_elf |= kind == OBJECT_ELF_RELOCATABLE || kind == OBJECT_ELF_SHARED || kind == OBJECT_ELF_EXECUTABLE;
+		is_windows |= kind == OBJECT_COFF || kind == OBJECT_COFF_BIGOBJ || kind == OBJECT_PE;
+	}
+	const int linux_wanted = linux_driver && (is_elf || !is_windows), windows_wanted = windows_driver && (is_windows || !is_elf);
+	if (linux_wanted)
+		text_append(line, "%s%s", linux_driver, windows_wanted ? " (Linux), " : "");
+	if (windows_wanted)
+		text_append(line, "%s (Windows)", windows_driver);
+	return linux_wanted || windows_wanted;
+}
+
 static void show_driver(const struct inspection *in, struct view *view)
 {
 	const struct artifact_driver_needs *needs = &in->needs;
 	struct text *line = &view->line;
-	if (needs->to_load) {
-		text_append(line, "%s or newer to load it", needs->to_load);
+	if (append_driver(in, needs->to_load, needs->windows_to_load, line)) {
+		text_append(line, " or newer to load it");
 		if (needs->runtime_major)
 			text_append(line, " (CUDA %u runtime, by %s%s)", needs->runtime_major, needs->runtime_evidence,
 				    needs->zstd ? "; unpacks zstd" : "");
@@ -332,8 +349,8 @@ static void show_driver(const struct inspection *in, struct view *view)
 			text_append(line, " (unpacks zstd)");
 		show_line(view, "driver");
 	}
-	if (needs->to_compile) {
-		text_append(line, "%s or newer to compile its PTX (ISA %u.%u)", needs->to_compile, needs->ptx_isa / 10, needs->ptx_isa % 10);
+	if (append_driver(in, needs->to_compile, needs->windows_to_compile, line)) {
+		text_append(line, " or newer to compile its PTX (ISA %u.%u)", needs->ptx_isa / 10, needs->ptx_isa % 10);
 		show_line(view, needs->to_load ? "" : "driver");
 	}
 }
@@ -350,7 +367,7 @@ static void show_gpu(const struct inspection *in, unsigned cc, const struct arti
 	switch (coverage->verdict) {
 	case COVERAGE_SASS:
 		paint(view, colour_good, "SASS");
-		if (is_tegra(cc))
+		if (coverage->tegra)
 			text_append(line, " (NVIDIA promises no binary compatibility with Tegra: try it)");
 		break;
 	case COVERAGE_JIT:

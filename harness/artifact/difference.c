@@ -342,6 +342,16 @@ static struct kernel_change *add_change(struct difference_kernel *kernel, enum k
 	return &larger[kernel->change_count++];
 }
 
+static void number_text(enum kernel_field field, long long value, char *out, size_t size)
+{
+	if ((field == FIELD_MAX_REGISTERS || field == FIELD_MIN_BLOCKS) && value == 0)
+		snprintf(out, size, "none");
+	else if (field == FIELD_STACK && value == UINT32_MAX)
+		snprintf(out, size, "unknown (recursion)");
+	else
+		snprintf(out, size, "%lld", value);
+}
+
 /* Below 0: not stated. */
 static int note_number(struct difference_kernel *kernel, enum kernel_field field, long long before, long long after)
 {
@@ -352,8 +362,8 @@ static int note_number(struct difference_kernel *kernel, enum kernel_field field
 		return -1;
 	change->before = before;
 	change->after = after;
-	snprintf(change->before_text, sizeof change->before_text, before == UINT32_MAX ? "unknown" : "%lld", before);
-	snprintf(change->after_text, sizeof change->after_text, after == UINT32_MAX ? "unknown" : "%lld", after);
+	number_text(field, before, change->before_text, sizeof change->before_text);
+	number_text(field, after, change->after_text, sizeof change->after_text);
 	return 0;
 }
 

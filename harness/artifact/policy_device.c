@@ -291,8 +291,7 @@ int check_flags(struct policy_look *look)
 			look_violation(look, NULL, NULL, NULL, "the build folder's output lists %d flags of nvcc, and %s is not among them",
 				       provenance->flag_count, setting->values[v]);
 	}
-	look_note(look, provenance && provenance->flag_count ? "all are among the flags in the build folder's output"
-							      : "no build folder states the flags of nvcc");
+	look_note(look, "all are among the flags in the build folder's output");
 	return 0;
 }
 
@@ -484,7 +483,7 @@ static int check_driver(struct policy_look *look, int windows)
 		const int coff = unit->kind == OBJECT_COFF || unit->kind == OBJECT_COFF_BIGOBJ || unit->kind == OBJECT_PE;
 		const int elf = unit->kind == OBJECT_ELF_RELOCATABLE || unit->kind == OBJECT_ELF_SHARED || unit->kind == OBJECT_ELF_EXECUTABLE;
 		if ((windows && elf) || (!windows && coff)) {
-			look_note(look, "its host code is for %s", windows ? "Linux" : "Windows");
+			look_nothing(look, "its host code is for %s", windows ? "Linux" : "Windows");
 			return 0;
 		}
 		for (int i = 0; i < unit->image_count; i++)
@@ -507,8 +506,8 @@ static int check_driver(struct policy_look *look, int windows)
 	}
 	if (check_compiling(look, promised, windows))
 		return -1;
-	look_note(look, "%s%s or newer for its code, %s for its compression; its PTX compiles wherever it has to",
-		  by_runtime ? by_runtime : "any driver", "", zstd_unit ? zstd : "any");
+	look_note(look, "%s or newer for its code, %s for its compression; its PTX compiles wherever it has to",
+		  by_runtime ? by_runtime : "any", zstd_unit ? zstd : "any");
 	return 0;
 }
 

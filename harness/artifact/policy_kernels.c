@@ -92,7 +92,7 @@ static int check_budget(struct policy_look *look, const char *what, const char *
 	if (for_each(look, weigh, &budget))
 		return -1;
 	if (!look->result->looked_at) {
-		look_note(look, "no kernel of that name states its %s", what);
+		look_nothing(look, "no kernel of that name states its %s", what);
 		return 0;
 	}
 	char value[32], target[24];

@@ -144,9 +144,31 @@ static void scan_around_fatbins(struct policy_look *look, const struct artifact_
 	}
 }
 
+/* What was compiled with tables of source lines names the sources; that is unpacked for it, being small or not to be published
+ * anyway. */
+static int scan_packed(struct policy_look *look, const struct artifact_unit *unit, const struct artifact_image *image)
+{
+	const struct fatbin_entry *entry = &image->entry;
+	const int is_told = image->cubin.line_info || image->cubin.debug_info || image->ptx.line_info || entry->identifier_length ||
+			    (entry->flags & FATBIN_FLAG_DEBUG) ||
+			    (entry->options && memmem(entry->options, entry->options_length, "line-info", 9));
+	void *bytes;
+	size_t size;
+	if (!is_told || (entry->kind != FATBIN_ELF && entry->kind != FATBIN_PTX))
+		return 0;
+	if (fatbin_entry_decompress(entry, &bytes, &size, NULL))
+		return 0; /* counted as one that was not unpacked */
+	if (entry->kind == FATBIN_PTX)
+		scan(look, unit, "its PTX", bytes, size);
+	else
+		scan_elf(look, unit, " of its device code", bytes, size);
+	free(bytes);
+	return 1;
+}
+
 int check_paths(struct policy_look *look)
 {
-	int unpacked = 0;
+	int packed = 0;
 	for (int u = 0; u < look->artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &look->artifact->units[u];
 		for (int i = 0; i < unit->image_count; i++) {
@@ -156,7 +178,7 @@ int check_paths(struct policy_look *look)
 			scan(look, unit, "the options of its device code", image->entry.options, image->entry.options_length);
 			scan(look, unit, "the options of its device code", options, options ? strlen(options) : 0);
 			if (image->entry.compression != FATBIN_RAW)
-				unpacked++;
+				packed += !scan_packed(look, unit, image);
 			else if (image->entry.kind == FATBIN_PTX)
 				scan(look, unit, "its PTX", image->entry.payload, image->entry.payload_size);
 			else if (image->entry.kind == FATBIN_ELF)
@@ -174,6 +196,6 @@ int check_paths(struct policy_look *look)
 	}
 	look_note(look,
 		  "none in %zu texts: names of sources, options, PTX, and sections of debug information, notes, strings and symbols%s",
-		  look->result->looked_at, unpacked ? " (compressed device code was not unpacked for it)" : "");
+		  look->result->looked_at, packed ? " (compressed device code without line information was not unpacked for it)" : "");
 	return 0;
 }

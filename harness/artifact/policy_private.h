@@ -36,8 +36,11 @@ void look_at(struct policy_look *look);
 /* One of them breaks the rule: the first one's names and words are kept. unit, kernel and value may be NULL. */
 void look_violation(struct policy_look *look, const char *unit, const char *kernel, const char *value, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-/* What a passing or inapplicable result says; the last one counts, and a violation goes before it. */
+/* What a passing result says: nothing when nothing was looked at; a violation goes before it. */
 void look_note(struct policy_look *look, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Why nothing was looked at, where the rule's own words are too general. */
+void look_nothing(struct policy_look *look, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The values of the setting as numbers; they were checked when they were read. */
 unsigned long long policy_size_value(const char *value);

@@ -283,8 +283,16 @@ void look_violation(struct policy_look *look, const char *unit, const char *kern
 void look_note(struct policy_look *look, const char *format, ...)
 {
 	va_list args;
-	if (look->result->violations)
+	if (look->result->violations || !look->result->looked_at)
 		return;
+	va_start(args, format);
+	set_text(look, &look->result->evidence, format, args);
+	va_end(args);
+}
+
+void look_nothing(struct policy_look *look, const char *format, ...)
+{
+	va_list args;
 	va_start(args, format);
 	set_text(look, &look->result->evidence, format, args);
 	va_end(args);

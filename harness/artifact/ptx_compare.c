@@ -14,15 +14,21 @@ struct scanner {
 	const char *at, *end;
 };
 
+/* What a byte is: archives hold a hundred megabytes of PTX, and this is looked up for each. */
+enum { WORD = 1, BLANK = 2 };
+static const unsigned char classes[256] = {
+	['a' ... 'z'] = WORD, ['A' ... 'Z'] = WORD, ['0' ... '9'] = WORD, ['_'] = WORD,	 ['$'] = WORD,	['.'] = WORD,  ['%'] = WORD,
+	['@'] = WORD,	      [' '] = BLANK,	    ['\t'] = BLANK,	  ['\r'] = BLANK, ['\n'] = BLANK, ['\0'] = BLANK,
+};
+
 static int is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '.' ||
-	       c == '%' || c == '@';
+	return classes[(unsigned char)c] == WORD;
 }
 
 static int is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
+	return classes[(unsigned char)c] == BLANK;
 }
 
 /* Words, strings with their quotes, single characters; comments and blanks are passed over. */
@@ -84,29 +90,48 @@ static void skip_section(struct scanner *in)
 	in->at = close ? close + 1 : in->end;
 }
 
-/* Appends the token; the ordinals of the entry in its module and the entry's own name are left out. */
-static void put(struct text *out, struct token token, struct token name)
+/* Canonical text while it is made. Never longer than what it is made from and a blank for each of its bytes. */
+struct canonical {
+	char *data;
+	size_t length;
+};
+
+static void append(struct canonical *out, const char *text, size_t length)
 {
+	memcpy(out->data + out->length, text, length);
+	out->length += length;
+}
+
+/* Appends the token; the ordinals of the entry in its module and the entry's own name are left out. Only tokens that begin with
+ * '$' or '_' can be either. */
+static void put(struct canonical *out, struct token token, struct token name)
+{
+	const char first = token.text[0];
+	if (first != '$' && first != '_' && !(name.length && first == name.text[0])) {
+		append(out, token.text, token.length);
+		append(out, " ", 1);
+		return;
+	}
 	static const char label[] = "$L__BB", depot[] = "__local_depot", parameter[] = "_param_";
 	const int is_own = name.length && token.length >= name.length && memcmp(token.text, name.text, name.length) == 0;
 	const struct token behind = {token.text + name.length, is_own ? token.length - name.length : 0};
 	if (is_own && (!behind.length || starts(behind, parameter))) {
-		text_append_bytes(out, "@", 1);
-		text_append_bytes(out, behind.text, behind.length);
+		append(out, "@", 1);
+		append(out, behind.text, behind.length);
 	} else if (starts(token, label)) {
 		const char *ordinal = memchr(token.text + sizeof label - 1, '_', token.length - (sizeof label - 1));
-		text_append_bytes(out, label, sizeof label - 1);
+		append(out, label, sizeof label - 1);
 		if (ordinal)
-			text_append_bytes(out, ordinal, token.length - (size_t)(ordinal - token.text));
+			append(out, ordinal, token.length - (size_t)(ordinal - token.text));
 	} else if (starts(token, depot)) {
-		text_append_bytes(out, depot, sizeof depot - 1);
+		append(out, depot, sizeof depot - 1);
 	} else {
-		text_append_bytes(out, token.text, token.length);
+		append(out, token.text, token.length);
 	}
-	text_append_bytes(out, " ", 1);
+	append(out, " ", 1);
 }
 
-static int add_digest(struct ptx_digests *digests, struct token name, struct text *body)
+static int add_digest(struct ptx_digests *digests, struct token name, struct canonical *body)
 {
 	if (digests->count % 64 == 0) {
 		struct ptx_digest *larger = realloc(digests->entries, (size_t)(digests->count + 64) * sizeof *larger);
@@ -116,8 +141,8 @@ static int add_digest(struct ptx_digests *digests, struct token name, struct tex
 	}
 	struct ptx_digest *digest = &digests->entries[digests->count];
 	digest->name = copy_text(name.text, name.length);
-	if (!digest->name || body->failed)
-		return free(digest->name), -1;
+	if (!digest->name)
+		return -1;
 	sha256_hex(body->data, body->length, digest->digest);
 	digests->count++;
 	body->length = 0;
@@ -132,20 +157,25 @@ static int compare_digests(const void *a, const void *b)
 int ptx_digests_make(const char *text, size_t size, struct ptx_digests *digests, struct error *err)
 {
 	struct scanner in = {text, text + size};
-	struct text body = {0}, rest = {0};
 	struct token name = {0};
 	int in_entry = 0, depth = 0, failed = 0;
+	size_t room;
 	*digests = (struct ptx_digests){0};
+	if (size_mul(size, 2, &room) || size_add(room, 64, &room))
+		return error_set(err, ERROR_INPUT, "PTX of %zu bytes is too large", size);
+	struct canonical body = {.data = malloc(room)}, rest = {.data = malloc(room)};
+	failed = !body.data || !rest.data;
 	for (struct token token; !failed && (token = next_token(&in)).length;) {
-		if (is(token, ".loc") || is(token, ".file")) {
+		const int directive = token.text[0] == '.';
+		if (directive && (is(token, ".loc") || is(token, ".file"))) {
 			skip_line(&in);
 			continue;
 		}
-		if (is(token, ".section")) {
+		if (directive && is(token, ".section")) {
 			skip_section(&in);
 			continue;
 		}
-		if (!in_entry && is(token, ".entry")) {
+		if (!in_entry && directive && is(token, ".entry")) {
 			name = next_token(&in);
 			in_entry = 1;
 			depth = 0;
@@ -157,16 +187,17 @@ int ptx_digests_make(const char *text, size_t size, struct ptx_digests *digests,
 		put(in_entry ? &body : &rest, token, in_entry ? name : (struct token){0});
 		if (!in_entry)
 			continue;
-		depth += is(token, "{");
-		if (is(token, "}") && --depth <= 0) {
+		const char first = token.text[0];
+		depth += first == '{';
+		if (first == '}' && --depth <= 0) {
 			failed = add_digest(digests, name, &body);
 			in_entry = 0;
 		}
 	}
-	sha256_hex(rest.data ? rest.data : "", rest.length, digests->rest);
-	failed |= rest.failed || body.failed;
-	text_free(&body);
-	text_free(&rest);
+	if (!failed)
+		sha256_hex(rest.data, rest.length, digests->rest);
+	free(body.data);
+	free(rest.data);
 	if (failed) {
 		ptx_digests_free(digests);
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
