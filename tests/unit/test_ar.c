@@ -116,9 +116,133 @@ static void damage_is_named(void)
 	CHECK_INT(parse_member("/SYM64/", "8", "\1\1\1\1\1\1\1\1", &err), 0);
 }
 
+/* The index of each flavour leads to the member that has the symbol. */
+static void the_index_is_read(void)
+{
+	static const enum fixture_ar flavours[] = {FIXTURE_GNU, FIXTURE_BSD, FIXTURE_MSVC};
+	static const char *const names[] = {"first", "second", "third"};
+	struct bytes objects[3] = {{0}};
+	struct fixture_member files[3];
+	for (int i = 0; i < 3; i++) {
+		const char *const defined[] = {names[i], NULL};
+		put_host_object(&objects[i], defined, NULL, NULL);
+		files[i] = (struct fixture_member){i == 1 ? long_name : "x.o", objects[i].data, objects[i].size};
+	}
+	for (size_t f = 0; f < sizeof flavours / sizeof flavours[0]; f++) {
+		struct bytes file = {0};
+		struct ar ar;
+		struct ar_index_cursor cursor = {0};
+		struct error err = {0};
+		const char *name;
+		uint64_t header;
+		put_ar(&file, flavours[f], files, 3, 0);
+		CHECK_INT(ar_parse(file.data, file.size, &ar, &err), 0);
+		CHECK_INT(ar.index_symbols, 3);
+		CHECK_INT(ar.has_second_index, flavours[f] == FIXTURE_MSVC);
+		for (int i = 0; i < 3; i++) {
+			const unsigned char *data;
+			size_t length;
+			CHECK_INT(ar_index_next(&ar, &cursor, &name, &header), 1);
+			CHECK_TEXT(name, names[i]);
+			CHECK_INT(header, ar.members[i].header_offset);
+			CHECK_INT(ar_member_at(file.data, file.size, header, &data, &length, &err), 0);
+			CHECK(data <= ar.members[i].data && data + length == ar.members[i].data + ar.members[i].size);
+		}
+		CHECK_INT(ar_index_next(&ar, &cursor, &name, &header), 0);
+		ar_free(&ar);
+		bytes_free(&file);
+	}
+	for (int i = 0; i < 3; i++)
+		bytes_free(&objects[i]);
+}
+
+/* Archives of more than 4 GiB have wider indexes; small ones may. */
+static void wide_indexes_are_read(void)
+{
+	for (int bsd = 0; bsd < 2; bsd++) {
+		struct bytes file = {0};
+		struct ar ar;
+		struct ar_index_cursor cursor = {0};
+		struct error err = {0};
+		const char *name;
+		uint64_t header;
+		put_text(&file, "!<arch>\n");
+		if (bsd) {
+			put_ar_header(&file, "#1/12", 12 + 8 + 32 + 8 + 8);
+			put(&file, "__.SYMDEF_64", 12);
+			put_u64(&file, 32);
+			put_u64(&file, 4);
+			put_u64(&file, 0x123456789ull);
+			put_u64(&file, 0);
+			put_u64(&file, 8);
+			put_u64(&file, 8);
+			put(&file, "one\0two\0", 8);
+		} else {
+			put_ar_header(&file, "/SYM64/", 8 + 16 + 8);
+			put_u64(&file, __builtin_bswap64(2));
+			put_u64(&file, __builtin_bswap64(0x123456789ull));
+			put_u64(&file, __builtin_bswap64(8));
+			put(&file, "two\0one\0", 8);
+		}
+		CHECK_INT(ar_parse(file.data, file.size, &ar, &err), 0);
+		CHECK_INT(ar.index_symbols, 2);
+		CHECK_INT(ar.index.form, bsd ? AR_INDEX_BSD_64 : AR_INDEX_GNU_64);
+		CHECK_INT(ar_index_next(&ar, &cursor, &name, &header), 1);
+		CHECK_TEXT(name, "two");
+		CHECK(header == 0x123456789ull);
+		CHECK_INT(ar_index_next(&ar, &cursor, &name, &header), 1);
+		CHECK_TEXT(name, "one");
+		CHECK_INT(header, 8);
+		CHECK_INT(ar_index_next(&ar, &cursor, &name, &header), 0);
+		ar_free(&ar);
+		bytes_free(&file);
+	}
+}
+
+static void hostile_names_stay_small(void)
+{
+	enum { NAMES = 1 << 20, MEMBERS_OF_IT = 4000 };
+	struct bytes file = {0}, names = {0};
+	struct ar ar;
+	struct error err = {0};
+	put(&names, NULL, NAMES);
+	memset(names.data, 'n', NAMES);
+	/* one endless name, to which every member refers */
+	put_text(&file, "!<arch>\n");
+	put_ar_header(&file, "//", NAMES);
+	put(&file, names.data, NAMES);
+	for (int i = 0; i < MEMBERS_OF_IT; i++)
+		put_ar_header(&file, "/0", 0);
+	CHECK_INT(ar_parse(file.data, file.size, &ar, &err), -1);
+	CHECK_CONTAINS(err.message, "name is too long");
+	/* names that are long but not endless, over and over */
+	for (size_t i = 4000; i < NAMES; i += 4000)
+		file.data[8 + 60 + i] = '\n';
+	CHECK_INT(ar_parse(file.data, file.size, &ar, &err), -1);
+	CHECK_CONTAINS(err.message, "name is too long");
+	bytes_free(&file);
+	bytes_free(&names);
+
+	/* an index that counts more symbols than it has bytes */
+	put_text(&file, "!<arch>\n");
+	put_ar_header(&file, "/", 8);
+	put_u32_be(&file, 0xffffffff);
+	put_u32_be(&file, 8);
+	CHECK_INT(ar_parse(file.data, file.size, &ar, &err), 0);
+	struct ar_index_cursor cursor = {0};
+	const char *name;
+	uint64_t header;
+	CHECK_INT(ar_index_next(&ar, &cursor, &name, &header), -1);
+	ar_free(&ar);
+	bytes_free(&file);
+}
+
 int main(void)
 {
 	every_flavour_is_read();
+	the_index_is_read();
+	wide_indexes_are_read();
+	hostile_names_stay_small();
 	damage_is_named();
 	return check_result();
 }
