@@ -237,7 +237,7 @@ static int by_key(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Slots by number within each class; `intervals` NULL: each register its own. */
+/* Slots by number within each class; not `shared`: each register its own. */
 static int number_slots(const struct liveness *live, int shared, uint32_t slots[CLASSES], struct error *err)
 {
 	struct ptx_function *function = live->function;
@@ -271,6 +271,17 @@ static int number_slots(const struct liveness *live, int shared, uint32_t slots[
 	return 0;
 }
 
+static int has_sink(const struct ptx_function *function)
+{
+	for (int i = 0; i < function->element_count; i++)
+		if (function->elements[i].kind == PTX_OPERAND_SINK)
+			return 1;
+	for (int i = 0; i < function->instruction_count; i++)
+		if (function->instructions[i].operand_count && function->instructions[i].operands[0].kind == PTX_OPERAND_SINK)
+			return 1;
+	return 0;
+}
+
 static int give_slots(const struct liveness *live, int shared, struct error *err)
 {
 	struct ptx_function *function = live->function;
@@ -281,6 +292,10 @@ static int give_slots(const struct liveness *live, int shared, struct error *err
 	for (int class = 0; class < CLASSES; class++) {
 		base[class] = (uint32_t)bytes;
 		bytes += (uint64_t)slots[class] * class_bytes[class];
+	}
+	if (has_sink(function)) {
+		function->sink_slot = (uint32_t)bytes;
+		bytes += class_bytes[CLASSES - 1];
 	}
 	if (bytes > 1 << 30)
 		return ptx_fault_at(function->position, ERROR_UNSUPPORTED, err, "unsupported: '%s' needs %llu bytes of registers a warp",

@@ -217,8 +217,6 @@ enum ptx_access { PTX_ACCESS_READ = 1, PTX_ACCESS_WRITE = 2 };
 /* Calls `visit` for each register occurrence; `access` may be both. */
 void ptx_visit_registers(const struct ptx_function *function, const struct ptx_instruction *instruction,
 			 void (*visit)(void *context, int32_t reg, int access), void *context);
-/* Whether an instruction reads or writes CC.CF: PTX_ACCESS_*. */
-int ptx_carry_access(const struct ptx_instruction *instruction);
 /* How many leading operands are destinations. */
 int ptx_destination_count(const struct ptx_instruction *instruction);
 

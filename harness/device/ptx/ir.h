@@ -182,16 +182,15 @@ struct ptx_function {
 	struct ptx_variable *variables; int variable_count;    /* of the body: .shared, .local, .param, .const, .global */
 	uint32_t frame_bytes, frame_align;  /* of LOCAL and body .param variables, parameters and results of a .func included */
 	struct ptx_register *registers; int register_count;
-	int32_t carry;             /* the made .pred register that stands for CC.CF (manual 9.7.2), or -1 where nothing uses it: add.cc,
-				      sub.cc, mad.cc and their carry-in forms write or read it beside their operands (ptx_carry) */
 	struct ptx_instruction *instructions; int instruction_count;
 	struct ptx_operand *elements; int element_count;
 	struct ptx_block *blocks; int block_count;
 	struct ptx_table *tables; int table_count;
 	uint32_t register_file_bytes; /* of one warp, after ptx_allocate */
+	uint32_t sink_slot;        /* where results that go to `_` are written: room for 16 bytes a lane; only where one occurs */
 	/* performance directives; 0: none */
 	uint32_t max_threads[3], required_threads[3], cluster[3], max_registers, min_blocks;
-	struct ptx_position position;
+	struct ptx_position position, end; /* of its directive, and of its closing brace */
 };
 
 /* One function known to the module, its body not parsed before it is asked for. */

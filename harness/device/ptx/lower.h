@@ -67,8 +67,6 @@ int ptx_source(struct ptx_lowering *lowering, const struct ptx_operand *operand,
 /* A destination register, or `_` (a scratch slot with sink set). */
 int ptx_destination(struct ptx_lowering *lowering, const struct ptx_operand *operand, enum ptx_type type, int wider,
 		    struct ptx_slot *slot);
-/* The predicate slot of CC.CF, for the instructions that write it (.cc) or read it (addc, subc, madc). */
-int ptx_carry(struct ptx_lowering *lowering, struct ptx_slot *slot);
 /* A constant of `lane_bytes` (4 or 8) broadcast. */
 int ptx_constant(struct ptx_lowering *lowering, uint64_t bits, int lane_bytes, struct ptx_slot *slot);
 /* The value of an operand that must be a constant integer. */

@@ -532,7 +532,6 @@ const struct ptx_function *ptx_module_function(struct ptx_module *module, const 
 	function->name = index->name;
 	function->is_entry = index->is_entry;
 	function->position = index->position;
-	function->carry = -1;
 
 	struct ptx_body body = {.module = module, .function = function, .err = err};
 	const char *begin = module->text + index->begin;

@@ -365,11 +365,6 @@ static int parse_instruction(struct ptx_body *body, const struct ptx_token *opco
 		return -1;
 	if (!ptx_is_mark(lexer, ';'))
 		return ptx_expected(lexer, instruction->operand_count ? "',' or ';'" : "an operand or ';'", body->err);
-	if (ptx_carry_access(instruction) && body->function->carry < 0) {
-		body->function->carry = ptx_new_register(body, "", PTX_PRED);
-		if (body->function->carry < 0)
-			return -1;
-	}
 	const char *end = lexer->token.text;
 	while (end > instruction->text && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\n' || end[-1] == '\r'))
 		end--;
@@ -473,7 +468,7 @@ static int parse_body(struct ptx_body *body)
 		body->scope_depth--;
 	}
 	start_instruction(body);
-	body->current.position = lexer->token.position;
+	body->current.position = body->function->end = lexer->token.position;
 	body->current.text = lexer->token.text;
 	body->current.text_length = 1;
 	return ptx_store_register_results(body); /* control may run into the end */

@@ -199,7 +199,6 @@ const struct ptx_function *ptx_prototype(struct ptx_module *module, const char *
 		ptx_lexer_start(&lexer, begin, module->text + index->end, begin - (index->position.column - 1), index->position.line);
 		function->module = module;
 		function->name = index->name;
-		function->carry = -1;
 		if (ptx_parse_head(module, &lexer, function, &names, NULL))
 			return NULL;
 		*prototype = function;

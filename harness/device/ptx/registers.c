@@ -1,19 +1,6 @@
 /* Which registers an instruction reads and writes: the one place that says so, for liveness and for lowering's checks. */
 #include "device/ptx/front.h"
 
-int ptx_carry_access(const struct ptx_instruction *instruction)
-{
-	const int writes = ptx_has(instruction, PTX_MOD_cc) ? PTX_ACCESS_WRITE : 0;
-	switch (instruction->opcode) {
-	case PTX_OP_add: case PTX_OP_sub: case PTX_OP_mad:
-		return writes;
-	case PTX_OP_addc: case PTX_OP_subc: case PTX_OP_madc:
-		return writes | PTX_ACCESS_READ;
-	default:
-		return 0;
-	}
-}
-
 int ptx_destination_count(const struct ptx_instruction *instruction)
 {
 	if (!instruction->operand_count)
@@ -56,15 +43,11 @@ void ptx_visit_registers(const struct ptx_function *function, const struct ptx_i
 	const int destinations = ptx_destination_count(instruction);
 	/* not known well enough to say: both. Accumulators of wgmma and tcgen05 are both in truth. */
 	const int unsure = instruction->opcode == PTX_OP_unknown || instruction->opcode == PTX_OP_wgmma || instruction->opcode == PTX_OP_tcgen05;
-	const int both = PTX_ACCESS_READ | PTX_ACCESS_WRITE, carry = ptx_carry_access(instruction);
+	const int both = PTX_ACCESS_READ | PTX_ACCESS_WRITE;
 	if (instruction->guard >= 0)
 		visit(context, instruction->guard, PTX_ACCESS_READ);
 	for (int i = destinations; i < instruction->operand_count; i++)
 		visit_operand(function, &instruction->operands[i], unsure ? both : PTX_ACCESS_READ, visit, context);
-	if (carry & PTX_ACCESS_READ)
-		visit(context, function->carry, PTX_ACCESS_READ);
 	for (int i = 0; i < destinations; i++)
 		visit_operand(function, &instruction->operands[i], unsure ? both : PTX_ACCESS_WRITE, visit, context);
-	if (carry & PTX_ACCESS_WRITE)
-		visit(context, function->carry, PTX_ACCESS_WRITE);
 }
