@@ -103,6 +103,36 @@ static void show_facts(struct view *view)
 	text_free(&line);
 }
 
+/* Of how many common kernels a figure changed, and by how much at most. */
+static void show_figures(struct view *view, const struct difference_target *target)
+{
+	for (int field = 0; field < FIELD_COUNT; field++) {
+		const struct kernel_change *most = NULL;
+		int more = 0, fewer = 0;
+		for (int k = 0; k < view->difference->kernel_count; k++) {
+			const struct difference_kernel *kernel = &view->difference->kernels[k];
+			for (int c = 0; c < kernel->change_count && strcmp(kernel->target, target->name) == 0; c++) {
+				const struct kernel_change *change = &kernel->changes[c];
+				if ((int)change->field != field)
+					continue;
+				more += change->after >= change->before;
+				fewer += change->after < change->before;
+				if (!most || change->after - change->before > most->after - most->before)
+					most = change;
+			}
+		}
+		if (!most || field == FIELD_CODE)
+			continue;
+		label(view, "");
+		text_append(view->out, "%s: ", kernel_field_name((enum kernel_field)field));
+		if (more)
+			text_append(view->out, "more in %d%s", more, fewer ? ", " : "");
+		if (fewer)
+			text_append(view->out, "fewer in %d", fewer);
+		text_append(view->out, more ? " (at most %s -> %s)\n" : " (%s -> %s)\n", most->before_text, most->after_text);
+	}
+}
+
 static void show_target(struct view *view, const struct difference_target *target)
 {
 	struct text *out = view->out;
@@ -140,36 +170,6 @@ static void show_target(struct view *view, const struct difference_target *targe
 	text_append(out, "\n");
 	if (target->changed)
 		show_figures(view, target);
-}
-
-/* Of how many common kernels a figure changed, and by how much at most. */
-static void show_figures(struct view *view, const struct difference_target *target)
-{
-	for (int field = 0; field < FIELD_COUNT; field++) {
-		const struct kernel_change *most = NULL;
-		int more = 0, fewer = 0;
-		for (int k = 0; k < view->difference->kernel_count; k++) {
-			const struct difference_kernel *kernel = &view->difference->kernels[k];
-			for (int c = 0; c < kernel->change_count && strcmp(kernel->target, target->name) == 0; c++) {
-				const struct kernel_change *change = &kernel->changes[c];
-				if ((int)change->field != field)
-					continue;
-				more += change->after >= change->before;
-				fewer += change->after < change->before;
-				if (!most || change->after - change->before > most->after - most->before)
-					most = change;
-			}
-		}
-		if (!most || field == FIELD_CODE)
-			continue;
-		label(view, "");
-		text_append(view->out, "%s: ", kernel_field_name((enum kernel_field)field));
-		if (more)
-			text_append(view->out, "more in %d%s", more, fewer ? ", " : "");
-		if (fewer)
-			text_append(view->out, "fewer in %d", fewer);
-		text_append(view->out, more ? " (at most %s -> %s)\n" : " (%s -> %s)\n", most->before_text, most->after_text);
-	}
 }
 
 static void show_only(struct view *view, enum kernel_state state, const char *what)
