@@ -7,6 +7,7 @@
 #include "judge/judge.h"
 #include "keep.h"
 #include "kernels/family.h"
+#include "preflight.h"
 #include "source.h"
 
 #include <dlfcn.h>
@@ -102,6 +103,8 @@ int executor_open(struct executor **out, const struct worker_setup *setup, stage
 	if (device_open(&executor->device, setup->device, &device_options, err))
 		goto fail;
 	ready->device = executor->device->properties;
+	if (preflight(setup->archive, &ready->device, setup->image, err))
+		goto fail;
 	executor->family = family_find(setup->family);
 	if (!executor->family) {
 		error_set(err, ERROR_INTERNAL, "unknown family %s", setup->family);

@@ -5,6 +5,7 @@
 #include "inspect.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static char folder[256], archive[512];
@@ -111,6 +112,133 @@ static void the_views_say_what_is_inside(void)
 	inspect_close(&inspection);
 }
 
+static void tables_have_a_row_each(void)
+{
+	static const struct {
+		int (*show)(struct inspection *, const struct inspect_selection *, struct text *, struct error *);
+		const char *filter, *sort;
+		const char *has, *has_not;
+	} views[] = {
+		{inspect_kernels, NULL, NULL, "sm_90        255     256     16      2     -    1     128       -     440     128 B  "
+					      "void flash_fwd_kernel<64>(Flash_fwd_params)\n", "[one"},
+		{inspect_kernels, NULL, "name", "2 kernels, 256 B of code", NULL},
+		{inspect_kernels, "other", NULL, "1 kernel, 128 B of code", "flash_fwd"},
+		{inspect_kernels, "-*Flash_fwd_params)", NULL, "other(int)", "flash_fwd"},
+		{inspect_kernels, "sm_80", NULL, "0 kernels", "other"},
+		{inspect_images, NULL, NULL, "2 kernels, ABI 8, CUDA 13.0, ptxas \"-arch sm_90 -m 64\", source \"/home/someone/k.cu\"\n", NULL},
+		{inspect_images, "PTX", NULL, "ISA 9.0, 1 entry, 0 functions, .ftz 0, .approx 0\n1 image\n", "SASS"},
+		{inspect_members, NULL, NULL, "  one?[31m?.o, ELF object for x86-64, sm_90, compute_90\n1 member\n", NULL},
+		{inspect_members, "two", NULL, "0 members", "one"},
+		{inspect_symbols, NULL, NULL, "  run_mha\nneeded from elsewhere, CUDA runtime:\n  __cudaLaunchKernel_ptsz\n", NULL},
+		{inspect_symbols, "memcpy", NULL, "  none\nneeded from elsewhere, C library:\n  memcpy\n1 symbol\n", "run_mha"},
+		{inspect_sizes, NULL, NULL, "sm_90        SASS           1        2      256 B", NULL},
+		{inspect_sizes, NULL, NULL, "     128 B   50.0%       1  other(int)\n", NULL},
+	};
+	struct gpu_list gpus;
+	struct inspection inspection;
+	struct error err = {0};
+	CHECK_INT(gpu_list_parse("sm_90", &gpus, &err), 0);
+	CHECK_INT(inspect_open(archive, &gpus, &inspection, &err), 0);
+	for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+		const struct inspect_selection selection = {.filters = &views[i].filter, .filter_count = views[i].filter != NULL, .sort = views[i].sort};
+		struct text out = {0};
+		CHECK_INT(views[i].show(&inspection, &selection, &out, &err), 0);
+		CHECK_CONTAINS(out.data, views[i].has);
+		if (views[i].has_not && strstr(out.data, views[i].has_not))
+			fprintf(stderr, "view %zu says %s:\n%s\n", i, views[i].has_not, out.data);
+		CHECK(!views[i].has_not || !strstr(out.data, views[i].has_not));
+		text_free(&out);
+	}
+	inspect_close(&inspection);
+}
+
+/* An archive whose members' names would lead out of the folder, or hide, if they were taken as they are. */
+static void make_hostile(const char *path)
+{
+	static const char ptx[] = ".version 9.0\n.target sm_90\n.entry a(.param .u64 p) { ret; }";
+	static const struct fixture_member members[] = {{"../../../escaped.ptx", ptx, sizeof ptx - 1}, {"/tmp/absolute.ptx", ptx, sizeof ptx - 1},
+							{"..", ptx, sizeof ptx - 1},		       {"-rf", ptx, sizeof ptx - 1},
+							{"same.ptx", ptx, sizeof ptx - 1},	       {"same.ptx", ptx, sizeof ptx - 1}};
+	struct bytes file = {0};
+	struct error err = {0};
+	put_ar(&file, FIXTURE_GNU, members, 6, 1);
+	CHECK_INT(write_file_atomically(path, file.data, file.size, &err), 0);
+	bytes_free(&file);
+}
+
+static int count_files(const char *where)
+{
+	char command[700];
+	int count = -1;
+	snprintf(command, sizeof command, "find '%s' -type f 2>/dev/null | wc -l", where);
+	FILE *pipe = popen(command, "r");
+	if (!pipe || fscanf(pipe, "%d", &count) != 1)
+		count = -1;
+	if (pipe)
+		pclose(pipe);
+	return count;
+}
+
+static int extract(const char *path, const char *into, const char *filter, size_t *files, struct error *err)
+{
+	const struct inspect_selection selection = {.filters = &filter, .filter_count = filter != NULL};
+	struct extraction *extraction;
+	struct inspection inspection;
+	struct gpu_list gpus = {0};
+	if (extraction_open(&extraction, into, err))
+		return -1;
+	CHECK_INT(inspect_open(path, &gpus, &inspection, err), 0);
+	const int failed = inspect_extract(&inspection, &selection, extraction, err);
+	inspect_close(&inspection);
+	if (failed) {
+		extraction_abandon(extraction);
+		return -1;
+	}
+	return extraction_commit(extraction, files, err);
+}
+
+static void extraction_stays_in_its_folder(void)
+{
+	static const char *const made[] = {"members/0000-_._.._.._escaped.ptx", "code/0000-_._.._.._escaped.ptx/c0000-00.compute_90.ptx",
+					   "members/0001-_tmp_absolute.ptx",	 "members/0002-_.",	"members/0003-_rf",
+					   "members/0004-same.ptx",		 "members/0005-same.ptx"};
+	char hostile[512], into[512], inside[1200], taken[600];
+	size_t files = 0;
+	struct error err = {0};
+	snprintf(hostile, sizeof hostile, "%s/hostile.a", folder);
+	snprintf(into, sizeof into, "%s/extracted", folder);
+	make_hostile(hostile);
+	const int before = count_files(folder);
+	CHECK_INT(extract(hostile, into, NULL, &files, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(files, 12);
+	CHECK_INT(count_files(into), 12);
+	CHECK_INT(count_files(folder), before + 12);
+	for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+		snprintf(inside, sizeof inside, "%s/hostile.a/%s", into, made[i]);
+		if (!path_exists(inside))
+			fprintf(stderr, "%s is not there\n", inside);
+		CHECK(path_exists(inside));
+	}
+	/* nothing is written over, and nothing is left of what did not come to its end */
+	CHECK_INT(extract(hostile, into, NULL, &files, &err), -1);
+	CHECK_CONTAINS(err.message, "holds files, which are not written over");
+	snprintf(taken, sizeof taken, "%s/elsewhere", folder);
+	CHECK_INT(extract(hostile, taken, "matches nothing", &files, &err), -1);
+	CHECK_CONTAINS(err.message, "matches the filter");
+	CHECK(!path_exists(taken));
+	CHECK_INT(extract(hostile, hostile, NULL, &files, &err), -1);
+	CHECK_CONTAINS(err.message, "is no folder");
+	CHECK_INT(count_files(folder), before + 12);
+	/* an empty folder is as good as none */
+	CHECK_INT(make_dirs(taken, &err), 0);
+	CHECK_INT(extract(archive, taken, "*.cubin", &files, &err), 0);
+	CHECK_INT(files, 1);
+	snprintf(inside, sizeof inside, "%s/libflashattention.a/code/0000-one__31m_.o/c0000-00.sm_90.cubin", taken);
+	CHECK(path_exists(inside));
+	unlink(hostile);
+}
+
 static int run(const char *a, const char *b, const char *c, const char *d)
 {
 	char *words[] = {strdup("inspect"), a ? strdup(a) : NULL, b ? strdup(b) : NULL, c ? strdup(c) : NULL, d ? strdup(d) : NULL};
@@ -174,6 +302,8 @@ int main(void)
 	make_archive();
 	gpus_are_parsed();
 	the_views_say_what_is_inside();
+	tables_have_a_row_each();
+	extraction_stays_in_its_folder();
 	exit_codes_tell();
 	snprintf(command, sizeof command, "rm -rf '%s'", folder);
 	CHECK_INT(system(command), 0);

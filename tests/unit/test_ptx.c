@@ -75,6 +75,40 @@ static void names_what_has_to_be_linked(void)
 	ptx_free(&ptx);
 }
 
+static void modifiers_and_clusters_are_counted(void)
+{
+	static const char text[] =
+		".version 8.0\n.target sm_90\n"
+		".func f(.param .b32 a) { mul.ftz.f32 a, b, c; }\n"
+		".func g(.param .b32 a);\n"
+		".entry k() .reqnctapercluster 2, 4 .explicitcluster .maxclusterrank 8 {\n"
+		" // ex2.approx.ftz.f32\n"
+		" ex2.approx.ftz.f32 a, b;\n"
+		" mul.ftz.f32 a, b, c; { rcp.approx.f32 a, b; }\n"
+		" add.f32 a, b, c; .pragma \"x.ftz y\"; bra $.ftzz;\n"
+		"}\n"
+		".entry l() { .loc 1 2 3 ret; }\n";
+	struct ptx ptx;
+	struct error err = {0};
+	CHECK_INT(parse(text, &ptx, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(ptx.entry_count, 2);
+	CHECK_INT(ptx.functions, 1);
+	CHECK_INT(ptx.entries[0].ftz, 2);
+	CHECK_INT(ptx.entries[0].approx, 2);
+	CHECK_INT(ptx.entries[1].ftz, 0);
+	CHECK_INT(ptx.ftz, 3);
+	CHECK_INT(ptx.approx, 2);
+	CHECK_INT(ptx.line_info, 1);
+	CHECK_INT(ptx.entries[0].cluster[0], 2);
+	CHECK_INT(ptx.entries[0].cluster[1], 4);
+	CHECK_INT(ptx.entries[0].cluster[2], 1);
+	CHECK_INT(ptx.entries[0].explicit_cluster, 1);
+	CHECK_INT(ptx.entries[0].max_cluster_rank, 8);
+	CHECK_INT(ptx.entries[1].explicit_cluster, 0);
+	ptx_free(&ptx);
+}
+
 static void damage_is_named(void)
 {
 	static const struct {
@@ -127,6 +161,7 @@ int main(void)
 {
 	reads_a_module();
 	names_what_has_to_be_linked();
+	modifiers_and_clusters_are_counted();
 	damage_is_named();
 	return check_result();
 }
