@@ -174,8 +174,10 @@ static void execute_mbarrier(struct ptx_warp *warp, const struct ptx_insn *insn,
 		*to = (*to & ~active) | yes;
 		if (warp->checks)
 			ptx_set_undefined(warp, &insn->dst[0], active, 0);
-		if (yes != active && warp->event == PTX_EVENT_NONE)
-			warp->event = PTX_EVENT_YIELD; /* others have to arrive first */
+		if (yes != active && warp->event == PTX_EVENT_NONE) { /* others have to arrive first */
+			warp->split->index = (int)(insn - warp->frame->program->code) + 1;
+			warp->event = PTX_EVENT_YIELD;
+		}
 	}
 	if (warp->checks)
 		ptx_access_count(&access);
