@@ -38,6 +38,13 @@ static int is_temporary_name(const char *name)
 	return strncmp(name, "tmpxft_", 7) == 0;
 }
 
+/* All members of an import library are called as its DLL. */
+static int is_of_import_library(const char *name)
+{
+	const size_t length = strlen(name);
+	return length > 4 && strcasecmp(name + length - 4, ".dll") == 0;
+}
+
 static int look_at_names(const struct artifact *artifact, struct archive_facts *facts, struct error *err)
 {
 	struct named {
@@ -48,11 +55,13 @@ static int look_at_names(const struct artifact *artifact, struct archive_facts *
 		return 0;
 	if (!names)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	int count = 0;
 	for (int u = 0; u < artifact->unit_count; u++)
-		names[u] = (struct named){artifact->units[u].name, u};
+		if (!is_of_import_library(artifact->units[u].name))
+			names[count++] = (struct named){artifact->units[u].name, u};
 	/* the name is the first field: equal ones come together, in whatever order */
-	qsort(names, (size_t)artifact->unit_count, sizeof *names, compare_texts);
-	for (int i = 1; i < artifact->unit_count; i++) {
+	qsort(names, (size_t)count, sizeof *names, compare_texts);
+	for (int i = 1; i < count; i++) {
 		if (strcmp(names[i].name, names[i - 1].name) != 0)
 			continue;
 		const int later = names[i].unit > names[i - 1].unit ? names[i].unit : names[i - 1].unit;

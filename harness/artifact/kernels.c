@@ -58,20 +58,34 @@ static int container_select(const struct container *at, int cc_major, int cc_min
 	return at->first + selected;
 }
 
+/* Whether the unit is a linked file that holds the result of a device link. */
+static int is_linked_unit(const struct artifact_unit *unit)
+{
+	int plain = 0;
+	for (int i = 0; i < unit->image_count && !plain; i++)
+		plain = !unit->images[i].relocatable_section && !unit->images[i].cubin.relocatable;
+	return plain && host_object_is_linked(&unit->host);
+}
+
 int artifact_is_device_linked(const struct artifact *artifact)
 {
 	static const char registered[] = "__cudaRegisterLinkedBinary_";
-	int links = artifact->kind == OBJECT_ELF_SHARED || artifact->kind == OBJECT_ELF_EXECUTABLE || artifact->kind == OBJECT_PE;
-	int plain = 0, defined = 0;
+	int any = 0, links = 1, plain = 0, defined = 0;
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
-		for (int i = 0; i < unit->image_count; i++)
+		int relocatable = 0;
+		for (int i = 0; i < unit->image_count; i++) {
+			relocatable |= unit->images[i].relocatable_section;
 			plain |= !unit->images[i].relocatable_section && !unit->images[i].cubin.relocatable;
-		for (int s = 0; s < unit->host.symbol_count && !links && !defined; s++)
+		}
+		/* in a zip archive each library is linked by itself */
+		any |= relocatable;
+		links &= !relocatable || is_linked_unit(unit);
+		for (int s = 0; s < unit->host.symbol_count && artifact->kind != OBJECT_ZIP && !defined; s++)
 			defined = unit->host.symbols[s].defined &&
 				  strncmp(unit->host.symbols[s].name, registered, sizeof registered - 1) == 0;
 	}
-	return plain && (links || defined);
+	return any && plain && (links || defined);
 }
 
 static int has_kernels(struct artifact *artifact, const struct container *at, int *has, struct error *err)

@@ -47,7 +47,7 @@ static inline void put_zip_member(struct bytes *out, struct bytes *directory, co
 		put_u32(to, (uint32_t)size);
 		put_u32(to, (uint32_t)size);
 		put_u16(to, (unsigned)length);
-		put(to, NULL, central ? 14 : 2);
+		put(to, NULL, central ? 12 : 2);
 		if (central)
 			put_u32(to, local);
 		put(to, name, length);
