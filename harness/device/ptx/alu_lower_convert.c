@@ -112,7 +112,8 @@ static int lower_whole(struct alu *alu, enum ptx_type to, enum ptx_type from)
 		handler = ALU_cvt_s64_s32;
 	else if (wide_from && !wide_to && bits_of(from) == 64 && bits_of(to) == 32)
 		handler = ALU_cvt_u32_u64;
-	else if (!wide_from && !wide_to && ((to == PTX_U16 && bits_of(from) >= 16) || (from == PTX_U16 && bits_of(to) >= 16)))
+	else if (!wide_from && !wide_to && (((to == PTX_U16 || (bits_of(to) == 16 && mask == 0xffff)) && bits_of(from) >= 16) ||
+		  (from == PTX_U16 && bits_of(to) == 32)))
 		handler = ALU_cvt_low_16;
 	alu->insn->extra = keep(alu, &whole, sizeof whole);
 	return alu->insn->extra ? alu_done(alu, alu->tables->convert[handler], PTX_CLASS_CONVERT, 0) : -1;
