@@ -40,6 +40,56 @@ json_t *number_or_null(int64_t value)
 	return value < 0 ? json_null() : json_integer(value);
 }
 
+static json_t *msvc_json(struct builder *builder, const struct msvc_facts *msvc)
+{
+	json_t *object = json_object();
+	json_put(builder, object, "runtime", msvc->runtime == MSVC_RUNTIME_UNKNOWN ? json_null() : json_string(msvc_runtime_name(msvc->runtime)));
+	json_put(builder, object, "other_runtime",
+		 msvc->other_runtime == MSVC_RUNTIME_UNKNOWN ? json_null() : json_string(msvc_runtime_name(msvc->other_runtime)));
+	json_put(builder, object, "evidence", msvc->evidence[0] ? text_or_null(msvc->evidence) : json_null());
+	json_put(builder, object, "iterator_debug_level", number_or_null(msvc->iterator_debug_level));
+	json_put(builder, object, "msc_ver", number_or_null(msvc->msc_ver ? (int64_t)msvc->msc_ver : -1));
+	json_put(builder, object, "linker_version",
+		 msvc->linker_version ? json_sprintf("%u.%u", msvc->linker_version / 100, msvc->linker_version % 100) : json_null());
+	json_put(builder, object, "runtime_checks", json_boolean(msvc->has_runtime_checks));
+	return object;
+}
+
+/* Of units for a CPU: what their symbols and headers say. */
+static json_t *host_json(struct builder *builder, const struct artifact_unit *unit)
+{
+	const struct host_object *host = &unit->host;
+	const int is_windows = host->kind == OBJECT_COFF || host->kind == OBJECT_COFF_BIGOBJ || host->kind == OBJECT_COFF_IMPORT ||
+			       host->kind == OBJECT_PE;
+	if (host->kind == OBJECT_UNKNOWN)
+		return json_null();
+	json_t *object = json_object(), *libraries = json_array();
+	int defined = 0;
+	for (int i = 0; i < host->symbol_count; i++)
+		defined += host->symbols[i].defined;
+	for (int i = 0; i < host->library_count; i++)
+		json_add(builder, libraries, text_or_null(host->libraries[i]));
+	json_put(builder, object, "symbols_defined", json_integer(defined));
+	json_put(builder, object, "symbols_undefined", json_integer(host->symbol_count - defined));
+	json_put(builder, object, "registered_containers", json_integer((json_int_t)host->wrapper_count));
+	json_put(builder, object, "position_independent", host->pic == PIC_UNKNOWN ? json_null() : json_boolean(host->pic == PIC_YES));
+	json_put(builder, object, "position_independence_evidence", host->pic_evidence[0] ? text_or_null(host->pic_evidence) : json_null());
+	json_put(builder, object, "not_linkable_on_linux", text_or_null(artifact_unit_not_linkable(unit)));
+	json_put(builder, object, "per_thread_stream_calls", json_integer(host->per_thread_stream));
+	json_put(builder, object, "legacy_stream_calls", json_integer(host->legacy_stream));
+	json_put(builder, object, "cuda_major_min", number_or_null(host->cuda_major_min ? host->cuda_major_min : -1));
+	json_put(builder, object, "cuda_major_max", number_or_null(host->cuda_major_max ? host->cuda_major_max : -1));
+	json_put(builder, object, "runtime_library", text_or_null(host->runtime_library));
+	json_put(builder, object, "needs_device_link", json_boolean(host->needs_device_link));
+	json_put(builder, object, "library_name", text_or_null(host->library_name));
+	json_put(builder, object, "loads", libraries);
+	json_put(builder, object, "glibc", text_or_null(host->glibc));
+	json_put(builder, object, "glibcxx", text_or_null(host->glibcxx));
+	json_put(builder, object, "debug_path", text_or_null(host->debug_path));
+	json_put(builder, object, "msvc", is_windows ? msvc_json(builder, &host->msvc) : json_null());
+	return object;
+}
+
 static json_t *unit_json(struct builder *builder, const struct artifact_unit *unit)
 {
 	json_t *object = json_object(), *images = json_array();
@@ -51,10 +101,7 @@ static json_t *unit_json(struct builder *builder, const struct artifact_unit *un
 	json_put(builder, object, "machine", text_or_null(machine));
 	json_put(builder, object, "problem", text_or_null(unit->problem));
 	json_put(builder, object, "containers", json_integer(unit->container_count));
-	if (unit->host.pic != PIC_UNKNOWN) {
-		json_put(builder, object, "position_independent", json_boolean(unit->host.pic == PIC_YES));
-		json_put(builder, object, "position_independence_evidence", text_or_null(unit->host.pic_evidence));
-	}
+	json_put(builder, object, "host", host_json(builder, unit));
 	for (int i = 0; i < unit->image_count; i++)
 		json_add(builder, images, image_json(builder, &unit->images[i]));
 	json_put(builder, object, "images", images);
@@ -148,10 +195,11 @@ int inspect_json(struct inspection *in, const struct gpu_list *gpus, json_t **js
 	json_put(&builder, object, "kind", json_string(object_kind_name(artifact->kind)));
 	json_put(&builder, object, "bytes", json_integer((json_int_t)artifact->map.size));
 	json_put(&builder, object, "sha256", json_string(artifact_sha256(artifact)));
-	if (artifact->kind == OBJECT_ARCHIVE || artifact->kind == OBJECT_ARCHIVE_THIN)
-		json_put(&builder, object, "archive",
-		    json_pack("{s:s, s:b, s:b, s:I}", "flavour", ar_flavour_name(&artifact->ar), "thin", artifact->ar.thin, "index",
-			      artifact->ar.has_index, "index_symbols", (json_int_t)artifact->ar.index_symbols));
+	json_put(&builder, object, "archive",
+		 artifact->kind != OBJECT_ARCHIVE && artifact->kind != OBJECT_ARCHIVE_THIN
+			 ? json_null()
+			 : json_pack("{s:s, s:b, s:b, s:I}", "flavour", ar_flavour_name(&artifact->ar), "thin", artifact->ar.thin, "index",
+				     artifact->ar.has_index, "index_symbols", (json_int_t)artifact->ar.index_symbols));
 	json_put(&builder, object, "provenance", provenance_json(&builder, artifact->provenance));
 	for (int u = 0; u < artifact->unit_count; u++)
 		json_add(&builder, units, unit_json(&builder, &artifact->units[u]));

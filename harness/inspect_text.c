@@ -272,6 +272,43 @@ static int show_undefined(const struct inspection *in, enum symbol_origin origin
 	return 1;
 }
 
+/* What a linked file loads, and which C library or C++ runtime it is made for. */
+static void show_host_runtime(const struct inspection *in, struct view *view)
+{
+	enum { MOST_LIBRARIES = 10 };
+	struct text *line = &view->line;
+	const struct host_object *linked = NULL, *msvc = NULL;
+	for (int u = 0; u < in->artifact.unit_count; u++) {
+		const struct host_object *host = &in->artifact.units[u].host;
+		if (!linked && host->library_count)
+			linked = host;
+		if (host->msvc.runtime != MSVC_RUNTIME_UNKNOWN && (!msvc || msvc_runtime_is_debug(host->msvc.runtime)))
+			msvc = host;
+	}
+	for (int i = 0; linked && i < linked->library_count && i < MOST_LIBRARIES; i++) {
+		text_append(line, "%s", i ? ", " : "");
+		line_name(view, linked->libraries[i]);
+	}
+	if (linked && linked->library_count > MOST_LIBRARIES)
+		text_append(line, " and %d more", linked->library_count - MOST_LIBRARIES);
+	if (linked && (linked->glibc || linked->glibcxx)) {
+		text_append(line, "; symbols of ");
+		line_name(view, linked->glibc ? linked->glibc : linked->glibcxx);
+		if (linked->glibc && linked->glibcxx) {
+			text_append(line, " and ");
+			line_name(view, linked->glibcxx);
+		}
+	}
+	if (linked)
+		show_line(view, "loads");
+	if (msvc) {
+		text_append(line, "%s (", msvc_runtime_name(msvc->msvc.runtime));
+		line_name(view, msvc->msvc.evidence);
+		text_append(line, ")");
+		show_line(view, "C runtime");
+	}
+}
+
 static void show_symbols(const struct inspection *in, struct view *view)
 {
 	static const enum symbol_origin order[ORIGIN_COUNT] = {ORIGIN_CUDA_RUNTIME, ORIGIN_CUDA_DRIVER, ORIGIN_CUDA_LIBRARY,
@@ -279,13 +316,14 @@ static void show_symbols(const struct inspection *in, struct view *view)
 	enum { MOST_POINTS = 16, SHOWN_OF_MORE = 6 };
 	const struct artifact *artifact = &in->artifact;
 	struct text *line = &view->line;
-	int per_thread = 0, legacy = 0, has_host = 0, fixed = 0, unknown = 0, shown = 0;
+	int per_thread = 0, legacy = 0, has_host = 0, fixed = 0, unknown = 0, shown = 0, windows = 0;
 	const char *evidence = "";
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct host_object *host = &artifact->units[u].host;
 		per_thread |= host->per_thread_stream > 0;
 		legacy |= host->legacy_stream > 0;
 		has_host |= host->symbol_count > 0;
+		windows += host->symbol_count > 0 && artifact_unit_not_linkable(&artifact->units[u]) != NULL;
 		if (host->pic == PIC_NO && fixed++ == 0)
 			evidence = host->pic_evidence;
 		unknown |= host->symbol_count > 0 && host->pic == PIC_UNKNOWN;
@@ -310,11 +348,14 @@ static void show_symbols(const struct inspection *in, struct view *view)
 							     : "legacy default stream");
 		show_line(view, "stream");
 	}
-	if (fixed)
+	show_host_runtime(in, view);
+	if (windows)
+		text_append(line, "%d of its units for another system: on Linux only their device code can be used", windows);
+	else if (fixed)
 		text_append(line, "%d of its units cannot be linked into a shared object: ", fixed);
-	if (fixed)
+	if (fixed && !windows)
 		line_name(view, evidence);
-	else
+	else if (!windows)
 		text_append(line, "%s", unknown ? "nothing speaks against a shared object" : "position independent");
 	show_line(view, "linking");
 }
