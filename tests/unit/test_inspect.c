@@ -3,6 +3,7 @@
 #include "check.h"
 #include "cmd_inspect.h"
 #include "inspect.h"
+#include "json_schema.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -286,6 +287,10 @@ static void exit_codes_tell(void)
 	json_t *root = json_load_file(json, 0, &where);
 	CHECK_TEXT(json_string_value(json_object_get(root, "schema")), "assay-inspect");
 	CHECK_INT(json_array_size(json_object_get(root, "artifacts")), 1);
+	json_t *schema = json_load_file(SCHEMA, 0, &where);
+	CHECK(schema != NULL);
+	CHECK_INT(schema_check_document(schema, root), 0);
+	json_decref(schema);
 	json_decref(root);
 	CHECK(!path_exists(unwritable));
 }
