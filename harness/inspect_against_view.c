@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 14, MOST_NAMES = 6, MOST_KERNELS = 4, MOST_CHANGED = 4 };
+enum { LABEL_WIDTH = 14, MOST_NAMES = 6, MOST_KERNELS = 3, MOST_CHANGED = 3 };
 
 static const char *colour_good = "\033[32m", *colour_bad = "\033[31m", *colour_off = "\033[0m";
 
@@ -172,16 +172,25 @@ static void show_target(struct view *view, const struct difference_target *targe
 		show_figures(view, target);
 }
 
+/* Whether both sides are built for the kernel's target; where one is not, that says it all. */
+static int target_is_common(const struct view *view, const struct difference_kernel *kernel)
+{
+	for (int i = 0; i < view->difference->target_count; i++)
+		if (strcmp(view->difference->target[i].name, kernel->target) == 0)
+			return view->difference->target[i].base_images && view->difference->target[i].next_images;
+	return 0;
+}
+
 static void show_only(struct view *view, enum kernel_state state, const char *what)
 {
 	int count = 0, shown = 0;
 	for (int k = 0; k < view->difference->kernel_count; k++)
-		count += view->difference->kernels[k].state == state;
+		count += view->difference->kernels[k].state == state && target_is_common(view, &view->difference->kernels[k]);
 	if (!count)
 		return;
 	for (int k = 0; k < view->difference->kernel_count; k++) {
 		const struct difference_kernel *kernel = &view->difference->kernels[k];
-		if (kernel->state != state || (shown == MOST_KERNELS && !view->all))
+		if (kernel->state != state || (shown == MOST_KERNELS && !view->all) || !target_is_common(view, kernel))
 			continue;
 		label(view, shown++ ? "" : what);
 		struct text line = {0};
@@ -276,6 +285,21 @@ static void show_changed(struct view *view)
 	free(changed);
 }
 
+/* By name alone, whatever they are built for. The names are listed where no target is common; else they are below. */
+static void show_kernel_names(struct view *view)
+{
+	const struct difference_names *names = &view->difference->names;
+	int common_targets = 0;
+	for (int i = 0; i < view->difference->target_count; i++)
+		common_targets += view->difference->target[i].base_images && view->difference->target[i].next_images;
+	if (!common_targets || (!names->added_count && !names->removed_count)) {
+		show_names(view, "kernels", names);
+		return;
+	}
+	label(view, "kernels");
+	text_append(view->out, "%d names common, %d removed, %d added\n", names->common, names->removed_count, names->added_count);
+}
+
 void against_text(const struct difference *difference, int all, int colour, struct text *out)
 {
 	struct view view = {difference, out, all, colour};
@@ -290,6 +314,7 @@ void against_text(const struct difference *difference, int all, int colour, stru
 	show_names(&view, "targets", &difference->targets);
 	show_names(&view, "units", &difference->units);
 	show_names(&view, "entry points", &difference->entry_points);
+	show_kernel_names(&view);
 	for (int i = 0; i < difference->target_count; i++)
 		show_target(&view, &difference->target[i]);
 	show_only(&view, KERNEL_REMOVED, "removed");
@@ -391,6 +416,7 @@ json_t *against_json(const struct difference *difference)
 	json_put(&builder, object, "targets", names_json(&builder, &difference->targets));
 	json_put(&builder, object, "units", names_json(&builder, &difference->units));
 	json_put(&builder, object, "entry_points", names_json(&builder, &difference->entry_points));
+	json_put(&builder, object, "kernel_names", names_json(&builder, &difference->names));
 	for (int i = 0; i < difference->fact_count; i++) {
 		json_t *fact = json_object();
 		json_put(&builder, fact, "what", json_string(difference->facts[i].what));

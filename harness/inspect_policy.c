@@ -195,7 +195,7 @@ static int check(const struct inspect_policies *policies, const struct subject *
 		int result = check_one(both[i].policy, subject, &report, err);
 		/* a verdict about no rule is of interest only where rules were to be expected */
 		if (result == 0 && (report.count || subject->artifact)) {
-			show_report(both[i].label, &report, colour, out);
+			show_report(subject->artifact ? both[i].label : i ? "expect, files" : "policy, files", &report, colour, out);
 			*failures += policy_report_failures(&report);
 			if (json && json_object_set_new(json, both[i].label, report_json(&report)))
 				result = error_set(err, ERROR_ENVIRONMENT, "out of memory");

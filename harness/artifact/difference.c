@@ -584,6 +584,7 @@ void artifact_difference_free(struct difference *difference)
 	names_free(&difference->targets);
 	names_free(&difference->units);
 	names_free(&difference->entry_points);
+	names_free(&difference->names);
 	for (int i = 0; i < difference->fact_count; i++) {
 		free(difference->facts[i].before);
 		free(difference->facts[i].after);

@@ -71,6 +71,7 @@ struct difference {
 	struct artifact *base, *next;      /* as given: they must outlive the difference */
 	size_t base_bytes, next_bytes;     /* of the files */
 	struct difference_names targets, units, entry_points; /* units: by their names without hashes and process ids */
+	struct difference_names names;     /* of kernels, whatever they are built for; as fold_kernel_name has them */
 	struct difference_fact *facts;
 	int fact_count;
 	struct difference_target *target;  /* those of either, SASS first, by architecture */

@@ -139,6 +139,26 @@ static int names_of_points(const struct artifact *artifact, struct names *names,
 	return 0;
 }
 
+/* Of kernels. Most occur once a target. */
+static struct names kernels_of(const struct artifact *artifact)
+{
+	struct names plain = {0}, names = {0};
+	for (int u = 0; u < artifact->unit_count; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++) {
+			const struct artifact_image *image = &artifact->units[u].images[i];
+			for (int k = 0; k < image->cubin.kernel_count; k++)
+				names_take(&plain, strdup(image->cubin.kernels[k].name));
+			for (int k = 0; k < image->ptx.entry_count; k++)
+				names_take(&plain, strdup(image->ptx.entries[k].name));
+		}
+	names_sort(&plain);
+	for (int i = 0; i < plain.count; i++)
+		names_take(&names, fold_kernel_name(plain.items[i]));
+	names.failed |= plain.failed;
+	names_free(&plain);
+	return names;
+}
+
 /* ---- facts ---- */
 
 /* Adds a word to a list that has it not yet. Bounded: an artifact may say something else in each of a million images. */
@@ -176,7 +196,7 @@ static const char *const fact_names[FACT_COUNT] = {
 	[FACT_COMPRESSION] = "compression",
 	[FACT_STREAM] = "default stream",
 	[FACT_CRT] = "C runtime of MSVC",
-	[FACT_KINDS] = "units",
+	[FACT_KINDS] = "kinds of units",
 	[FACT_FLAGS] = "flags in the build folder",
 	[FACT_CANDLE] = "run_mha",
 	[FACT_PTX_REST] = "PTX outside of entries",
@@ -395,6 +415,10 @@ int difference_summarise(struct difference *difference, struct error *err)
 {
 	struct names before = targets_of(difference->base), after = targets_of(difference->next);
 	if (names_compare(&before, &after, &difference->targets, err))
+		return -1;
+	before = kernels_of(difference->base);
+	after = kernels_of(difference->next);
+	if (names_compare(&before, &after, &difference->names, err))
 		return -1;
 	before = units_of(difference->base);
 	after = units_of(difference->next);

@@ -59,7 +59,7 @@ int check_parameters_changed(struct policy_look *look)
 			look_violation(look, kernel->unit, kernel->name, change->after_text, "the parameters of %s were %s and are %s", kernel->name,
 				       change->before_text, change->after_text);
 	}
-	look_note(look, "the same in %zu kernels", look->result->looked_at);
+	look_note(look, "the same in %zu kernel%s", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -74,7 +74,7 @@ int check_code_changed(struct policy_look *look)
 			look_violation(look, kernel->unit, kernel->name, kernel->target, "the code of %s for %s is another", kernel->name,
 				       kernel->target);
 	}
-	look_note(look, "identical in %zu kernels", look->result->looked_at);
+	look_note(look, "identical in %zu kernel%s", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -100,11 +100,12 @@ static int check_growth(struct policy_look *look, enum kernel_field field, const
 	}
 	if (over) {
 		const struct kernel_change *change = change_of(worst, field);
-		look_violation(look, worst->unit, worst->name, change->after_text, "%zu kernels need more than %lld %s more; the worst (%s): %s to %s: %s",
-			       over, limit, what, worst->target, change->before_text, change->after_text, worst->name);
+		look_violation(look, worst->unit, worst->name, change->after_text, "%zu kernel%s more than %lld %s more; the worst (%s): %s to %s: %s",
+			       over,
+			       over == 1 ? " needs" : "s need", limit, what, worst->target, change->before_text, change->after_text, worst->name);
 		look->result->violations = over;
 	}
-	look_note(look, "at most %lld more in %zu kernels", most, look->result->looked_at);
+	look_note(look, "at most %lld more in %zu kernel%s", most, look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 

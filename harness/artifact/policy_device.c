@@ -122,7 +122,7 @@ int check_sass(struct policy_look *look)
 			look_violation(look, at.unit->name, NULL, held, "%s holds no SASS for %s, only for: %s", at.unit->name, target, held);
 		}
 	}
-	look_note(look, "%d target%s in each of %d translation units with kernels", count, count == 1 ? "" : "s", containers);
+	look_note(look, "%d target%s in each of %d translation unit%s with kernels", count, PLURAL(count), containers, PLURAL(containers));
 	return 0;
 }
 
@@ -153,7 +153,7 @@ int check_ptx(struct policy_look *look)
 				look_violation(look, at.unit->name, NULL, held, "%s holds PTX: %s", at.unit->name, held);
 		}
 	}
-	look_note(look, "so it is in each of %d translation units with kernels", containers);
+	look_note(look, "so it is in each of %d translation unit%s with kernels", containers, PLURAL(containers));
 	return 0;
 }
 
@@ -250,7 +250,8 @@ int check_toolkit_release(struct policy_look *look)
 						       value);
 			}
 	if (first)
-		look_note(look, "CUDA %u.%u, by %zu images", first / 10, first % 10, look->result->looked_at);
+		look_note(look, "CUDA %u.%u, by %zu image%s", first / 10, first % 10, look->result->looked_at,
+			  PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -368,7 +369,7 @@ int check_debug(struct policy_look *look)
 			fatbin_entry_target(&image->entry, target);
 			look_violation(look, unit->name, NULL, target, "%s: its code for %s was built for debugging", unit->name, target);
 		}
-	look_note(look, "none of %zu images", look->result->looked_at);
+	look_note(look, "none of %zu image%s", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -390,7 +391,7 @@ int check_line_info(struct policy_look *look)
 				       (int)(entry->identifier_length < 200 ? entry->identifier_length : 200),
 				       entry->identifier ? entry->identifier : "");
 		}
-	look_note(look, "none of %zu images", look->result->looked_at);
+	look_note(look, "none of %zu image%s", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -414,7 +415,10 @@ int check_relocatable(struct policy_look *look)
 					       "%s calls the device function %s, which is not in it", unit->name, image->ptx.unresolved);
 		}
 	}
-	look_note(look, linked ? "its relocatable device code is linked" : "none of %zu images", look->result->looked_at);
+	if (linked)
+		look_note(look, "its relocatable device code is linked");
+	else
+		look_note(look, "none of %zu image%s", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -469,6 +473,8 @@ static int check_compiling(struct policy_look *look, const char *promised, int w
 				       "sm_%u has to compile %s from PTX %u.%u, for which driver %s is the first; %s cannot", cc,
 				       look->artifact->units[coverage.first_jit].name, coverage.ptx_isa / 10, coverage.ptx_isa % 10, needed,
 				       oldest);
+		if (look->result->violations)
+			look_remedy(look, "build with an older toolkit, add SASS for that GPU, or promise a newer driver");
 	}
 	return 0;
 }
@@ -495,19 +501,24 @@ static int check_driver(struct policy_look *look, int windows)
 	const char *by_runtime = windows ? needs.windows_runtime : needs.linux_runtime;
 	if (by_runtime) {
 		look_at(look);
-		if (driver_compare(by_runtime, promised) > 0)
+		if (driver_compare(by_runtime, promised) > 0) {
 			look_violation(look, NULL, NULL, by_runtime, "code of CUDA %u needs driver %s", needs.major, by_runtime);
+			look_remedy(look, "build with a toolkit of an older major release, or promise a newer driver");
+		}
 	}
 	if (zstd_unit) {
 		look_at(look);
-		if (driver_compare(zstd, promised) > 0)
+		if (driver_compare(zstd, promised) > 0) {
 			look_violation(look, zstd_unit->name, NULL, zstd, "%s is compressed with zstd, which drivers unpack from %s on",
 				       zstd_unit->name, zstd);
+			look_remedy(look, "compress it as LZ4 (nvcc --compress-mode=speed), or promise a newer driver");
+		}
 	}
 	if (check_compiling(look, promised, windows))
 		return -1;
-	look_note(look, "%s or newer for its code, %s for its compression; its PTX compiles wherever it has to",
-		  by_runtime ? by_runtime : "any", zstd_unit ? zstd : "any");
+	look_note(look, "it takes %s%s%s%s%s; its PTX compiles wherever it has to", by_runtime ? "" : "any driver for its code",
+		  by_runtime ? by_runtime : "", by_runtime ? " for its code" : "", zstd_unit ? ", for its compression " : "",
+		  zstd_unit ? zstd : "");
 	return 0;
 }
 

@@ -126,7 +126,8 @@ int check_crt(struct policy_look *look)
 			first = unit;
 	}
 	if (first)
-		look_note(look, "%s in all of %zu units that name one", msvc_runtime_name(first->host.msvc.runtime), look->result->looked_at);
+		look_note(look, "%s in all of %zu unit%s that name%s one", msvc_runtime_name(first->host.msvc.runtime), look->result->looked_at,
+			  PLURAL(look->result->looked_at), look->result->looked_at == 1 ? "s" : "");
 	return 0;
 }
 
@@ -152,7 +153,8 @@ int check_default_stream(struct policy_look *look)
 		look_violation(look, legacy->name, NULL, "both", "%s launches on the per-thread default stream and %s on the legacy one",
 			       per_thread->name, legacy->name);
 	if (legacy || per_thread)
-		look_note(look, "the %s one, in %zu units", legacy ? "legacy" : "per-thread", look->result->looked_at);
+		look_note(look, "the %s one, in %zu unit%s", legacy ? "legacy" : "per-thread", look->result->looked_at,
+			  PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -164,7 +166,7 @@ int check_unreadable(struct policy_look *look)
 		if (unit->problem)
 			look_violation(look, unit->name, NULL, object_kind_name(unit->kind), "%s %s", unit->name, unit->problem);
 	}
-	look_note(look, "all %zu units were read", look->result->looked_at);
+	look_note(look, "all of %zu unit%s could be read", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -179,7 +181,7 @@ int check_position_independent(struct policy_look *look)
 			look_violation(look, unit->name, NULL, unit->host.pic_evidence, "%s cannot be linked into a shared object: %s", unit->name,
 				       unit->host.pic_evidence);
 	}
-	look_note(look, "all of %zu objects whose relocations tell", look->result->looked_at);
+	look_note(look, "all of %zu object%s whose relocations tell", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -212,7 +214,7 @@ int check_host(struct policy_look *look)
 		if (strcmp(host, asked) != 0)
 			look_violation(look, unit->name, NULL, host, "%s is %s, which is for %s", unit->name, object_kind_name(unit->kind), host);
 	}
-	look_note(look, "all of %zu units of host code", look->result->looked_at);
+	look_note(look, "all of %zu unit%s of host code", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 

@@ -106,7 +106,7 @@ static int check_budget(struct policy_look *look, const char *what, const char *
 			       target, budget.worst_member.unit->name, value, what, budget.worst_member.name);
 		look->result->violations = budget.over;
 	}
-	look_note(look, "at most %s in %zu kernels", value, look->result->looked_at);
+	look_note(look, "at most %s in %zu kernel%s", value, look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -186,7 +186,7 @@ int check_parameter_bytes(struct policy_look *look)
 	if (for_each(look, compare_parameters, NULL))
 		return -1;
 	if (look->result->looked_at)
-		look_note(look, "so many in all %zu kernels", look->result->looked_at);
+		look_note(look, "so many in %zu kernel%s", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;
 }
 
@@ -211,6 +211,6 @@ int check_required(struct policy_look *look)
 	look_at(look);
 	if (!found)
 		look_violation(look, NULL, NULL, "0", "none of its %zu kernels has such a name", kernels);
-	look_note(look, "%zu of its %zu kernels", found, kernels);
+	look_note(look, "%zu of its %zu kernel%s", found, kernels, PLURAL(kernels));
 	return 0;
 }

@@ -195,7 +195,7 @@ int check_paths(struct policy_look *look)
 		}
 	}
 	look_note(look,
-		  "none in %zu texts: names of sources, options, PTX, and sections of debug information, notes, strings and symbols%s",
-		  look->result->looked_at, packed ? " (compressed device code without line information was not unpacked for it)" : "");
+		  "none in %zu text%s: names of sources, options, PTX, and sections of debug information, notes, strings and symbols%s",
+		  look->result->looked_at, PLURAL(look->result->looked_at), packed ? " (compressed device code without line information was not unpacked for it)" : "");
 	return 0;
 }

@@ -42,6 +42,12 @@ void look_note(struct policy_look *look, const char *format, ...) __attribute__(
 /* Why nothing was looked at, where the rule's own words are too general. */
 void look_nothing(struct policy_look *look, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What to do about the violation that was told first, where the rule's own words are too general. Static text. */
+void look_remedy(struct policy_look *look, const char *remedy);
+
+/* "s" unless it is one. */
+#define PLURAL(count) ((count) == 1 ? "" : "s")
+
 /* The values of the setting as numbers; they were checked when they were read. */
 unsigned long long policy_size_value(const char *value);
 unsigned policy_release_value(const char *value); /* "12.6" gives 126 */

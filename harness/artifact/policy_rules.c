@@ -290,6 +290,12 @@ void look_note(struct policy_look *look, const char *format, ...)
 	va_end(args);
 }
 
+void look_remedy(struct policy_look *look, const char *remedy)
+{
+	if (!look->result->remedy)
+		look->result->remedy = remedy;
+}
+
 void look_nothing(struct policy_look *look, const char *format, ...)
 {
 	va_list args;
@@ -370,7 +376,7 @@ static int finish_result(struct policy_look *look)
 	struct policy_result *result = look->result;
 	const struct policy_rule *rule = look->setting->rule;
 	result->verdict = result->violations ? POLICY_FAIL : result->looked_at ? POLICY_PASS : POLICY_NOT_APPLICABLE;
-	if (result->verdict == POLICY_FAIL)
+	if (result->verdict == POLICY_FAIL && !result->remedy)
 		result->remedy = rule->remedy;
 	if (!result->evidence)
 		set_name(look, &result->evidence,

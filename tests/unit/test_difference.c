@@ -395,7 +395,7 @@ static void policies_judge_changes(void)
 		{"next.a", "[against]\ncode_changed = no", POLICY_FAIL, "_Z5growsi"},
 		{"order1.a", "[against]\ncode_changed = no", POLICY_NOT_APPLICABLE, ""},
 		{"next.a", "[against]\nregisters_growth = 24", POLICY_PASS, "at most 24 more"},
-		{"next.a", "[against]\nregisters_growth = 23", POLICY_FAIL, "1 kernels need more than 23 registers more"},
+		{"next.a", "[against]\nregisters_growth = 23", POLICY_FAIL, "1 kernel needs more than 23 registers more"},
 		{"order1.a", "[against]\nregisters_growth = 0", POLICY_NOT_APPLICABLE, ""},
 		{"next.a", "[against]\nspills_growth = 3", POLICY_PASS, ""},
 		{"next.a", "[against]\nspills_growth = 2", POLICY_FAIL, "0 to 3"},
