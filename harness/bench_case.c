@@ -253,7 +253,7 @@ int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct f
 {
 	if (bencher->device->properties.kind != DEVICE_CUDA) {
 		if (!record->note[0])
-			snprintf(record->note, sizeof record->note, "not timed: the cpu device runs no kernels");
+			snprintf(record->note, sizeof record->note, "not timed: seconds of the cpu device say nothing of a GPU; its work was counted instead");
 		return 0;
 	}
 	if (time_hot(bencher, family, binding, record, err))

@@ -89,6 +89,17 @@ static struct block *block_of(struct buffers *buffers, const struct tensor *tens
 	return tensor->role == TENSOR_INPUT ? &buffers->inputs : &buffers->outputs;
 }
 
+/* Tells a device that watches what each tensor's own memory is for. */
+static void mark_storage(struct buffers *buffers, const struct binding *binding, enum tensor_role role, enum device_memory_use use)
+{
+	for (int i = 0; i < binding->test->tensor_count; i++) {
+		const struct tensor *tensor = &binding->test->tensors[i];
+		size_t bytes;
+		if (tensor->role == role && owns_memory(tensor) && tensor_bytes(tensor, &bytes) == 0)
+			device_mark(buffers->device, binding->tensors[i].storage, bytes, use);
+	}
+}
+
 int buffers_bind(struct buffers *buffers, const struct test_case *test, struct binding *binding, struct error *err)
 {
 	struct device *device = buffers->device;
@@ -146,18 +157,26 @@ int buffers_bind(struct buffers *buffers, const struct test_case *test, struct b
 		}
 		bound->data = bound->storage + (device_pointer)tensor->offset * dtype_size(tensor->dtype);
 	}
-	if (has_canaries(buffers) && buffers->input_bytes)
-		return device->ops->copy(device, buffers->pristine.base, buffers->inputs.base, buffers->input_bytes, NULL, err);
+	if (has_canaries(buffers) && buffers->input_bytes &&
+	    device->ops->copy(device, buffers->pristine.base, buffers->inputs.base, buffers->input_bytes, NULL, err))
+		return -1;
+	if (has_canaries(buffers)) /* an earlier case may have used more */
+		device_mark(device, buffers->inputs.base, buffers->inputs.capacity, DEVICE_MEMORY_NO_ACCESS);
+	mark_storage(buffers, binding, TENSOR_INPUT, DEVICE_MEMORY_INPUT);
 	return 0;
 }
 
 int buffers_poison(struct buffers *buffers, const struct binding *binding, uint32_t pattern, struct error *err)
 {
 	struct device *device = buffers->device;
-	if (has_canaries(buffers))
-		return buffers->output_bytes ? device->ops->fill(device, buffers->outputs.base, pattern, 4,
-								 buffers->output_bytes / 4, NULL, err)
-					     : 0;
+	if (has_canaries(buffers)) {
+		if (buffers->output_bytes &&
+		    device->ops->fill(device, buffers->outputs.base, pattern, 4, buffers->output_bytes / 4, NULL, err))
+			return -1;
+		device_mark(device, buffers->outputs.base, buffers->outputs.capacity, DEVICE_MEMORY_NO_ACCESS);
+		mark_storage(buffers, binding, TENSOR_OUTPUT, DEVICE_MEMORY_OUTPUT);
+		return 0;
+	}
 	for (int i = 0; i < binding->test->tensor_count; i++) {
 		const struct tensor *tensor = &binding->test->tensors[i];
 		size_t bytes;
@@ -167,6 +186,7 @@ int buffers_poison(struct buffers *buffers, const struct binding *binding, uint3
 		if (device->ops->fill(device, binding->tensors[i].storage, pattern, 2, bytes / 2, NULL, err))
 			return -1;
 	}
+	mark_storage(buffers, binding, TENSOR_OUTPUT, DEVICE_MEMORY_OUTPUT);
 	return 0;
 }
 

@@ -44,7 +44,8 @@ struct buffers {
 void buffers_init(struct buffers *buffers, struct device *device, enum guard guard);
 /* Lays out and uploads the case, keeps a pristine copy of the inputs, binds the tensors. Any earlier case is forgotten. */
 int buffers_bind(struct buffers *buffers, const struct test_case *test, struct binding *binding, struct error *err);
-/* Fills everything that outputs own with a poison pattern. */
+/* Fills everything that outputs own with a poison pattern; a device that watches its kernels takes it for memory that nobody
+ * wrote. */
 int buffers_poison(struct buffers *buffers, const struct binding *binding, uint32_t pattern, struct error *err);
 /* Copies outputs to the snapshot. */
 int buffers_snapshot(struct buffers *buffers, const struct binding *binding, struct error *err);

@@ -73,6 +73,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--reference", OPTION_CHOICE, "f64|f32", &options.reference, "precision of the reference; default f64 unless the card is slow at it"},
 		{"--guard", OPTION_CHOICE, "canary|pages", &options.guard, "pages: buffers end at unmapped memory, reads past them show"},
 		{"--sanitize", OPTION_FLAG, NULL, &options.sanitize, "run under compute-sanitizer and count its findings"},
+		{"--no-check", OPTION_FLAG, NULL, &options.no_check, "cpu: kernels are not watched (values nobody wrote, races, canaries): faster"},
 		{"--repeats", OPTION_COUNT, "N", &options.repeats, "further runs that must agree bit for bit; default 2"},
 		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case"},
 		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time the unfused cuBLAS chain beside it"},

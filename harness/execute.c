@@ -99,7 +99,7 @@ int executor_open(struct executor **out, const struct worker_setup *setup, stage
 	executor->stage_context = context;
 	const double start = monotonic_seconds();
 	stage(executor, STAGE_DEVICE);
-	const struct device_options device_options = {.cublas_path = text_or_null(setup->cublas)};
+	const struct device_options device_options = {.cublas_path = text_or_null(setup->cublas), .unchecked = setup->unchecked};
 	if (device_open(&executor->device, setup->device, &device_options, err))
 		goto fail;
 	ready->device = executor->device->properties;
@@ -179,6 +179,48 @@ static void conclude(struct attempt *attempt, enum status status, const char *fo
 	judgement->status = status;
 }
 
+/* What a device that watches its kernels saw since the last time. Each fault breaks the check of its kind; one that ends a
+ * kernel without being wrong by a check (a trap, an endless loop) decides the case. */
+static void take_findings(struct attempt *attempt)
+{
+	enum { ROOM = 16 };
+	struct judgement *judgement = &attempt->record->judgement;
+	struct device_finding *findings = calloc(ROOM, sizeof *findings);
+	if (!findings)
+		return; /* the launch itself still tells */
+	const int count = device_findings(attempt->executor->device, findings, ROOM);
+	for (int i = 0; i < count && i < ROOM; i++) {
+		static const enum check checks[DEVICE_FAULT_COUNT] = {
+			[DEVICE_FAULT_ACCESS] = CHECK_ACCESS,
+			[DEVICE_FAULT_UNDEFINED] = CHECK_UNDEFINED,
+			[DEVICE_FAULT_RACE] = CHECK_RACE,
+			[DEVICE_FAULT_BARRIER] = CHECK_BARRIER,
+		};
+		const enum device_fault fault = findings[i].fault;
+		if (fault == DEVICE_FAULT_ENDLESS)
+			conclude(attempt, STATUS_TIMEOUT, "%s", findings[i].text);
+		else if (fault == DEVICE_FAULT_STOPPED)
+			conclude(attempt, STATUS_CRASHED, "%s", findings[i].text);
+		else if (fault == DEVICE_FAULT_UNSUPPORTED)
+			conclude(attempt, STATUS_UNSUPPORTED, "%s", findings[i].text);
+		else
+			judgement_break(judgement, checks[fault], "%s%s", findings[i].text,
+					count > 1 ? " (and others)" : "");
+	}
+	free(findings);
+}
+
+/* Whether the device of this run makes the checks of take_findings. */
+static int is_watched(const struct attempt *attempt)
+{
+	return attempt->executor->device->ops->findings && !attempt->executor->setup.unchecked;
+}
+
+static int is_broken(const struct judgement *judgement, enum check check)
+{
+	return judgement->checks[check].state == CHECK_BROKEN;
+}
+
 /* A call of this program failed while the case ran: what that says depends on whether the device context survived. */
 static void conclude_error(struct attempt *attempt, const struct error *err)
 {
@@ -186,6 +228,15 @@ static void conclude_error(struct attempt *attempt, const struct error *err)
 	if (device_error_is_sticky(err)) {
 		const struct judge_policy policy = {.disabled_checks = attempt->executor->setup.disabled_checks};
 		attempt->context_lost = 1;
+		take_findings(attempt);
+		if (judgement->status != STATUS_COUNT)
+			return; /* the fault says it all */
+		if (is_broken(judgement, CHECK_ACCESS) || is_broken(judgement, CHECK_UNDEFINED) || is_broken(judgement, CHECK_BARRIER)) {
+			judgement_decide(judgement, &policy);
+			if (judgement->status == STATUS_FAIL)
+				return;
+			/* switched off, but the kernel did not come to its end for it: a crash like any other */
+		}
 		/* with that check switched off the case still did not come to its end: then it is a crash like any other */
 		if (attempt->executor->setup.guard == GUARD_PAGES && !(policy.disabled_checks & 1u << CHECK_GUARD) &&
 		    strcmp(device_error_name(err->device_code), "CUDA_ERROR_ILLEGAL_ADDRESS") == 0) {
@@ -281,7 +332,10 @@ static int call_once(struct attempt *attempt, struct error *err)
 	stage(executor, STAGE_CALL);
 	executor->family->call(&attempt->binding);
 	stage(executor, STAGE_WAIT);
-	return device_synchronize(executor->device, err);
+	if (device_synchronize(executor->device, err))
+		return -1;
+	take_findings(attempt);
+	return 0;
 }
 
 static void describe_index(const struct tensor *tensor, int64_t linear, char *text, size_t size)
@@ -469,6 +523,37 @@ static int judge_inputs(struct attempt *attempt, struct error *err)
 
 /* Prepares, calls, and looks at memory and numbers. Returns -1 with *err when a step failed, 1 when the case is decided
  * already, 0 when the checks are to decide. */
+/* Only what is promised counts as looked at by the host: scratch and rows that the contract leaves open may hold anything. */
+static void mark_promised(struct attempt *attempt, int index)
+{
+	struct device *device = attempt->executor->device;
+	const struct tensor *tensor = &attempt->test.tensors[index];
+	const device_pointer storage = attempt->binding.tensors[index].storage;
+	struct tensor shape;
+	size_t bytes;
+	if (attempt->promises[index].kind == PROMISE_ALL || tensor_bytes(tensor, &bytes))
+		return;
+	device_mark(device, storage, bytes, DEVICE_MEMORY_SCRATCH);
+	for (size_t i = 0; promised_part(attempt, index, i, &shape); i++) {
+		const int64_t elements = tensor_elements(&shape), run = shape.dims[shape.rank - 1];
+		const size_t size = dtype_size(shape.dtype);
+		for (int64_t at = 0; at < elements; at += run)
+			device_mark(device, storage + (device_pointer)(shape.offset + tensor_offset(&shape, at)) * size, (size_t)run * size,
+				    DEVICE_MEMORY_OUTPUT);
+	}
+}
+
+static int poison(struct attempt *attempt, uint32_t pattern, struct error *err)
+{
+	struct executor *executor = attempt->executor;
+	if (buffers_poison(&executor->buffers, &attempt->binding, pattern, err))
+		return -1;
+	for (int i = 0; i < attempt->test.tensor_count; i++)
+		if (attempt->test.tensors[i].role == TENSOR_OUTPUT && !attempt->test.tensors[i].storage[0])
+			mark_promised(attempt, i);
+	return 0;
+}
+
 static int verify(struct attempt *attempt, struct error *err)
 {
 	struct executor *executor = attempt->executor;
@@ -487,20 +572,30 @@ static int verify(struct attempt *attempt, struct error *err)
 			snprintf(attempt->record->note, sizeof attempt->record->note, "%s not judged: %s",
 				 attempt->test.tensors[i].name, promise->why);
 	}
-	if (buffers_bind(&executor->buffers, &attempt->test, &attempt->binding, err) ||
-	    buffers_poison(&executor->buffers, &attempt->binding, POISON_NUMBER, err) || call_once(attempt, err))
+	device_findings(executor->device, NULL, 0); /* what the case before left */
+	if (buffers_bind(&executor->buffers, &attempt->test, &attempt->binding, err) || poison(attempt, POISON_NUMBER, err))
 		return -1;
-	if (judge_launches(attempt))
+	device_counts(executor->device, &attempt->record->counts);
+	if (call_once(attempt, err))
+		return -1;
+	device_counts(executor->device, &attempt->record->counts);
+	if (judgement->status != STATUS_COUNT || judge_launches(attempt))
 		return 1;
 	if (buffers_snapshot(&executor->buffers, &attempt->binding, err) || judge_inputs(attempt, err))
 		return -1;
 	for (int repeat = 0; repeat < executor->setup.repeats; repeat++)
-		if (buffers_poison(&executor->buffers, &attempt->binding, POISON_NUMBER, err) || call_once(attempt, err) ||
+		if (poison(attempt, POISON_NUMBER, err) || call_once(attempt, err) ||
 		    for_outputs(attempt, judge_repeat, err))
 			return -1;
 	/* what is judged started from NaN */
-	if (buffers_poison(&executor->buffers, &attempt->binding, POISON_NAN, err) || call_once(attempt, err))
+	if (poison(attempt, POISON_NAN, err) || call_once(attempt, err))
 		return -1;
+	if (is_watched(attempt)) {
+		judgement_hold(judgement, CHECK_ACCESS);
+		judgement_hold(judgement, CHECK_UNDEFINED);
+		judgement_hold(judgement, CHECK_RACE);
+		judgement_hold(judgement, CHECK_BARRIER);
+	}
 	stage(executor, STAGE_JUDGE);
 	if (for_outputs(attempt, judge_output, err) || judge_inputs(attempt, err) || take_digests(attempt, err))
 		return -1;

@@ -64,6 +64,7 @@ struct case_record {
 	struct clock_reading *clocks; /* owned */
 	int64_t clock_count;
 	double verify_seconds, wall_seconds; /* what the case cost */
+	struct device_counts counts;  /* of one call, where the device counts (cpu); launches 0: not counted */
 };
 void case_record_free(struct case_record *record); /* frees raw samples and clocks */
 
@@ -139,6 +140,8 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
  *                stubbed, kernels (a name a line); kernel_launched (u8, in the order of kernels)
  *   /cases/table one row a case (a compound; units are in the members' names); attribute checks: names of the checks in
  *                the order of the member check_states, whose values are those of enum check_state
+ *   /cases/counts a row for each case that was counted: member case_row says which row of table it belongs to; absent in files
+ *                of 0.1.0
  *   /cases/texts, launches, clocks, samples
  *                what a case has any number of; the table says from which row on and how many. Texts: "reason",
  *                "mistrust", "note", or the name of a check; samples: seconds. */

@@ -120,6 +120,40 @@ static const struct member clock_members[] = {
 	END,
 };
 
+static const struct member count_members[] = {
+	SCALAR(device_counts, launches, U64),
+	SCALAR(device_counts, blocks, U64),
+	SCALAR(device_counts, warps, U64),
+	SCALAR(device_counts, warp_instructions, U64),
+	SCALAR(device_counts, lane_instructions, U64),
+	SCALAR(device_counts, flops, U64),
+	SCALAR(device_counts, matrix_flops, U64),
+	SCALAR(device_counts, special_functions, U64),
+	SCALAR(device_counts, conversions, U64),
+	SCALAR(device_counts, integer_instructions, U64),
+	SCALAR(device_counts, global_read_bytes, U64),
+	SCALAR(device_counts, global_written_bytes, U64),
+	SCALAR(device_counts, shared_read_bytes, U64),
+	SCALAR(device_counts, shared_written_bytes, U64),
+	SCALAR(device_counts, local_bytes, U64),
+	SCALAR(device_counts, global_sectors, U64),
+	SCALAR(device_counts, global_ideal_sectors, U64),
+	SCALAR(device_counts, shared_requests, U64),
+	SCALAR(device_counts, shared_wavefronts, U64),
+	SCALAR(device_counts, atomics, U64),
+	SCALAR(device_counts, barriers, U64),
+	SCALAR(device_counts, branches, U64),
+	SCALAR(device_counts, divergent_branches, U64),
+	SCALAR(device_counts, seconds, F64),
+	END,
+};
+
+static const struct member count_row_members[] = {
+	SCALAR(record_counts_row, case_row, U64),
+	NESTED(counts, record_counts_row, count_members),
+	END,
+};
+
 /* Chunks are rewritten whole with every flush, hence small ones where a case adds little. */
 const struct record_table_info record_tables[RECORD_TABLES] = {
 	[RECORD_ROWS] = {"table", sizeof(struct record_row), 8},
@@ -127,6 +161,7 @@ const struct record_table_info record_tables[RECORD_TABLES] = {
 	[RECORD_LAUNCHES] = {"launches", sizeof(struct launch_record), 32},
 	[RECORD_CLOCKS] = {"clocks", sizeof(struct clock_reading), 256},
 	[RECORD_SAMPLES] = {"samples", sizeof(double), 1024},
+	[RECORD_COUNTS] = {"counts", sizeof(struct record_counts_row), 16},
 };
 
 static const struct member *const layouts[RECORD_TABLES] = {
@@ -134,6 +169,7 @@ static const struct member *const layouts[RECORD_TABLES] = {
 	[RECORD_TEXTS] = text_members,
 	[RECORD_LAUNCHES] = launch_members,
 	[RECORD_CLOCKS] = clock_members,
+	[RECORD_COUNTS] = count_row_members,
 };
 
 static hid_t compound_type(const struct member *members, size_t size);

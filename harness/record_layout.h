@@ -51,7 +51,13 @@ struct record_text_row {
 	char what[RECORD_WHAT_MAX], text[RECORD_TEXT_MAX];
 };
 
-enum record_table { RECORD_ROWS, RECORD_TEXTS, RECORD_LAUNCHES, RECORD_CLOCKS, RECORD_SAMPLES, RECORD_TABLES };
+/* What a device counted, of the case in that row of the table. */
+struct record_counts_row {
+	uint64_t case_row;
+	struct device_counts counts;
+};
+
+enum record_table { RECORD_ROWS, RECORD_TEXTS, RECORD_LAUNCHES, RECORD_CLOCKS, RECORD_SAMPLES, RECORD_COUNTS, RECORD_TABLES };
 
 struct record_table_info {
 	const char *name;   /* in /cases */

@@ -307,6 +307,8 @@ static int read_table(struct reader *reader, enum record_table table, struct err
 	hsize_t dims[H5S_MAX_RANK];
 	size_t bytes;
 	int rank, result = -1;
+	if (table == RECORD_COUNTS && H5Lexists(reader->cases, record_tables[table].name, H5P_DEFAULT) == 0)
+		return 0; /* files of 0.1.0 have none */
 	dataset = open_member(reader->cases, record_tables[table].name, H5O_TYPE_DATASET, &place, err);
 	if (dataset < 0)
 		goto done;
@@ -528,6 +530,8 @@ static int take_case(struct reader *reader, struct record_row *row, size_t artif
 static int take_cases(struct reader *reader, struct run_record *run, struct error *err)
 {
 	struct record_row *rows = reader->rows[RECORD_ROWS];
+	const struct record_counts_row *counts = reader->rows[RECORD_COUNTS];
+	size_t counted = 0;
 	int result = -1;
 	struct case_record *record = calloc(1, sizeof *record); /* some 10 KiB */
 	if (!record)
@@ -539,6 +543,9 @@ static int take_cases(struct reader *reader, struct run_record *run, struct erro
 			place_error(&reader->place, err, "row %zu of cases/table contradicts the rest of the file", i);
 			goto done;
 		}
+		/* rows of the two tables are in the same order; a killed run may have left counts whose case is not there */
+		if (counted < reader->counts[RECORD_COUNTS] && counts[counted].case_row == i)
+			record->counts = counts[counted++].counts;
 		if (run_record_add(run, record, err)) {
 			case_record_free(record);
 			goto done;

@@ -266,12 +266,14 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	}
 	const int64_t launches = record->launch_count < RECORD_LAUNCHES_MAX ? record->launch_count : RECORD_LAUNCHES_MAX;
 	const size_t clocks = record->clocks && record->clock_count > 0 ? (size_t)record->clock_count : 0;
+	const struct record_counts_row counts = {.case_row = writer->rows[RECORD_ROWS], .counts = record->counts};
 	/* the row comes last: what it speaks of is there by then */
 	return append_texts(writer, record, &row.texts) ||
 	       append(writer, RECORD_LAUNCHES, record->launches, launches > 0 ? (size_t)launches : 0, &row.launches) ||
 	       append(writer, RECORD_CLOCKS, record->clocks, clocks, &row.clocks) ||
 	       append_timing(writer, &record->hot, &row.hot) || append_timing(writer, &record->cold, &row.cold) ||
 	       append_timing(writer, &record->baseline, &row.baseline) ||
+	       append(writer, RECORD_COUNTS, &counts, record->counts.launches > 0, &(struct record_span){0}) ||
 	       append(writer, RECORD_ROWS, &row, 1, &(struct record_span){0}) ? -1 : 0;
 }
 

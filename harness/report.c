@@ -370,6 +370,63 @@ static void append_throughput(struct page *page, const struct run_record *run, c
 	append_timed_cases(page, run, summary->timed, limit);
 }
 
+/* ---- work that was counted ---- */
+
+static int by_lane_instructions(const void *a, const void *b)
+{
+	const struct case_record *x = *(const struct case_record *const *)a, *y = *(const struct case_record *const *)b;
+	if (x->counts.lane_instructions != y->counts.lane_instructions)
+		return x->counts.lane_instructions < y->counts.lane_instructions ? 1 : -1;
+	return (x > y) - (x < y); /* as they were run */
+}
+
+static double ratio(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : (double)NAN;
+}
+
+static void append_counts(struct page *page, const struct run_record *run, size_t limit)
+{
+	struct table table = {.titles = {"case", "M lane instr.", "lanes in use", "MFLOP", "of work", "global MB", "coalesced", "shared MB",
+					 "bank conflicts", "diverging branches"},
+			      .left = {1},
+			      .columns = 10};
+	const struct case_record **cases = calloc(run->case_count + 1, sizeof *cases);
+	size_t count = 0;
+	if (!cases) {
+		page->out->failed = 1;
+		return;
+	}
+	for (size_t i = 0; i < run->case_count; i++)
+		if (run->cases[i].counts.launches)
+			cases[count++] = &run->cases[i];
+	qsort(cases, count, sizeof *cases, by_lane_instructions);
+	const size_t shown = limit && count > limit ? limit : count;
+	for (size_t i = 0; i < shown; i++) {
+		const struct device_counts *of = &cases[i]->counts;
+		const double flops = (double)(of->flops + of->matrix_flops);
+		table_cell(&table, "%s", cases[i]->name);
+		number_cell(&table, (double)of->lane_instructions / 1e6, "");
+		number_cell(&table, 100.0 * ratio(of->lane_instructions, 32 * of->warp_instructions), " %");
+		number_cell(&table, flops / 1e6, "");
+		number_cell(&table, cases[i]->flops > 0 ? flops / cases[i]->flops : (double)NAN, "x");
+		number_cell(&table, (double)(of->global_read_bytes + of->global_written_bytes) / 1e6, "");
+		number_cell(&table, 100.0 * ratio(of->global_ideal_sectors, of->global_sectors), " %");
+		number_cell(&table, (double)(of->shared_read_bytes + of->shared_written_bytes) / 1e6, "");
+		number_cell(&table, 100.0 * ratio(of->shared_wavefronts - of->shared_requests, of->shared_requests), " %");
+		number_cell(&table, 100.0 * ratio(of->divergent_branches, of->branches), " %");
+	}
+	if (count) {
+		page_heading(page, 2, shown < count ? "Work counted: the %zu largest cases of %zu" : "Work counted", shown, count);
+		page_paragraph(page, "Of one call, as the PTX executed. Lanes in use: of the 32 of each warp. Of work: floating-point operations "
+				     "over those that were asked for. Coalesced: 32-byte sectors that the bytes would fill, over those touched. "
+				     "Bank conflicts: wavefronts beyond one a request of shared memory.");
+		page_table(page, &table);
+		append_left_out(page, count - shown, "cases");
+	}
+	free(cases);
+}
+
 /* ---- whole reports ---- */
 
 static void append_run(struct page *page, const struct run_record *run, const struct report_options *options)
@@ -386,8 +443,10 @@ static void append_run(struct page *page, const struct run_record *run, const st
 	if (!options->brief)
 		append_failures(page, run, &summary, options->cases_max);
 	append_coverage(page, run, options);
-	if (!options->brief)
+	if (!options->brief) {
 		append_throughput(page, run, &summary, options->cases_max);
+		append_counts(page, run, options->cases_max);
+	}
 }
 
 static int same_architecture(const struct run_record *a, const struct run_record *b)

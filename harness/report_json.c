@@ -338,6 +338,36 @@ static json_t *digests_of(const struct case_record *record)
 	return object_done(&object);
 }
 
+/* Names and meaning: struct device_counts. */
+static json_t *counts_of(const struct device_counts *counts)
+{
+	struct object object = object_new();
+	put_int(&object, "launches", (int64_t)counts->launches);
+	put_int(&object, "blocks", (int64_t)counts->blocks);
+	put_int(&object, "warps", (int64_t)counts->warps);
+	put_int(&object, "warp_instructions", (int64_t)counts->warp_instructions);
+	put_int(&object, "lane_instructions", (int64_t)counts->lane_instructions);
+	put_int(&object, "flops", (int64_t)counts->flops);
+	put_int(&object, "matrix_flops", (int64_t)counts->matrix_flops);
+	put_int(&object, "special_functions", (int64_t)counts->special_functions);
+	put_int(&object, "conversions", (int64_t)counts->conversions);
+	put_int(&object, "integer_instructions", (int64_t)counts->integer_instructions);
+	put_int(&object, "global_read_bytes", (int64_t)counts->global_read_bytes);
+	put_int(&object, "global_written_bytes", (int64_t)counts->global_written_bytes);
+	put_int(&object, "shared_read_bytes", (int64_t)counts->shared_read_bytes);
+	put_int(&object, "shared_written_bytes", (int64_t)counts->shared_written_bytes);
+	put_int(&object, "local_bytes", (int64_t)counts->local_bytes);
+	put_int(&object, "global_sectors", (int64_t)counts->global_sectors);
+	put_int(&object, "global_ideal_sectors", (int64_t)counts->global_ideal_sectors);
+	put_int(&object, "shared_requests", (int64_t)counts->shared_requests);
+	put_int(&object, "shared_wavefronts", (int64_t)counts->shared_wavefronts);
+	put_int(&object, "atomics", (int64_t)counts->atomics);
+	put_int(&object, "barriers", (int64_t)counts->barriers);
+	put_int(&object, "branches", (int64_t)counts->branches);
+	put_int(&object, "divergent_branches", (int64_t)counts->divergent_branches);
+	return object_done(&object);
+}
+
 static json_t *case_of(const struct run_record *run, const struct case_record *record)
 {
 	struct object object = object_new();
@@ -358,6 +388,8 @@ static json_t *case_of(const struct run_record *run, const struct case_record *r
 	put(&object, "digests", digests_of(record));
 	put_int(&object, "launch_count", record->launch_count);
 	put(&object, "launches", launches_of(record));
+	if (record->counts.launches)
+		put(&object, "counts", counts_of(&record->counts));
 	put_number(&object, "flops", record->flops);
 	put_number(&object, "bytes", record->bytes);
 	if (case_is_timed(record))

@@ -154,6 +154,8 @@ static char *repeat_options(const struct session_options *options)
 		text_append(&out, " --repeats %" PRId64, options->repeats);
 	if (options->sanitize)
 		text_append(&out, " --sanitize");
+	if (options->no_check)
+		text_append(&out, " --no-check");
 	for (int i = 0; i < options->without_count; i++)
 		text_append(&out, " --without-check %s", options->without_checks[i]);
 	if (out.failed)
@@ -214,6 +216,7 @@ static int make_setup(const struct session_options *options, const struct job *j
 		.precision = !options->reference		       ? DTYPE_INVALID
 			     : strcmp(options->reference, "f32") == 0 ? DTYPE_F32
 									 : DTYPE_F64,
+		.unchecked = options->no_check,
 		.orderly_exit = options->sanitize,
 		.bench = options->kind != SESSION_VERIFY,
 		.bench_seconds = options->bench_seconds > 0 ? options->bench_seconds
@@ -229,7 +232,8 @@ static int make_setup(const struct session_options *options, const struct job *j
 		const enum check check = check_from_name(options->without_checks[i]);
 		if (check == CHECK_NAMES_COUNT)
 			return error_set(err, ERROR_USAGE, "--without-check %s: no such check; there are numbers, lse, finite, row-class, "
-					 "exact, unwritten, previous, canary, gap, input, repeat, launch, no-launch, stream, guard, sanitizer",
+					 "exact, unwritten, previous, canary, gap, input, repeat, launch, no-launch, stream, guard, sanitizer, "
+					 "access, undefined, race, barrier",
 					 options->without_checks[i]);
 		setup->disabled_checks |= 1u << check;
 	}

@@ -21,7 +21,7 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	int without_count;
 	double timeout, bench_seconds, bench_target;
 	int64_t seed, repeats, deaths_in_a_row;
-	int strict, list, sanitize, no_baseline, quiet, verbose;
+	int strict, list, sanitize, no_check, no_baseline, quiet, verbose;
 	const char *command;     /* the command line, quoted */
 };
 

@@ -26,6 +26,7 @@ struct worker_setup {
 	int runtime_major;
 	uint64_t seed;
 	int guard;                           /* enum guard, buffers.h */
+	int unchecked;                       /* device_options.unchecked */
 	int repeats;                         /* further runs whose results must be bitwise equal */
 	enum dtype precision;                /* of the reference; DTYPE_INVALID: by the card */
 	unsigned disabled_checks;            /* struct judge_policy */

@@ -1,4 +1,5 @@
-/* Host memory as a device: everything is done when a call returns, so that streams and events hold no work. */
+/* Host memory as a device: everything is done when a call returns, so that streams and events hold no work. Kernels:
+ * cpu_kernels.c. */
 #include "core/util.h"
 #include "device/cpu.h"
 
@@ -16,25 +17,10 @@
  * rely on it. */
 enum { ALLOCATION_ALIGNMENT = 256 };
 
-struct device_stream {
-	char unused;
-};
-
 struct device_event {
 	int recorded;
 	double seconds;
 };
-
-struct cpu_device {
-	struct device base;
-	void *allocations; /* tsearch tree of addresses handed out: freeing anything else is refused */
-	struct device_stream stream;
-};
-
-static struct cpu_device *cpu_of(struct device *device)
-{
-	return (struct cpu_device *)device;
-}
 
 static void *host_pointer(device_pointer pointer)
 {
@@ -56,8 +42,12 @@ static int no_memory(size_t bytes, struct error *err)
 
 static void cpu_close(struct device *device)
 {
-	tdestroy(cpu_of(device)->allocations, free);
-	free(device);
+	struct cpu_device *cpu = cpu_of(device);
+	tdestroy(cpu->allocations, free);
+	ptx_memory_destroy(cpu->memory);
+	free(cpu->outputs);
+	free(cpu->findings);
+	free(cpu);
 }
 
 /* Value in bytes of one line of /proc/meminfo, 0 when it is not there. */
@@ -105,6 +95,12 @@ static int cpu_alloc(struct device *device, size_t bytes, device_pointer *out, s
 		free(memory);
 		return no_memory(bytes, err);
 	}
+	/* the size asked for, not the padded one: kernels are held to it */
+	if (ptx_memory_add(cpu_of(device)->memory, (uintptr_t)memory, bytes, PTX_BUFFER_ALLOCATION, NULL, err)) {
+		tdelete(memory, &cpu_of(device)->allocations, compare_addresses);
+		free(memory);
+		return -1;
+	}
 	*out = (device_pointer)(uintptr_t)memory;
 	return 0;
 }
@@ -116,6 +112,8 @@ static int cpu_free(struct device *device, device_pointer pointer, struct error 
 	void *memory = host_pointer(pointer);
 	if (!tdelete(memory, &cpu_of(device)->allocations, compare_addresses))
 		return error_set(err, ERROR_INTERNAL, "%p was not allocated by the cpu device, or was freed before", memory);
+	ptx_memory_remove(cpu_of(device)->memory, pointer);
+	cpu_forget_output(cpu_of(device), pointer);
 	free(memory);
 	return 0;
 }
@@ -139,15 +137,21 @@ static int cpu_alloc_guarded(struct device *device, size_t bytes, struct device_
 		munmap(base, total);
 		return no_memory(bytes, err);
 	}
-	*out = (struct device_guarded){.pointer = (device_pointer)(uintptr_t)(base + page + usable - rounded),
-				       .bytes = bytes,
-				       .handle = {(uint64_t)(uintptr_t)base, total}};
+	const device_pointer start = (device_pointer)(uintptr_t)(base + page + usable - rounded);
+	if (ptx_memory_add(cpu_of(device)->memory, start, bytes, PTX_BUFFER_ALLOCATION, NULL, err)) {
+		munmap(base, total);
+		return -1;
+	}
+	*out = (struct device_guarded){.pointer = start, .bytes = bytes, .handle = {(uint64_t)(uintptr_t)base, total}};
 	return 0;
 }
 
 static int cpu_free_guarded(struct device *device, struct device_guarded *memory, struct error *err)
 {
-	(void)device;
+	if (memory->handle[0]) {
+		ptx_memory_remove(cpu_of(device)->memory, memory->pointer);
+		cpu_forget_output(cpu_of(device), memory->pointer);
+	}
 	if (memory->handle[0] && munmap(host_pointer(memory->handle[0]), (size_t)memory->handle[1]) != 0)
 		return error_set(err, ERROR_INTERNAL, "guarded memory cannot be unmapped: %s", strerror(errno));
 	*memory = (struct device_guarded){0};
@@ -157,34 +161,40 @@ static int cpu_free_guarded(struct device *device, struct device_guarded *memory
 static int cpu_copy_in(struct device *device, device_pointer to, const void *from, size_t bytes,
 		       struct device_stream *stream, struct error *err)
 {
-	(void)device, (void)stream, (void)err;
-	if (bytes)
+	(void)stream, (void)err;
+	if (bytes) {
 		memmove(host_pointer(to), from, bytes);
+		ptx_memory_host_write(cpu_of(device)->memory, to, bytes);
+	}
 	return 0;
 }
 
 static int cpu_copy_out(struct device *device, void *to, device_pointer from, size_t bytes,
 			struct device_stream *stream, struct error *err)
 {
-	(void)device, (void)stream, (void)err;
-	if (bytes)
+	(void)stream, (void)err;
+	if (bytes) {
+		cpu_look_at(cpu_of(device), from, bytes);
 		memmove(to, host_pointer(from), bytes);
+	}
 	return 0;
 }
 
 static int cpu_copy(struct device *device, device_pointer to, device_pointer from, size_t bytes,
 		    struct device_stream *stream, struct error *err)
 {
-	(void)device, (void)stream, (void)err;
-	if (bytes)
+	(void)stream, (void)err;
+	if (bytes) {
 		memmove(host_pointer(to), host_pointer(from), bytes);
+		ptx_memory_host_copy(cpu_of(device)->memory, to, from, bytes);
+	}
 	return 0;
 }
 
 static int cpu_fill(struct device *device, device_pointer to, uint32_t value, int width, size_t count,
 		    struct device_stream *stream, struct error *err)
 {
-	(void)device, (void)stream;
+	(void)stream;
 	if ((width != 1 && width != 2 && width != 4) || to % (unsigned)width != 0)
 		return error_set(err, ERROR_INTERNAL, "fill: words of %d bytes at address %#llx", width,
 				 (unsigned long long)to);
@@ -200,74 +210,8 @@ static int cpu_fill(struct device *device, device_pointer to, uint32_t value, in
 		for (size_t i = 0; i < count; i++)
 			words[i] = value;
 	}
+	ptx_memory_host_write(cpu_of(device)->memory, to, count * (size_t)width);
 	return 0;
-}
-
-static int no_kernels(struct error *err)
-{
-	return error_set(err, ERROR_UNSUPPORTED,
-			 "the cpu device does not run kernels: verify on a machine with an NVIDIA GPU and --device cuda:0");
-}
-
-static int cpu_module_load(struct device *device, const void *image, struct device_module **out, struct error *err)
-{
-	(void)device, (void)image;
-	*out = NULL;
-	return no_kernels(err);
-}
-
-static int cpu_module_unload(struct device *device, struct device_module *module, struct error *err)
-{
-	(void)device, (void)module;
-	return no_kernels(err);
-}
-
-static int cpu_module_function(struct device *device, struct device_module *module, const char *name,
-			       struct device_function **out, struct error *err)
-{
-	(void)device, (void)module, (void)name;
-	*out = NULL;
-	return no_kernels(err);
-}
-
-static int cpu_module_global(struct device *device, struct device_module *module, const char *name, device_pointer *out,
-			     size_t *bytes, struct error *err)
-{
-	(void)device, (void)module, (void)name;
-	*out = 0;
-	*bytes = 0;
-	return no_kernels(err);
-}
-
-static int cpu_function_get(struct device *device, struct device_function *function,
-			    enum device_function_attribute attribute, int *value, struct error *err)
-{
-	(void)device, (void)function, (void)attribute;
-	*value = 0;
-	return no_kernels(err);
-}
-
-static int cpu_function_set(struct device *device, struct device_function *function,
-			    enum device_function_attribute attribute, int value, struct error *err)
-{
-	(void)device, (void)function, (void)attribute, (void)value;
-	return no_kernels(err);
-}
-
-static int cpu_function_occupancy(struct device *device, struct device_function *function, int block_threads,
-				  size_t dynamic_shared, int *blocks, struct error *err)
-{
-	(void)device, (void)function, (void)block_threads, (void)dynamic_shared;
-	*blocks = 0;
-	return no_kernels(err);
-}
-
-static int cpu_launch(struct device *device, struct device_function *function, struct device_dim3 grid,
-		      struct device_dim3 block, size_t dynamic_shared, struct device_stream *stream, void **arguments,
-		      struct error *err)
-{
-	(void)device, (void)function, (void)grid, (void)block, (void)dynamic_shared, (void)stream, (void)arguments;
-	return no_kernels(err);
 }
 
 static int cpu_stream_create(struct device *device, struct device_stream **out, struct error *err)
@@ -287,8 +231,8 @@ static int cpu_stream_destroy(struct device *device, struct device_stream *strea
 
 static int cpu_stream_synchronize(struct device *device, struct device_stream *stream, struct error *err)
 {
-	(void)device, (void)stream, (void)err;
-	return 0;
+	(void)stream;
+	return cpu_still_good(cpu_of(device), err);
 }
 
 static int cpu_event_create(struct device *device, struct device_event **out, struct error *err)
@@ -351,8 +295,7 @@ static volatile uint32_t *cpu_gate_flag(struct device *device)
 
 static int cpu_synchronize(struct device *device, struct error *err)
 {
-	(void)device, (void)err;
-	return 0;
+	return cpu_still_good(cpu_of(device), err);
 }
 
 static int cpu_attribute(struct device *device, int attribute, int *value, struct error *err)
@@ -404,6 +347,9 @@ static const struct device_ops cpu_ops = {
 	.synchronize = cpu_synchronize,
 	.attribute = cpu_attribute,
 	.gemm = cpu_gemm_checked,
+	.mark = cpu_mark,
+	.findings = cpu_findings,
+	.counts = cpu_counts,
 };
 
 static void processor_name(char *name, size_t size)
@@ -445,13 +391,19 @@ static size_t last_level_cache(void)
 	return level3 > 0 ? (size_t)level3 : level2 > 0 ? (size_t)level2 : 0;
 }
 
-int cpu_device_open(struct device **device, struct error *err)
+int cpu_device_open(struct device **device, const struct device_options *options, struct error *err)
 {
 	struct cpu_device *cpu = calloc(1, sizeof *cpu);
 
 	*device = NULL;
 	if (!cpu)
 		return no_memory(sizeof *cpu, err);
+	cpu->memory = ptx_memory_create();
+	if (!cpu->memory) {
+		free(cpu);
+		return no_memory(sizeof *cpu, err);
+	}
+	cpu->unchecked = options->unchecked;
 	struct device_properties *properties = &cpu->base.properties;
 	cpu->base.ops = &cpu_ops;
 	cpu->base.stream = &cpu->stream;

@@ -12,7 +12,7 @@ int device_open(struct device **device, const char *id, const struct device_opti
 	if (!options)
 		options = &none;
 	if (strcmp(id, "cpu") == 0)
-		return cpu_device_open(device, err);
+		return cpu_device_open(device, options, err);
 	if (strcmp(id, "cuda") == 0)
 		return cuda_device_open(device, 0, options, err);
 	if (strncmp(id, "cuda:", 5) == 0) {

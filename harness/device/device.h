@@ -197,7 +197,7 @@ struct device_ops {
 	int (*gemm)(struct device *device, const struct device_gemm *gemm, struct device_stream *stream,
 		    struct error *err);
 
-	/* ---- what a device tells that watches its kernels (`cpu`); others take note of nothing and answer 0 ---- */
+	/* ---- what a device tells that watches its kernels (`cpu`); NULL in others: see the shorthands below ---- */
 	/* A hint: what [pointer, pointer + bytes) is used for from now on. Copies and fills by the host make memory defined
 	 * again but for that; `free` ends it. */
 	void (*mark)(struct device *device, device_pointer pointer, size_t bytes, enum device_memory_use use);
@@ -242,6 +242,20 @@ static inline void device_free(struct device *device, device_pointer pointer)
 {
 	if (pointer)
 		device->ops->free(device, pointer, 0);
+}
+static inline void device_mark(struct device *device, device_pointer pointer, size_t bytes, enum device_memory_use use)
+{
+	if (device->ops->mark)
+		device->ops->mark(device, pointer, bytes, use);
+}
+static inline int device_findings(struct device *device, struct device_finding *findings, int room)
+{
+	return device->ops->findings ? device->ops->findings(device, findings, room) : 0;
+}
+static inline int device_counts(struct device *device, struct device_counts *counts)
+{
+	*counts = (struct device_counts){0};
+	return device->ops->counts ? device->ops->counts(device, counts) : 0;
 }
 static inline int device_synchronize(struct device *device, struct error *err)
 {

@@ -7,7 +7,7 @@
 /* A zero-sized allocation is legal for the layers above (an empty tensor) and gets this many bytes. */
 enum { DEVICE_SMALLEST_ALLOCATION = 16 };
 
-int cpu_device_open(struct device **device, struct error *err);
+int cpu_device_open(struct device **device, const struct device_options *options, struct error *err);
 int cuda_device_open(struct device **device, int ordinal, const struct device_options *options, struct error *err);
 
 /* Checks what is the same for every library behind `gemm`: types, signs, leading dimensions, null pointers. */

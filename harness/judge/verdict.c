@@ -34,6 +34,10 @@ static const char *const check_names[CHECK_NAMES_COUNT] = {
 	[CHECK_STREAM] = "stream",
 	[CHECK_GUARD] = "guard",
 	[CHECK_SANITIZER] = "sanitizer",
+	[CHECK_ACCESS] = "access",
+	[CHECK_UNDEFINED] = "undefined",
+	[CHECK_RACE] = "race",
+	[CHECK_BARRIER] = "barrier",
 };
 
 static const char *const state_names[] = {
@@ -45,8 +49,9 @@ static const char *const state_names[] = {
 
 /* Which broken check is told first: causes before what follows from them. */
 static const enum check telling_order[CHECK_NAMES_COUNT] = {
-	CHECK_LAUNCH, CHECK_NO_LAUNCH, CHECK_GUARD,  CHECK_SANITIZER, CHECK_STREAM,    CHECK_CANARY,  CHECK_GAP,   CHECK_INPUT,
-	CHECK_UNWRITTEN, CHECK_PREVIOUS, CHECK_REPEAT, CHECK_FINITE,  CHECK_ROW_CLASS, CHECK_NUMBERS, CHECK_EXACT, CHECK_LSE,
+	CHECK_LAUNCH, CHECK_NO_LAUNCH, CHECK_ACCESS,    CHECK_RACE,     CHECK_BARRIER, CHECK_UNDEFINED, CHECK_GUARD,
+	CHECK_SANITIZER, CHECK_STREAM, CHECK_CANARY,    CHECK_GAP,      CHECK_INPUT,   CHECK_UNWRITTEN, CHECK_PREVIOUS,
+	CHECK_REPEAT, CHECK_FINITE,    CHECK_ROW_CLASS, CHECK_NUMBERS,  CHECK_EXACT,   CHECK_LSE,
 };
 
 const char *status_name(enum status status)

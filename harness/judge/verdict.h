@@ -39,6 +39,10 @@ enum check {
 	CHECK_STREAM,       /* a kernel ran on a stream that is not the default one and was not waited for */
 	CHECK_GUARD,        /* an access beyond a buffer hit unmapped memory (--guard pages) */
 	CHECK_SANITIZER,    /* a finding of compute-sanitizer (--sanitize) */
+	CHECK_ACCESS,       /* the cpu device saw a kernel leave its buffers, misalign an access, or write to an input */
+	CHECK_UNDEFINED,    /* a value nobody wrote decided a branch or an address, or reached an output (cpu) */
+	CHECK_RACE,         /* two warps used the same shared memory with no barrier between (cpu) */
+	CHECK_BARRIER,      /* a barrier or warp-wide operation that not all lanes reach (cpu) */
 	CHECK_NAMES_COUNT
 };
 const char *check_name(enum check check);         /* "numbers", "row-class", ...; "?" when out of range */
@@ -54,10 +58,10 @@ const char *check_state_name(enum check_state state); /* "not made", "held", "br
 
 struct check_result {
 	enum check_state state;
-	char reason[256];        /* "head 3 of batch 1: scaled error 0.12 > bound 0.0021 at row 17, column 5: ..." */
+	char reason[400];        /* "head 3 of batch 1: scaled error 0.12 > bound 0.0021 at row 17, column 5: ..." */
 };
 
-/* Measurements and decision of one case. Zero-initialise. About 6 KiB: allocate once. */
+/* Measurements and decision of one case. Zero-initialise. About 9 KiB: allocate once. */
 struct judgement {
 	enum status status;      /* set by judgement_decide */
 	char reason[512];        /* "" for a pass */
