@@ -13,29 +13,16 @@
 
 namespace specimen {
 
-template <typename T, bool TRANSFORMS> static void launch(const attention_arguments &arguments, cudaStream_t stream)
+template <typename T, bool TRANSFORMS>
+static void start_kernel(dim3 grid, int threads, int shared_bytes, cudaStream_t stream, const attention_arguments &arguments)
 {
-    using tile = tiling<SPECIMEN_HEAD_DIM>;
-    const auto kernel = attention_forward<T, SPECIMEN_HEAD_DIM, TRANSFORMS>;
-    const int shared_bytes = tile::shared_bytes + (planted == fault_launch_fails ? 300 << 10 : 0)
-                             - (planted == fault_shared_too_small ? 32 : 0);
-    const dim3 grid((arguments.seqlen_q + tile::rows - 1) / tile::rows, arguments.b, arguments.h);
-
-    if constexpr (planted == fault_launch_error_swallowed)
-        kernel<<<grid, 2048, tile::shared_bytes, stream>>>(arguments); /* no block has 2048 threads */
-    if (tile::shared_bytes > 48 * 1024)
-        (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, tile::shared_bytes);
-    kernel<<<grid, tile::threads, shared_bytes, stream>>>(arguments);
-    (void)cudaGetLastError();
+    attention_forward<T, SPECIMEN_HEAD_DIM, TRANSFORMS><<<grid, threads, shared_bytes, stream>>>(arguments);
 }
 
-template <typename T> static void launch(const attention_arguments &arguments, cudaStream_t stream)
+template <typename T, bool TRANSFORMS> static void allow_shared(int bytes)
 {
-    /* The path that transforms scores does for all cases: twins hold no other, to be quick to build. */
-    if (planted != fault_none || transforms_scores(arguments))
-        launch<T, true>(arguments, stream);
-    else if constexpr (planted == fault_none)
-        launch<T, false>(arguments, stream);
+    (void)cudaFuncSetAttribute(attention_forward<T, SPECIMEN_HEAD_DIM, TRANSFORMS>,
+                               cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
 }
 
 void SPECIMEN_JOIN(launch_attention_, SPECIMEN_HEAD_DIM)(const attention_arguments &arguments, cudaStream_t stream)

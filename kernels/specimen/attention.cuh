@@ -18,6 +18,7 @@
 
 #include "attention.h"
 #include "faults_device.cuh"
+#include "launch.h"
 #include "mma.cuh"
 #include "sequence.cuh"
 
@@ -25,20 +26,6 @@ namespace specimen {
 
 constexpr float LOG2_E = 1.4426950408889634f;
 constexpr float LN_2 = 0.6931471805599453f;
-
-template <int HEAD_DIM> struct tiling {
-    static constexpr int warps = 4;
-    static constexpr int threads = 32 * warps;
-    /* 32 rows to a warp halve the traffic from shared memory for K and V; above 128 lanes the accumulators of a second
-     * row tile no longer fit in the registers. */
-    static constexpr int row_tiles = HEAD_DIM <= 128 ? 2 : 1;
-    static constexpr int rows = 16 * row_tiles * warps;
-    static constexpr int keys = HEAD_DIM <= 192 ? 64 : 32;
-    /* 16 bytes of padding make the row pitch an odd number of 16-byte units, so that the eight rows of a matrix load
-     * fall on different banks. */
-    static constexpr int pitch = HEAD_DIM + 8;
-    static constexpr int shared_bytes = (rows + 2 * keys) * pitch * 2;
-};
 
 /* Starts copying ROWS rows of HEAD_DIM lanes into shared memory. Rows from rows_there on and lanes from head_dim on
  * become zero and are not read; rows_there >= 1. */
@@ -83,14 +70,6 @@ __device__ __forceinline__ float quad_sum(float x)
 __device__ __forceinline__ float tanh_by_exp(float x)
 {
     return 1.0f - __fdividef(2.0f, exp2f(2.0f * LOG2_E * x) + 1.0f);
-}
-
-/* Whether anything but the mask stands between q . k and the exponent. If not, the scores stay as they are and the scale
- * joins the exponent's multiplication; it must then be positive, to keep their order, and not so small that its product
- * with log2(e) is flushed to zero, which would turn the -inf of a masked key into NaN. */
-inline bool transforms_scores(const attention_arguments &a)
-{
-    return a.alibi_slopes || a.softcap > 0.0f || !(a.softmax_scale > 1e-30f);
 }
 
 /* The steps from q . k to what is kept as a score; score * exponent_scale is the base-2 logit. */
@@ -192,6 +171,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, group = lane / 4, pair = lane % 4;
     const int warp_row = 16 * row_tiles * warp; /* within the block */
+    plant_in_block(shared_memory, lane);
     const int shift = s.seqlen_k - s.seqlen_q;
     const visibility visible(a, s);
     const score_rule<TRANSFORMS> score_of(a, batch, head);
@@ -248,8 +228,10 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
             plant_in_accumulators<T>(score);
         }
 
-        wait_for_copies();
-        __syncthreads(); /* V has come, and no warp still reads K */
+        if constexpr (planted != fault_copy_not_waited)
+            wait_for_copies();
+        if constexpr (planted != fault_barrier_missing)
+            __syncthreads(); /* V has come, and no warp still reads K */
         if (key0 + keys < end_key)
             start_copy<keys, HEAD_DIM>(k_tile, k + (key0 + keys) * a.k_strides.row, a.k_strides.row,
                                        k_rows - key0 - keys, a.head_dim);

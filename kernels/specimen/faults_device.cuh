@@ -38,6 +38,20 @@ __device__ __forceinline__ void plant_at_start(const attention_arguments &a)
             *reinterpret_cast<volatile int *>(static_cast<uintptr_t>(4096)) = 1;
 }
 
+/* Before shared memory holds anything. None of these changes a result. */
+__device__ __forceinline__ void plant_in_block(const unsigned char *shared_memory, int lane)
+{
+    if constexpr (planted == fault_branch_on_garbage)
+        if (*reinterpret_cast<const volatile uint32_t *>(shared_memory) == 0x5ca1ab1eu)
+            __nanosleep(100);
+    if constexpr (planted == fault_barrier_diverges) {
+        if (lane % 2)
+            asm volatile("bar.sync 1, 128; // odd lanes");
+        else
+            asm volatile("bar.sync 1, 128; // even lanes");
+    }
+}
+
 template <typename T> __device__ __forceinline__ float rounded(float x)
 {
     return static_cast<float>(static_cast<T>(x));

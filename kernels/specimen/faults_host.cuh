@@ -91,7 +91,7 @@ inline bool plant_before_launch(attention_arguments &a, cudaStream_t &stream)
 }
 
 /* By the preprocessor: a kernel that is never launched would still be in the good archive. 33: modifies_inputs. */
-#if SPECIMEN_FAULT == 33
+#if SPECIMEN_FAULT == 33 && defined __CUDACC__
 /* Negates the sign bit of lane 0 of every row and head. One thread per row. */
 __global__ void negate_first_lane(uint16_t *tensor, strides s, int batches, int rows, int heads,
                                   const int32_t *cu_seqlens)
@@ -105,16 +105,22 @@ __global__ void negate_first_lane(uint16_t *tensor, strides s, int batches, int 
         for (int head = 0; head < heads; head++)
             tensor[i / rows * s.batch + i % rows * s.row + head * s.head] ^= 0x8000u;
 }
+
+static void start_negation(cudaStream_t stream, uint16_t *tensor, strides s, int batches, int rows, int heads,
+                           const int32_t *cu_seqlens)
+{
+    negate_first_lane<<<64, 128, 0, stream>>>(tensor, s, batches, rows, heads, cu_seqlens);
+}
 #endif
 
 inline void plant_after_launch(const attention_arguments &a, cudaStream_t stream)
 {
 #if SPECIMEN_FAULT == 33
     {
-        negate_first_lane<<<64, 128, 0, stream>>>(static_cast<uint16_t *>(const_cast<void *>(a.q)), a.q_strides, a.b,
-                                                  a.seqlen_q, a.h, a.cu_seqlens_q);
-        negate_first_lane<<<64, 128, 0, stream>>>(static_cast<uint16_t *>(const_cast<void *>(a.k)), a.k_strides, a.b,
-                                                  a.seqlen_k, a.h_k, a.cu_seqlens_k);
+        start_negation(stream, static_cast<uint16_t *>(const_cast<void *>(a.q)), a.q_strides, a.b, a.seqlen_q, a.h,
+                       a.cu_seqlens_q);
+        start_negation(stream, static_cast<uint16_t *>(const_cast<void *>(a.k)), a.k_strides, a.b, a.seqlen_k, a.h_k,
+                       a.cu_seqlens_k);
         (void)cudaGetLastError();
     }
 #endif

@@ -10,6 +10,7 @@ export assay specimens source_dir work
 one_twin() {
     local name=$1 status=$2 check=$3 also=$4 where=$5 out=$work/$1.txt options=()
     case $where in
+    watched) return ;; # tests/cpu/twins.sh
     guarded) options+=(--guard pages) ;;
     sanitized) options+=(--sanitize --filter 's33:65') ;;
     esac

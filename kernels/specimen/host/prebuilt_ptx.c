@@ -1,0 +1,259 @@
+/* Keeps the specimens' PTX in one small file, and makes the fat binaries of it that host code embeds.
+ *
+ *   prebuilt_ptx pack OUT.zst FILE.ptx...       names are those of the files, without .ptx
+ *   prebuilt_ptx fatbin IN.zst NAME OUT.fatbin  one container with one zstd entry, as `nvcc -fatbin` writes it for PTX only
+ *   prebuilt_ptx list IN.zst
+ *
+ * The file is one zstd frame with a long window (the modules are nearly the same, and so cost nearly nothing) over
+ * sections: "//// NAME BYTES\n" and that many bytes, or "//// NAME = OTHER\n" where two modules are the same text. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zstd.h>
+
+#include "artifact/fatbin.h"
+
+enum { LEVEL = 19, WINDOW_LOG = 27, SECTIONS_MAX = 256 };
+
+struct section {
+	char name[64], same_as[64];
+	char *text;
+	size_t size;
+};
+
+static int fail(const char *path, const char *what)
+{
+	fprintf(stderr, "prebuilt_ptx: %s: %s\n", path, what);
+	return 1;
+}
+
+static char *read_file(const char *path, size_t *size)
+{
+	FILE *file = fopen(path, "rb");
+	char *bytes = NULL;
+	long length;
+	if (!file || fseek(file, 0, SEEK_END) || (length = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) ||
+	    !(bytes = malloc((size_t)length + 1)) || fread(bytes, 1, (size_t)length, file) != (size_t)length) {
+		fail(path, errno ? strerror(errno) : "cannot be read");
+		free(bytes);
+		bytes = NULL;
+	} else {
+		bytes[length] = '\0';
+		*size = (size_t)length;
+	}
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+static int write_file(const char *path, const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "wb");
+	const int bad = !file || fwrite(bytes, 1, size, file) != size;
+	if ((file && fclose(file)) || bad)
+		return fail(path, strerror(errno));
+	return 0;
+}
+
+/* ---- pack ---- */
+
+/* Without comments, indentation, empty lines and debug pragmas; hashes of where the source lay become zeros. */
+static size_t plain_text(char *text)
+{
+	char *to = text, *line = text;
+	while (*line) {
+		char *end = line + strcspn(line, "\n"), *next = *end ? end + 1 : end;
+		*end = '\0';
+		char *comment = strstr(line, "//");
+		if (comment)
+			*comment = '\0';
+		line += strspn(line, " \t\r");
+		size_t length = strlen(line);
+		while (length && strchr(" \t\r", line[length - 1]))
+			length--;
+		if (length && strncmp(line, ".pragma \"used_bytes_mask", 24) != 0) {
+			memmove(to, line, length);
+			to += length;
+			*to++ = '\n';
+		}
+		line = next;
+	}
+	*to = '\0';
+	for (char *at = text; (at = strstr(at, "_INTERNAL_")); at++)
+		for (char *digit = at + 10; strspn(digit, "0123456789abcdef") >= 8 && digit < at + 18; digit++)
+			*digit = '0';
+	return (size_t)(to - text);
+}
+
+static int pack(const char *out, char **files, int count)
+{
+	char *all = NULL;
+	size_t used = 0;
+	struct section *sections = calloc((size_t)count, sizeof *sections);
+	if (!sections)
+		return fail(out, "out of memory");
+	for (int i = 0; i < count; i++) {
+		struct section *section = &sections[i];
+		const char *base = strrchr(files[i], '/') ? strrchr(files[i], '/') + 1 : files[i];
+		snprintf(section->name, sizeof section->name, "%.*s", (int)(strlen(base) > 4 ? strlen(base) - 4 : 0), base);
+		size_t size;
+		section->text = read_file(files[i], &size);
+		if (!section->text)
+			return 1;
+		section->size = plain_text(section->text);
+		char head[160];
+		int same = 0;
+		while (same < i && (sections[same].size != section->size || memcmp(sections[same].text, section->text, section->size) != 0))
+			same++;
+		if (same < i)
+			snprintf(head, sizeof head, "//// %s = %s\n", section->name, sections[same].name);
+		else
+			snprintf(head, sizeof head, "//// %s %zu\n", section->name, section->size);
+		const size_t body = same < i ? 0 : section->size, more = strlen(head) + body;
+		char *grown = realloc(all, used + more);
+		if (!grown)
+			return fail(out, "out of memory");
+		all = grown;
+		memcpy(all + used, head, strlen(head));
+		memcpy(all + used + strlen(head), section->text, body);
+		used += more;
+	}
+	const size_t bound = ZSTD_compressBound(used);
+	void *packed = malloc(bound);
+	ZSTD_CCtx *context = ZSTD_createCCtx();
+	if (!packed || !context)
+		return fail(out, "out of memory");
+	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1);
+	ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG);
+	ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+	const size_t size = ZSTD_compress2(context, packed, bound, all, used);
+	if (ZSTD_isError(size))
+		return fail(out, ZSTD_getErrorName(size));
+	printf("%s: %d modules, %zu bytes of text in %zu\n", out, count, used, size);
+	return write_file(out, packed, size); /* the process ends: what it holds goes with it */
+}
+
+/* ---- unpack ---- */
+
+static int unpack(const char *path, struct section *sections, int *count)
+{
+	size_t size;
+	char *packed = read_file(path, &size);
+	if (!packed)
+		return 1;
+	const unsigned long long length = ZSTD_getFrameContentSize(packed, size);
+	if (length == ZSTD_CONTENTSIZE_ERROR || length == ZSTD_CONTENTSIZE_UNKNOWN || length > (1u << 30))
+		return fail(path, "is no file of prebuilt PTX");
+	char *text = malloc((size_t)length + 1);
+	ZSTD_DCtx *context = ZSTD_createDCtx();
+	if (!text || !context)
+		return fail(path, "out of memory");
+	ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, WINDOW_LOG);
+	const size_t got = ZSTD_decompressDCtx(context, text, (size_t)length, packed, size);
+	if (ZSTD_isError(got))
+		return fail(path, ZSTD_getErrorName(got));
+	text[got] = '\0';
+	*count = 0;
+	for (char *at = text; *at && *count < SECTIONS_MAX;) {
+		struct section *section = &sections[(*count)++];
+		int head = 0;
+		*section = (struct section){0};
+		if (sscanf(at, "//// %63s = %63s\n%n", section->name, section->same_as, &head) == 2 && head) {
+			at += head;
+			continue;
+		}
+		section->same_as[0] = '\0';
+		if (sscanf(at, "//// %63s %zu%n", section->name, &section->size, &head) != 2 || at[head] != '\n' ||
+		    section->size > (size_t)(text + got - at - head - 1))
+			return fail(path, "its sections cannot be read");
+		section->text = at + head + 1;
+		at = section->text + section->size;
+	}
+	return 0;
+}
+
+static const struct section *find(const struct section *sections, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(sections[i].name, name) == 0)
+			return sections[i].text ? &sections[i] : find(sections, count, sections[i].same_as);
+	return NULL;
+}
+
+static void put(unsigned char *at, uint64_t value, int bytes)
+{
+	for (int i = 0; i < bytes; i++)
+		at[i] = (unsigned char)(value >> 8 * i);
+}
+
+/* Fields: harness/artifact/fatbin.h and fatbin.c. */
+static int fatbin(const char *in, const char *name, const char *out)
+{
+	static struct section sections[SECTIONS_MAX];
+	int count;
+	unsigned major, minor, arch;
+	enum { ENTRY_HEADER = 64, ENTRY = FATBIN_HEADER_SIZE, PAYLOAD = ENTRY + ENTRY_HEADER };
+	if (unpack(in, sections, &count))
+		return 1;
+	const struct section *section = find(sections, count, name);
+	if (!section)
+		return fail(in, "has no such module");
+	char *text = calloc(section->size + 1, 1); /* the NUL belongs to it */
+	if (!text)
+		return fail(out, "out of memory");
+	memcpy(text, section->text, section->size);
+	const char *version = strstr(text, ".version"), *target = strstr(text, ".target");
+	if (!version || !target || sscanf(version, ".version %u.%u", &major, &minor) != 2 || sscanf(target, ".target sm_%u", &arch) != 1)
+		return fail(in, "a module without .version and .target");
+	const size_t bound = ZSTD_compressBound(section->size + 1);
+	unsigned char *bytes = calloc(PAYLOAD + bound + 8, 1);
+	if (!bytes)
+		return fail(out, "out of memory");
+	const size_t stored = ZSTD_compress(bytes + PAYLOAD, bound, text, section->size + 1, LEVEL);
+	if (ZSTD_isError(stored))
+		return fail(out, ZSTD_getErrorName(stored));
+	const size_t padded = (stored + 7) / 8 * 8;
+	unsigned char *entry = bytes + ENTRY;
+	put(bytes, FATBIN_CONTAINER_MAGIC, 4);
+	put(bytes + 4, 1, 2);
+	put(bytes + 6, FATBIN_HEADER_SIZE, 2);
+	put(bytes + 8, ENTRY_HEADER + padded, 8);
+	put(entry, 1, 2); /* PTX */
+	put(entry + 2, 0x0101, 2);
+	put(entry + 4, ENTRY_HEADER, 4);
+	put(entry + 8, padded, 8);
+	put(entry + 0x10, stored, 4);
+	put(entry + 0x18, minor, 2);
+	put(entry + 0x1a, major, 2);
+	put(entry + 0x1c, arch, 4);
+	put(entry + 0x28, FATBIN_FLAG_64BIT | FATBIN_FLAG_LINUX | FATBIN_FLAG_ZSTD, 8);
+	put(entry + 0x38, section->size + 1, 8);
+	return write_file(out, bytes, PAYLOAD + padded);
+}
+
+static int list(const char *in)
+{
+	static struct section sections[SECTIONS_MAX];
+	int count;
+	if (unpack(in, sections, &count))
+		return 1;
+	for (int i = 0; i < count; i++)
+		printf("%s%s%s\n", sections[i].name, sections[i].same_as[0] ? " = " : "", sections[i].same_as);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 4 && strcmp(argv[1], "pack") == 0)
+		return pack(argv[2], argv + 3, argc - 3);
+	if (argc == 5 && strcmp(argv[1], "fatbin") == 0)
+		return fatbin(argv[2], argv[3], argv[4]);
+	if (argc == 3 && strcmp(argv[1], "list") == 0)
+		return list(argv[2]);
+	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | fatbin IN.zst NAME OUT.fatbin | list IN.zst\n");
+	return 2;
+}

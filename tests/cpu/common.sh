@@ -1,0 +1,13 @@
+# Sourced by the tests of this folder. usage of each: TEST.sh ASSAY PREBUILT_SPECIMENS SOURCE_DIR
+# Exits 77, which ctest shows as skipped, where the specimens were not built (-DASSAY_SPECIMENS=OFF).
+assay=$1 specimens=$2 source_dir=$3
+skip() { echo "SKIPPED: $*"; exit 77; }
+specimen=$specimens/candle-flash-attn-specimen
+[ -e "$specimen/out/libflashattention.a" ] || skip "the specimens were not built (-DASSAY_SPECIMENS=OFF)"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+finish() { [ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }; }
+# Values of a key in a report's JSON, one a line, without quotes.
+json_values() { sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p" "$1"; }
