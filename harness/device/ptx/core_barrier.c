@@ -190,7 +190,7 @@ static void execute_barrier(struct ptx_warp *warp, const struct ptx_insn *insn, 
 		expected = 0; /* the same as saying nothing */
 	else if (kind == KIND_ARRIVE && barrier->used && !barrier->expected && expected == PTX_LANES * (uint32_t)warp->block->warp_count)
 		expected = 0;
-	else if (kind != KIND_ARRIVE && !expected && barrier->used && barrier->expected == PTX_LANES * (uint32_t)warp->block->warp_count)
+	if (kind != KIND_ARRIVE && !expected && barrier->used && barrier->expected == PTX_LANES * (uint32_t)warp->block->warp_count)
 		expected = barrier->expected;
 	if (barrier->used && barrier->expected != expected) {
 		ptx_find(warp, insn, leader, PTX_FIND_INVALID, 0,
