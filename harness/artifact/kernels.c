@@ -9,6 +9,7 @@
 struct container {
 	struct artifact_unit *unit;
 	int unit_index, first, end;
+	int device_linked;            /* artifact_is_device_linked, which looks at the whole artifact */
 	struct fatbin_entry *entries; /* owned; used again for the next container */
 	int capacity;
 };
@@ -105,9 +106,9 @@ static int has_kernels(struct artifact *artifact, const struct container *at, in
 }
 
 /* Relocatable code of which a linked file holds the linked form as well. */
-static int is_link_input(const struct artifact *artifact, const struct container *at)
+static int is_link_input(const struct container *at)
 {
-	return at->unit->images[at->first].relocatable_section && artifact_is_device_linked(artifact);
+	return at->device_linked && at->unit->images[at->first].relocatable_section;
 }
 
 static int cover_container(struct artifact *artifact, const struct container *at, int cc_major, int cc_minor,
@@ -115,7 +116,7 @@ static int cover_container(struct artifact *artifact, const struct container *at
 {
 	char reason[sizeof coverage->reason] = "";
 	int selected = container_select(at, cc_major, cc_minor, policy, reason, sizeof reason);
-	if (is_link_input(artifact, at))
+	if (is_link_input(at))
 		return 0;
 	/* a bare cubin or fatbin lies in no section that would tell */
 	if (selected >= 0 && at->unit->images[selected].entry.kind == FATBIN_ELF) {
@@ -155,7 +156,7 @@ static int cover_container(struct artifact *artifact, const struct container *at
 int artifact_coverage(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
 		      struct artifact_coverage *coverage, struct error *err)
 {
-	struct container at = {0};
+	struct container at = {.device_linked = artifact_is_device_linked(artifact)};
 	int more;
 	*coverage = (struct artifact_coverage){.first_none = -1, .first_jit = -1};
 	while ((more = container_next(artifact, &at, err)) > 0)
@@ -227,12 +228,12 @@ static int kernels_append(struct artifact_kernels *kernels, int *capacity, const
 int artifact_kernel_names(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
 			  struct artifact_kernels *kernels, struct error *err)
 {
-	struct container at = {0};
+	struct container at = {.device_linked = artifact_is_device_linked(artifact)};
 	int capacity = 0, more, result = -1;
 	*kernels = (struct artifact_kernels){0};
 	while ((more = container_next(artifact, &at, err)) > 0) {
 		const int index = container_select(&at, cc_major, cc_minor, policy, NULL, 0);
-		if (is_link_input(artifact, &at))
+		if (is_link_input(&at))
 			continue;
 		if (index < 0) {
 			int has;

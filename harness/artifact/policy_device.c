@@ -242,7 +242,10 @@ int check_toolkit_release(struct policy_look *look)
 				}
 				if (right)
 					continue;
-				if (one)
+				if (one && first_unit == unit->name)
+					look_violation(look, unit->name, NULL, value, "%s holds code of CUDA %u.%u and %s of CUDA %s", unit->name,
+						       first / 10, first % 10, sass ? "SASS" : "PTX", value);
+				else if (one)
 					look_violation(look, unit->name, NULL, value, "%s holds %s of CUDA %s, but %s is of CUDA %u.%u", unit->name,
 						       sass ? "SASS" : "PTX", value, first_unit, first / 10, first % 10);
 				else

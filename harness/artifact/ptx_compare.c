@@ -171,6 +171,11 @@ int ptx_digests_make(const char *text, size_t size, struct ptx_digests *digests,
 			skip_line(&in);
 			continue;
 		}
+		/* what it is for is told elsewhere */
+		if (directive && !in_entry && (is(token, ".version") || is(token, ".target") || is(token, ".address_size"))) {
+			skip_line(&in);
+			continue;
+		}
 		if (directive && is(token, ".section")) {
 			skip_section(&in);
 			continue;
