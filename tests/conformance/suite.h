@@ -45,14 +45,14 @@ struct family {
 struct family conformance_family(int index);
 extern const int conformance_family_count;
 
+enum value_kind {
+	BITS, FLOAT16, BFLOAT16, FLOAT32, FLOAT64, SMALL, POSITION, NONZERO, ANGLE, PREDICATE, HALF_MODERATE, BHALF_MODERATE, FLOAT_MODERATE,
+	DOUBLE_MODERATE, FP8_MODERATE, FP8_WIDE_MODERATE, HALF_WHOLE, BHALF_WHOLE, FLOAT_WHOLE, FP8_WHOLE, HALF_SPECIAL, BHALF_SPECIAL
+};
 struct type {
 	const char *token, *reg, *memory; /* ".f32": of the register; of ld and st */
 	int bytes;
-	enum value_kind {
-		BITS, FLOAT16, BFLOAT16, FLOAT32, FLOAT64, SMALL, POSITION, NONZERO, ANGLE, PREDICATE, HALF_MODERATE, BHALF_MODERATE,
-		FLOAT_MODERATE, DOUBLE_MODERATE, FP8_MODERATE, FP8_WIDE_MODERATE, HALF_WHOLE, BHALF_WHOLE, FLOAT_WHOLE, FP8_WHOLE, HALF_SPECIAL,
-		BHALF_SPECIAL
-	} kind;
+	enum value_kind kind;
 	int halves;                /* values of `kind` in an element: 2 for f16x2 */
 };
 const struct type *type_find(const char *token); /* NULL: none */
@@ -86,6 +86,9 @@ int checks_make(struct check **checks, int *count, struct error *err);
 int module_text(const struct check *checks, int count, int family, char **text, struct error *err);
 /* Contents of input `which` (0: a) of a check: integers only, the same on every machine. */
 void inputs_fill(const struct check *check, int which, unsigned char *bytes);
+/* One value of `bits` bits; `edge`: its number (0 to 31) among the edge values of its kind, or -1. input_mix: a random number. */
+uint64_t input_value(enum value_kind kind, int bits, uint64_t random, int edge);
+uint64_t input_mix(uint64_t number);
 /* Of the kernel's text, its inputs and how it is launched: what was recorded belongs to it. */
 uint64_t check_key(const struct check *check);
 

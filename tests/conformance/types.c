@@ -57,7 +57,7 @@ static const uint64_t edges_bits[EDGES] = {
 	0x7fff, 0xffff, 0x80000000, 0x7fffffff, 0xffffffff, 31, 32, 33, 63, 64, 100, 1000, (uint64_t)-1000, 0x10000, 0x00ff00ff00ff00ff, 0x0123456789abcdef,
 	0x8000000080000001};
 
-static uint64_t mix(uint64_t x)
+uint64_t input_mix(uint64_t x)
 {
 	x += 0x9e3779b97f4a7c15;
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
@@ -90,7 +90,7 @@ static uint64_t moderate(uint64_t random, int exponent_bits, int mantissa_bits, 
 }
 
 /* One value of `bits` bits. `edge`: its number among the edge values, or -1. */
-static uint64_t value_of(enum value_kind kind, int bits, uint64_t random, int edge)
+uint64_t input_value(enum value_kind kind, int bits, uint64_t random, int edge)
 {
 	const uint64_t mask = bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
 	uint64_t value;
@@ -103,7 +103,7 @@ static uint64_t value_of(enum value_kind kind, int bits, uint64_t random, int ed
 	case FLOAT32:
 		return edge >= 0 ? edges_f32[edge] : random & 1 << 7 ? random >> 32 : moderate(random, 8, 23, 20);
 	case FLOAT64:
-		return edge >= 0 ? edges_f64[edge] : random & 1 << 7 ? mix(random) : moderate(random, 11, 52, random & 2 ? 30 : 140);
+		return edge >= 0 ? edges_f64[edge] : random & 1 << 7 ? input_mix(random) : moderate(random, 11, 52, random & 2 ? 30 : 140);
 	case SMALL:
 		return random & 15 ? (random >> 8) % 80 : (random >> 8) % 300;
 	case POSITION:
@@ -147,7 +147,7 @@ static uint64_t value_of(enum value_kind kind, int bits, uint64_t random, int ed
 	default:
 		if (edge >= 0)
 			return edges_bits[edge] & mask;
-		return (random & 1 << 7 ? mix(random) : mix(random) >> (random & 63)) & mask;
+		return (random & 1 << 7 ? input_mix(random) : input_mix(random) >> (random & 63)) & mask;
 	}
 }
 
@@ -163,7 +163,7 @@ void inputs_fill(const struct check *check, int which, unsigned char *bytes)
 	for (int i = 0; i < check->threads * operand->count; i++) {
 		uint64_t element = 0;
 		for (int half = 0; half < halves; half++) {
-			const uint64_t random = mix(mix((uint64_t)i * 8 + (uint64_t)half) ^ (uint64_t)(which + 1) * 0x5851f42d4c957f2d);
+			const uint64_t random = input_mix(input_mix((uint64_t)i * 8 + (uint64_t)half) ^ (uint64_t)(which + 1) * 0x5851f42d4c957f2d);
 			int edge = -1;
 			if (sources == 1 && operand->count == 1 && i < EDGES)
 				edge = (i + half * 5) % EDGES;
@@ -173,7 +173,7 @@ void inputs_fill(const struct check *check, int which, unsigned char *bytes)
 				edge = (int)(random >> 50) % GRID;
 			else if ((random >> 60) == 0)
 				edge = (int)(random >> 50) % EDGES;
-			element |= value_of(type->kind, element_bits, random, edge) << (half * element_bits);
+			element |= input_value(type->kind, element_bits, random, edge) << (half * element_bits);
 		}
 		if (!type->halves) /* bytes, one after the other */
 			element = (element & ~0xffull) | ((uint64_t)i & 0xff);
