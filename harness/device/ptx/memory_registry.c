@@ -172,6 +172,11 @@ int ptx_memory_add(struct ptx_memory *memory, uint64_t address, size_t bytes, en
 	memmove(memory->buffers + position + 1, memory->buffers + position, (memory->count - position) * sizeof *memory->buffers);
 	memory->buffers[position] = buffer;
 	memory->count++;
+	/* what was freed at this place is told no longer: an access near here has to do with the new buffer */
+	const size_t known = memory->freed_count < FREED_MAX ? memory->freed_count : FREED_MAX;
+	for (size_t i = 0; i < known; i++)
+		if (memory->freed[i].address - address < bytes || address - memory->freed[i].address < memory->freed[i].bytes)
+			memory->freed[i].bytes = 0;
 	return 0;
 }
 
