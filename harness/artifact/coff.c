@@ -125,6 +125,26 @@ static int strings_find(struct coff_file *coff, struct reader *reader, struct er
 	return 0;
 }
 
+/* A symbol without a name that stands in the string table. */
+static int record_read(const struct coff_file *coff, uint64_t index, struct coff_symbol *symbol)
+{
+	struct reader reader = reader_of(coff->bytes, coff->size);
+	if (index >= coff->symbol_count)
+		return -1;
+	const uint64_t at = coff->symbols + index * coff->symbol_size;
+	const unsigned wide = coff->bigobj ? 2 : 0; /* bytes that a longer section number moves the rest by */
+	const unsigned char *name = read_bytes(&reader, at, COFF_SECTION_NAME_MAX);
+	*symbol = (struct coff_symbol){.value = read_u32(&reader, at + 8),
+				       .section = coff->bigobj ? (int32_t)read_u32(&reader, at + 12) : (int16_t)read_u16(&reader, at + 12),
+				       .type = read_u16(&reader, at + 14 + wide),
+				       .storage_class = read_u8(&reader, at + 16 + wide),
+				       .auxiliary = read_u8(&reader, at + 17 + wide)};
+	if (!name || reader.failed)
+		return -1;
+	memcpy(symbol->short_name, name, COFF_SECTION_NAME_MAX);
+	return 0;
+}
+
 /* How a COMDAT section may be merged stands in the auxiliary record of the symbol that defines the section: its size is that
  * of a symbol, the selection at 14. */
 static void selections_read(struct coff_file *coff)
@@ -132,7 +152,7 @@ static void selections_read(struct coff_file *coff)
 	struct reader reader = reader_of(coff->bytes, coff->size);
 	for (uint64_t i = 0; i < coff->symbol_count;) {
 		struct coff_symbol symbol;
-		if (coff_symbol_read(coff, i, &symbol))
+		if (record_read(coff, i, &symbol))
 			return; /* refused by those who need it */
 		if (symbol.storage_class == COFF_CLASS_STATIC && symbol.auxiliary && symbol.value == 0 && symbol.section > 0 &&
 		    (size_t)symbol.section <= coff->section_count) {
@@ -197,25 +217,14 @@ void coff_close(struct coff_file *coff)
 
 int coff_symbol_read(const struct coff_file *coff, uint64_t index, struct coff_symbol *symbol)
 {
-	struct reader reader = reader_of(coff->bytes, coff->size);
-	if (index >= coff->symbol_count)
+	if (record_read(coff, index, symbol))
 		return -1;
-	const uint64_t at = coff->symbols + index * coff->symbol_size;
-	const unsigned wide = coff->bigobj ? 2 : 0; /* bytes that a longer section number moves the rest by */
-	const unsigned char *name = read_bytes(&reader, at, COFF_SECTION_NAME_MAX);
-	*symbol = (struct coff_symbol){.value = read_u32(&reader, at + 8),
-				       .section = coff->bigobj ? (int32_t)read_u32(&reader, at + 12) : (int16_t)read_u16(&reader, at + 12),
-				       .type = read_u16(&reader, at + 14 + wide),
-				       .storage_class = read_u8(&reader, at + 16 + wide),
-				       .auxiliary = read_u8(&reader, at + 17 + wide)};
-	if (!name || reader.failed)
-		return -1;
-	if (read_u32(&reader, at) == 0) {
-		const uint32_t offset = read_u32(&reader, at + 4);
+	struct reader record = reader_of(symbol->short_name, COFF_SECTION_NAME_MAX);
+	if (read_u32(&record, 0) == 0) {
+		const uint32_t offset = read_u32(&record, 4);
 		symbol->name = offset ? string_at(coff->strings, coff->strings_size, offset) : "";
 		return symbol->name ? 0 : -1;
 	}
-	memcpy(symbol->short_name, name, COFF_SECTION_NAME_MAX);
 	return 0;
 }
 

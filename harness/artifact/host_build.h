@@ -10,6 +10,14 @@ int host_coff_read(const void *bytes, size_t size, struct host_object *object, s
 int host_import_read(const void *bytes, size_t size, struct host_object *object, struct error *err);
 int host_pe_read(const void *bytes, size_t size, struct host_object *object, struct error *err);
 
+/* Names of symbols may share their bytes, and a hostile file lets all of them share one endless name, which costs whoever sorts
+ * them dearly: they may come to eight times the file, and no more. ERROR_INPUT when `left` is used up. */
+static inline uint64_t host_names_limit(size_t file_size)
+{
+	return (uint64_t)file_size * 8 + 65536;
+}
+int host_take_name(uint64_t *left, const char *name, struct error *err);
+
 /* Counts an undefined symbol under its origin and draws what follows from its name. */
 void host_note_undefined(struct host_object *object, const struct host_symbol *symbol);
 /* Adds a section of device code; one of no bytes is left out. */

@@ -16,20 +16,6 @@ static int may_occur_twice(const struct coff_section *section)
 	return (section->characteristics & COFF_SECTION_COMDAT) && section->selection > SELECT_NO_DUPLICATES;
 }
 
-/* Names of eight bytes and fewer end without NUL in the file: room for all of them is taken at once. */
-static size_t room_for_short_names(const struct coff_file *coff)
-{
-	size_t count = 0;
-	for (uint64_t i = 0; i < coff->symbol_count;) {
-		struct coff_symbol symbol;
-		if (coff_symbol_read(coff, i, &symbol))
-			break;
-		count += !symbol.name;
-		i += 1 + symbol.auxiliary;
-	}
-	return count * (COFF_SECTION_NAME_MAX + 1);
-}
-
 static int is_global(const struct coff_symbol *symbol)
 {
 	return (symbol->storage_class == COFF_CLASS_EXTERNAL || symbol->storage_class == COFF_CLASS_WEAK_EXTERNAL) &&
@@ -38,11 +24,12 @@ static int is_global(const struct coff_symbol *symbol)
 
 static int symbols_read(const struct coff_file *coff, struct host_object *object, struct error *err)
 {
-	const size_t room = room_for_short_names(coff);
 	size_t used = 0, capacity = 0;
+	uint64_t names_left = host_names_limit(coff->size);
 	if (coff->symbol_count > INT32_MAX)
 		return error_set(err, ERROR_INPUT, "has %llu COFF symbols", (unsigned long long)coff->symbol_count);
-	object->names = malloc(room ? room : 1);
+	/* names of eight bytes and fewer end without NUL in the file: room for all symbols to have such is taken at once */
+	object->names = malloc((size_t)coff->symbol_count * (COFF_SECTION_NAME_MAX + 1) + 1);
 	if (!object->names)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	for (uint64_t i = 0; i < coff->symbol_count;) {
@@ -60,6 +47,8 @@ static int symbols_read(const struct coff_file *coff, struct host_object *object
 			object->symbols = symbols;
 			capacity = more;
 		}
+		if (host_take_name(&names_left, coff_symbol_name(&symbol), err))
+			return -1;
 		const char *name = symbol.name;
 		if (!name) {
 			char *copy = object->names + used;

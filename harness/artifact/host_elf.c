@@ -110,10 +110,13 @@ static int symbols_read(const struct elf_file *elf, const struct elf_section *ta
 	object->symbols = calloc(count ? count : 1, sizeof *object->symbols);
 	if (!object->symbols)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	uint64_t names_left = host_names_limit(elf->extent);
 	for (size_t i = 1; i < count; i++) {
 		struct elf_symbol symbol;
 		if (elf_symbol_read(elf, table, i, &symbol))
 			return error_set(err, ERROR_INPUT, "ELF symbol %zu: is damaged", i);
+		if (host_take_name(&names_left, symbol.name, err))
+			return -1;
 		if (symbol.bind == STB_LOCAL || !*symbol.name || symbol.type == STT_FILE || symbol.type == STT_SECTION)
 			continue;
 		struct host_symbol *out = &object->symbols[object->symbol_count++];

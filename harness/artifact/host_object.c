@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+int host_take_name(uint64_t *left, const char *name, struct error *err)
+{
+	const size_t length = strlen(name);
+	if (length > *left)
+		return error_set(err, ERROR_INPUT, "has symbols whose names come to many times its size; it is damaged");
+	*left -= length;
+	return 0;
+}
+
 int host_add_fatbin(struct host_object *object, struct host_section section, struct error *err)
 {
 	if (section.size == 0)

@@ -9,12 +9,15 @@ struct reading {
 	const struct pe_file *pe;
 	struct host_object *object;
 	size_t capacity;
+	uint64_t names_left;
 	struct error *err;
 };
 
 static int symbol_append(struct reading *in, struct host_symbol symbol)
 {
 	struct host_object *object = in->object;
+	if (host_take_name(&in->names_left, symbol.name, in->err))
+		return -1;
 	if ((size_t)object->symbol_count == in->capacity) {
 		const size_t more = in->capacity ? in->capacity * 2 : 64;
 		struct host_symbol *symbols = more > INT32_MAX ? NULL : realloc(object->symbols, more * sizeof *symbols);
@@ -93,7 +96,7 @@ int host_pe_read(const void *bytes, size_t size, struct host_object *object, str
 	struct pe_file pe;
 	if (pe_open(bytes, size, &pe, err))
 		return -1;
-	struct reading in = {.pe = &pe, .object = object, .err = err};
+	struct reading in = {.pe = &pe, .object = object, .names_left = host_names_limit(pe.size), .err = err};
 	int result = -1;
 	object->machine = pe.machine;
 	object->library_name = pe_own_name(&pe);

@@ -174,6 +174,9 @@ static int read_member(zip_t *archive, const void *bytes, size_t size, const str
 	if (stat->comp_method == ZIP_CM_DEFLATE && stat->size / 1032 > stat->comp_size)
 		return note_problem(member, "claims %llu bytes of %llu that no deflated data could hold: the archive is damaged or hostile",
 				    (unsigned long long)stat->size, (unsigned long long)stat->comp_size);
+	if (stat->size > ZIP_BOMB_SIZE && stat->size / ZIP_BOMB_RATIO > stat->comp_size)
+		return note_problem(member, "unpacks to %llu times its size, which compiled code does not: a bomb, or damaged",
+				    (unsigned long long)(stat->size / (stat->comp_size ? stat->comp_size : 1)));
 	if (stat->size > ZIP_TOTAL_LIMIT - *total)
 		return note_problem(member, "is left out: what was unpacked before it comes to %llu bytes%s", (unsigned long long)*total,
 				    remedy);

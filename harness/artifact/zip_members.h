@@ -12,6 +12,11 @@
 #define ZIP_MEMBER_LIMIT ((uint64_t)2 << 30) /* bytes of one member once unpacked */
 #define ZIP_TOTAL_LIMIT ((uint64_t)4 << 30)  /* of all of them */
 
+/* A member larger than this that unpacks to more than so many times its size is taken for a bomb: SASS, the best compressible
+ * thing in a wheel, shrinks to a tenth. */
+#define ZIP_BOMB_SIZE ((uint64_t)64 << 20)
+#define ZIP_BOMB_RATIO 200
+
 struct zip_member {
 	char *name;                /* with its folders */
 	const unsigned char *data; /* in the archive's own bytes, or in `owned` */

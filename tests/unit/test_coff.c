@@ -182,6 +182,32 @@ static void section_tables_are_read(void)
 	bytes_free(&file);
 }
 
+static void endless_names_are_refused(void)
+{
+	enum { SYMBOLS = 3000, LENGTH = 60000 };
+	struct bytes file = {0}, text = {0};
+	struct host_object object;
+	struct error err = {0};
+	put(&text, NULL, LENGTH + 1);
+	memset(text.data, 'n', LENGTH);
+	put_u16(&file, 0x8664);
+	put(&file, NULL, 6);
+	put_u32(&file, 20);
+	put_u32(&file, SYMBOLS);
+	put_u32(&file, 0);
+	for (int i = 0; i < SYMBOLS; i++) {
+		put_u32(&file, 0);
+		put_u32(&file, 4);
+		put(&file, "\0\0\0\0\0\0\0\0\2\0", 10);
+	}
+	put_u32(&file, 4 + LENGTH + 1);
+	put(&file, text.data, text.size);
+	CHECK_INT(host_object_parse(file.data, file.size, &object, &err), -1);
+	CHECK_CONTAINS(err.message, "many times its size");
+	bytes_free(&file);
+	bytes_free(&text);
+}
+
 static void directives_tell_the_runtime(void)
 {
 	static const struct {
@@ -442,6 +468,7 @@ int main(void)
 	objects_are_read(0);
 	objects_are_read(1);
 	section_tables_are_read();
+	endless_names_are_refused();
 	directives_tell_the_runtime();
 	windows_archives_are_read();
 	assembled_objects_are_read();

@@ -248,6 +248,15 @@ static void lies_are_refused(void)
 	bytes_free(&cut);
 	bytes_free(&file);
 
+	/* a bomb */
+	put(&zeros, NULL, 72 << 20);
+	const struct entry bomb[] = {{"a.so", &object, 0, NULL}, {"zeros.lib", &zeros, 0, NULL}};
+	write_zip("bomb.zip", bomb, 2);
+	CHECK_INT(artifact_open(in_folder("bomb.zip"), &artifact, &err), 0);
+	CHECK_CONTAINS(artifact.units[1].problem ? artifact.units[1].problem : "", "times its size");
+	artifact_close(&artifact);
+	zeros.size = 8 << 20;
+
 	/* not a bomb, but well compressed: read */
 	const struct entry dense[] = {{"a.so", &object, 0, NULL}, {"zeros.lib", &zeros, 0, NULL}};
 	write_zip("dense.zip", dense, 2);
