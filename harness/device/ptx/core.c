@@ -110,7 +110,8 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 			insn++;
 			if (flags & PTX_INSN_CONTROL && warp->event != PTX_EVENT_NONE)
 				break;
-			if (many && insn->flags & PTX_INSN_BLOCK_START) {
+			/* the last lanes to leave a loop leave it by a branch that is not taken */
+			if (many && (flags & PTX_INSN_CONTROL || insn->flags & PTX_INSN_BLOCK_START)) {
 				split->index = (int)(insn - code);
 				break;
 			}
@@ -257,6 +258,7 @@ void ptx_warp_begin(struct ptx_warp *warp, struct ptx_frame *entry, uint32_t lan
 enum ptx_turn ptx_warp_run(struct ptx_warp *warp, uint64_t slice)
 {
 	struct ptx_block_state *const block = warp->block;
+	const uint32_t split_slice = block->launch->core->split_slice;
 	uint64_t done = 0;
 	while (warp->live) {
 		struct ptx_split *split = warp->split_count == 1 && warp->splits[0].state == PTX_SPLIT_RUNS ? &warp->splits[0] : choose(warp);
@@ -288,7 +290,7 @@ enum ptx_turn ptx_warp_run(struct ptx_warp *warp, uint64_t slice)
 			yields = 1;
 			break;
 		default:
-			if (split->ran >= PTX_SPLIT_SLICE) {
+			if (split->ran >= split_slice) {
 				split->tired = 1;
 				split->ran = 0;
 			}

@@ -15,11 +15,12 @@ enum {
 	PTX_CLUSTER_BARRIER = 16,  /* one more: barrier.cluster of a cluster of one block */
 	PTX_CALL_DEPTH_MAX = 4096,
 	PTX_RECURSIVE_LOCAL = 16384, /* bytes of local memory a lane has where calls nest without a bound */
-	/* Slices, in warp instructions. A split that loops for so long may wait for lanes of its own warp, a warp for another
-	 * warp, a block for another block. Longer ones lose less reconvergence, locality and memory; shorter ones wait less. */
-	PTX_SPLIT_SLICE = 1 << 14,
-	PTX_WARP_SLICE = 1 << 16,
-	PTX_BLOCK_SLICE = 1 << 19, /* doubles each time a block has used it */
+	/* Slices, in warp instructions: a split that loops for so long may wait for lanes of its own warp, a warp for another warp,
+	 * a block for another block. Longer ones lose less reconvergence, locality and memory; shorter ones wait less. Code
+	 * that can wait is told by its instructions (ptx_kernel.may_wait). */
+	PTX_SPLIT_SLICE = 1 << 16, PTX_SPLIT_SLICE_WAITING = 1 << 12,
+	PTX_WARP_SLICE = 1 << 18, PTX_WARP_SLICE_WAITING = 1 << 13,
+	PTX_BLOCK_SLICE = 1 << 24, PTX_BLOCK_SLICE_WAITING = 1 << 14,
 	PTX_RESIDENT_MAX = 1024,   /* blocks begun and not ended, as long as they fit into: */
 	PTX_RESIDENT_BYTES = 256 << 20
 };
@@ -69,6 +70,7 @@ struct ptx_kernel {
 	uint32_t local_bytes;      /* of one lane */
 	uint32_t counters;         /* instructions of all its programs */
 	int has_indirect, uses_heap, recursive;
+	int may_wait;              /* has loads that see what others write meanwhile, atomics with a result, or nanosleep */
 	unsigned char *parameters; /* the buffer that ld.param reads: one for each kernel, filled by each launch */
 	struct ptx_kernel *next;
 };
@@ -113,9 +115,6 @@ struct ptx_place {
 	unsigned char *registers, *shadows;
 	uint32_t *undefined, *clocks;
 	unsigned char *locals, *local_undefined;
-	uint64_t slice;
-	int next_warp;
-	int begun;
 	uint64_t number;           /* of the block in the grid */
 	size_t bytes;
 	struct ptx_place *next;
@@ -125,6 +124,8 @@ struct ptx_note_key { enum ptx_finding_kind kind; const struct ptx_insn *insn; }
 
 struct ptx_core {
 	struct ptx_launch_state state;
+	uint32_t split_slice;
+	uint64_t warp_slice, block_slice;
 	const struct ptx_launch *launch;
 	struct ptx_kernel *kernel;
 	uint64_t budget;

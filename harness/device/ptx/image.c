@@ -340,11 +340,24 @@ static int scan_operand(struct ptx_kernel *kernel, struct ptx_callee *from, cons
 	return 0;
 }
 
+/* Instructions by which code can wait for what other threads do. */
+static int may_wait(const struct ptx_instruction *instruction)
+{
+	static const enum ptx_modifier fresh[] = {PTX_MOD_volatile, PTX_MOD_relaxed, PTX_MOD_acquire, PTX_MOD_mmio, PTX_MOD_cv, PTX_MOD_cg};
+	if (instruction->opcode == PTX_OP_atom || instruction->opcode == PTX_OP_nanosleep)
+		return 1;
+	for (size_t i = 0; instruction->opcode == PTX_OP_ld && i < sizeof fresh / sizeof *fresh; i++)
+		if (ptx_has(instruction, fresh[i]))
+			return 1;
+	return 0;
+}
+
 static int scan(struct ptx_kernel *kernel, struct ptx_callee *from, const struct ptx_function *function, struct error *err)
 {
 	for (int i = 0; i < function->instruction_count; i++) {
 		const struct ptx_instruction *const instruction = &function->instructions[i];
 		const int is_call = instruction->opcode == PTX_OP_call;
+		kernel->may_wait |= may_wait(instruction);
 		for (int n = 0; n < instruction->operand_count; n++) {
 			if (is_call && n == 1 && instruction->operands[n].kind == PTX_OPERAND_REGISTER)
 				from->indirect = kernel->has_indirect = 1;

@@ -136,7 +136,6 @@ void ptx_place_begin(struct ptx_place *place, uint64_t number)
 	block->ctaid[2] = (uint32_t)(number / launch->grid[0] / launch->grid[1]);
 	block->executed = 0;
 	place->number = number;
-	place->slice = PTX_BLOCK_SLICE;
 	memset(place->barriers, 0, sizeof place->barriers);
 	memset(block->shared, 0, block->shared_bytes); /* what a block finds there must not depend on who ran before it */
 	if (block->shared_shadow)
@@ -176,7 +175,7 @@ enum ptx_outcome ptx_block_run(struct ptx_place *place, struct ptx_worker *worke
 				continue;
 			if (atomic_load_explicit(&core->stop, memory_order_relaxed) || (core->launch->cancel && *core->launch->cancel))
 				return PTX_BLOCK_STOPPED;
-			switch (ptx_warp_run(warp, PTX_WARP_SLICE)) {
+			switch (ptx_warp_run(warp, core->warp_slice)) {
 			case PTX_TURN_STOPPED:
 				return PTX_BLOCK_STOPPED;
 			case PTX_TURN_ENDED:
@@ -205,7 +204,7 @@ enum ptx_outcome ptx_block_run(struct ptx_place *place, struct ptx_worker *worke
 			ptx_deadlock(place);
 			return PTX_BLOCK_STOPPED;
 		}
-		if (block->executed - begun >= place->slice)
+		if (block->executed - begun >= core->block_slice)
 			return PTX_BLOCK_PAUSED;
 	}
 }
@@ -295,7 +294,6 @@ static struct ptx_place *take(struct ptx_core *core, struct ptx_place **spare)
 
 static void put_aside(struct ptx_core *core, struct ptx_place *place)
 {
-	place->slice *= 2;
 	place->next = NULL;
 	pthread_mutex_lock(&core->mutex);
 	*core->paused_tail = place;

@@ -1,0 +1,5 @@
+#include "ptx_machine.h"
+int main(void)
+{
+	return check_result();
+}
