@@ -643,6 +643,9 @@ static void cvt_integer_lanes(struct ptx_warp *warp, const struct ptx_insn *insn
 	const unsigned to_bits = 8 * ptx_type_bytes(to), from_bits = 8 * ptx_type_bytes(from);
 	const struct ptx_slot *dst = &insn->dst[0], *src = &insn->src[0];
 	const uint32_t some = ptx_undefined(warp, src) & active;
+	const struct ptx_operand *target = &source->operands[0];
+	const unsigned register_bytes = target->kind == PTX_OPERAND_REGISTER ? ptx_type_bytes(warp->frame->program->function->registers[target->reg].type)
+									     : dst->lane_bytes;
 	uint32_t result = 0;
 	for (uint32_t rest = some; rest; rest &= rest - 1) {
 		const int lane = __builtin_ctz(rest);
@@ -651,7 +654,7 @@ static void cvt_integer_lanes(struct ptx_warp *warp, const struct ptx_insn *insn
 			undefined = sign_extended(undefined, from_bits);
 		undefined &= low_bits(to_bits);
 		if (is_signed(to))
-			undefined = sign_extended(undefined, to_bits) & low_bits(8u * dst->lane_bytes);
+			undefined = sign_extended(undefined, to_bits) & low_bits(8 * register_bytes);
 		if (undefined) {
 			store(ptx_shadow_at(warp, dst), dst, lane, undefined);
 			result |= 1u << lane;
