@@ -36,10 +36,12 @@ extern "C" __attribute__((visibility("hidden"))) char specimen_wrapper[24] __asm
 namespace specimen {
 
 /* One byte stands for each kernel, as the stub function does in nvcc's code. Mangled names by the Itanium C++ ABI. */
+namespace {
 template <typename T, bool TRANSFORMS> struct kernel_of {
     static char stub;
 };
 template <typename T, bool TRANSFORMS> char kernel_of<T, TRANSFORMS>::stub;
+}
 
 #define SPECIMEN_KERNEL(type, transforms) \
     "_ZN8specimen17attention_forwardI" type "Li" SPECIMEN_TEXT(SPECIMEN_HEAD_DIM) "ELb" transforms "EEEvNS_19attention_argumentsE"
