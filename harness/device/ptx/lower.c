@@ -315,7 +315,13 @@ static int lower_one(struct ptx_lowering *lowering, struct ptx_insn *insn)
 		return ptx_lower_memory(lowering, insn);
 	case PTX_OP_mma: case PTX_OP_wmma: case PTX_OP_ldmatrix: case PTX_OP_stmatrix: case PTX_OP_movmatrix:
 		return ptx_lower_matrix(lowering, insn);
-	case PTX_OP_unknown:
+	case PTX_OP_unknown: case PTX_OP_alloca: case PTX_OP_stacksave: case PTX_OP_stackrestore: case PTX_OP_clusterlaunchcontrol:
+	case PTX_OP_istypep: case PTX_OP_multimem: case PTX_OP_suld: case PTX_OP_suq: case PTX_OP_sured: case PTX_OP_sust: case PTX_OP_tcgen05:
+	case PTX_OP_tensormap: case PTX_OP_tex: case PTX_OP_tld4: case PTX_OP_txq: case PTX_OP_vadd: case PTX_OP_vadd2: case PTX_OP_vadd4:
+	case PTX_OP_vabsdiff: case PTX_OP_vabsdiff2: case PTX_OP_vabsdiff4: case PTX_OP_vmax: case PTX_OP_vmax2: case PTX_OP_vmax4:
+	case PTX_OP_vavrg2: case PTX_OP_vavrg4: case PTX_OP_vmad: case PTX_OP_vmin: case PTX_OP_vmin2: case PTX_OP_vmin4: case PTX_OP_vset:
+	case PTX_OP_vset2: case PTX_OP_vset4: case PTX_OP_vshl: case PTX_OP_vshr: case PTX_OP_vsub: case PTX_OP_vsub2: case PTX_OP_vsub4:
+	case PTX_OP_wgmma:
 		return ptx_unsupported(lowering, "not executed here");
 	default:
 		break;

@@ -304,7 +304,7 @@ static int parse_operands(struct ptx_body *body)
 {
 	struct ptx_lexer *lexer = &body->lexer;
 	struct ptx_instruction *instruction = &body->current;
-	while (!ptx_is_mark(lexer, ';')) {
+	for (int more = !ptx_is_mark(lexer, ';'); more;) {
 		struct ptx_operand operand;
 		const int is_label = (instruction->opcode == PTX_OP_bra && instruction->operand_count == 0) ||
 				     (instruction->opcode == PTX_OP_brx && instruction->operand_count == 1);
@@ -326,9 +326,9 @@ static int parse_operands(struct ptx_body *body)
 			instruction->opcode = PTX_OP_unknown; /* none of those that are executed has that many */
 		else
 			instruction->operands[instruction->operand_count++] = operand;
-		if (!ptx_is_mark(lexer, ','))
-			break;
-		ptx_lexer_next(lexer);
+		more = ptx_is_mark(lexer, ',');
+		if (more)
+			ptx_lexer_next(lexer);
 	}
 	return 0;
 }

@@ -388,9 +388,12 @@ static int parse_single(struct ptx_body *body, struct ptx_operand *operand)
 		return 0;
 	}
 	if (ptx_is_mark(lexer, '!')) {
+		const struct ptx_lexer before = *lexer;
 		ptx_lexer_next(lexer);
-		if (lexer->token.kind != PTX_TOKEN_WORD)
-			return ptx_expected(lexer, "a predicate", body->err);
+		if (lexer->token.kind != PTX_TOKEN_WORD) { /* !0 */
+			*lexer = before;
+			return parse_constant_operand(body, operand);
+		}
 		if (parse_name(body, operand) || ptx_normalise_operand(body, operand))
 			return -1;
 		if (operand->kind != PTX_OPERAND_REGISTER || body->function->registers[operand->reg].type != PTX_PRED)
