@@ -224,8 +224,9 @@ HANDLER(cvt_real)
 				lanes[l] = c->ftz ? number_f32_flush(narrow[l]) : narrow[l];
 		} else {
 			for (int l = 0; l < PTX_LANES; l++) {
-				if (c->to == ALU_KIND_F64)
-					lanes[l] = number_f64_is_nan(number_f64_bits(values[l])) ? NUMBER_F64_NAN : number_f64_bits(values[l]);
+				if (c->to == ALU_KIND_F64) /* a NaN is that of f32, widened */
+					lanes[l] = !number_f64_is_nan(number_f64_bits(values[l])) ? number_f64_bits(values[l])
+						   : widen_f64(c->from == ALU_KIND_F32 ? (uint32_t)lanes[l] : NUMBER_F32_NAN);
 				else if (c->to == ALU_KIND_SMALL)
 					lanes[l] = number_from_f64(values[l], c->to_format, c->rounding, c->satfinite);
 				else
