@@ -71,7 +71,7 @@ static int is_linked_unit(const struct artifact_unit *unit)
 int artifact_is_device_linked(const struct artifact *artifact)
 {
 	static const char registered[] = "__cudaRegisterLinkedBinary_";
-	int any = 0, links = 1, plain = 0, defined = 0;
+	int linked_units = 0, others = 0, plain = 0, defined = 0;
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
 		int relocatable = 0;
@@ -80,13 +80,14 @@ int artifact_is_device_linked(const struct artifact *artifact)
 			plain |= !unit->images[i].relocatable_section && !unit->images[i].cubin.relocatable;
 		}
 		/* in a zip archive each library is linked by itself */
-		any |= relocatable;
-		links &= !relocatable || is_linked_unit(unit);
+		const int linked = is_linked_unit(unit);
+		linked_units += linked;
+		others += relocatable && !linked;
 		for (int s = 0; s < unit->host.symbol_count && artifact->kind != OBJECT_ZIP && !defined; s++)
 			defined = unit->host.symbols[s].defined &&
 				  strncmp(unit->host.symbols[s].name, registered, sizeof registered - 1) == 0;
 	}
-	return any && plain && (links || defined);
+	return plain && ((linked_units && !others) || defined);
 }
 
 static int has_kernels(struct artifact *artifact, const struct container *at, int *has, struct error *err)

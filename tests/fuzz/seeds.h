@@ -129,8 +129,11 @@ static inline void make_seeds(struct seeds *seeds)
 	seed_copy(seeds, "coff", "bigobj", &bigobj);
 	seed_copy(seeds, "coff", "import", &import);
 	seed_copy(seeds, "pe", "dll", &dll);
+	static const char policy[] = "; promises\n[targets x.a]\nsass = sm_80, sm_90a,\n  same ; more\nruns_on = sm_90:jit\n[kernels a]\n"
+				     "pattern = a, b\nregisters = 255\n[size]\nfile = 300 MiB\n";
 	put_text(seed_add(seeds, "ptx", "module"), ptx);
 	put_text(seed_add(seeds, "text", "output"), output);
+	put_text(seed_add(seeds, "policy", "rules"), policy);
 	put_text(seed_add(seeds, "text", "readme"), readme);
 	/* an archive's reader looks no further than at the first bytes of a member */
 	const struct fixture_member heads[] = {{"one.o", object.data, 64}, {"a_name_longer_than_sixteen.o", coff.data, 61}, {"one.o", "", 0}};

@@ -3,7 +3,10 @@
 #include "artifact/artifact.h"
 #include "artifact/coff.h"
 #include "artifact/demangle.h"
+#include "artifact/fold_name.h"
 #include "artifact/pe.h"
+#include "artifact/policy.h"
+#include "artifact/ptx_compare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,9 +92,10 @@ void fuzz_cubin(const uint8_t *data, size_t size)
 	if (cubin_parse(data, size, &cubin, NULL))
 		return;
 	for (int i = 0; i < cubin.kernel_count; i++) {
-		char *plain = demangle(cubin.kernels[i].name);
-		seen += plain ? strlen(plain) : 0;
+		char *plain = demangle(cubin.kernels[i].name), *folded = fold_kernel_name(cubin.kernels[i].name);
+		seen += (plain ? strlen(plain) : 0) + (folded ? strlen(folded) : 0);
 		free(plain);
+		free(folded);
 		cubin_local_accesses(&cubin.kernels[i]);
 	}
 	cubin_free(&cubin);
@@ -100,8 +104,11 @@ void fuzz_cubin(const uint8_t *data, size_t size)
 void fuzz_ptx(const uint8_t *data, size_t size)
 {
 	struct ptx ptx;
+	struct ptx_digests digests;
 	if (ptx_parse((const char *)data, size, &ptx, NULL) == 0)
 		ptx_free(&ptx);
+	if (ptx_digests_make((const char *)data, size, &digests, NULL) == 0)
+		ptx_digests_free(&digests);
 }
 
 void fuzz_fatbin(const uint8_t *data, size_t size)
@@ -154,6 +161,47 @@ void fuzz_text(const uint8_t *data, size_t size)
 	readme_claims_free(&claims);
 }
 
+void fuzz_policy(const uint8_t *data, size_t size)
+{
+	struct policy policy = {0};
+	char *text = copy_text((const char *)data, size);
+	if (!text)
+		abort();
+	/* twice: the second replaces what the first has set */
+	if (policy_parse(&policy, "policy", text, NULL) == 0)
+		policy_parse(&policy, "again", text, NULL);
+	for (int i = 0; i < policy.count; i++)
+		for (int v = 0; v < policy.settings[i].value_count; v++)
+			seen += strlen(policy.settings[i].values[v]);
+	free(text);
+	policy_free(&policy);
+}
+
+/* Every rule that looks at bytes of its own, and the artifact against itself. */
+static void judge(struct artifact *artifact)
+{
+	static const char rules[] = "[targets]\nsass = same\nptx = some\nruns_on = sm_90\n[toolkit]\nrelease = one\nruntime = one\n"
+				    "flags_forbidden = -G\nfast_math = no\n[build]\ndebug = no\nline_info = no\npaths = no\n"
+				    "relocatable = no\ncrt = release\ndefault_stream = one\nunreadable = no\n"
+				    "[symbols]\nentry_points = run_*\n[driver]\nlinux = 525\nwindows = 527\n[size]\nimage = 1 KiB\n"
+				    "[kernels all]\npattern = *a*b*\nregisters = 3\nparameter_bytes = 8\n[folder]\nclaims = kept\n"
+				    "[against]\ncode_changed = no\n";
+	struct policy policy = {0};
+	struct policy_report report = {0};
+	struct difference difference;
+	if (policy_parse(&policy, "rules", rules, NULL))
+		abort();
+	policy_check(&policy, artifact, &report, NULL);
+	if (artifact_difference(artifact, artifact, &difference, NULL) == 0) {
+		policy_check_difference(&policy, &difference, &report, NULL);
+		artifact_difference_free(&difference);
+	}
+	for (int i = 0; i < report.count; i++)
+		seen += strlen(report.items[i].evidence ? report.items[i].evidence : "");
+	policy_report_free(&report);
+	policy_free(&policy);
+}
+
 void fuzz_artifact(const uint8_t *data, size_t size)
 {
 	struct artifact artifact;
@@ -188,11 +236,13 @@ void fuzz_artifact(const uint8_t *data, size_t size)
 	artifact_archive_facts(&artifact, &facts, NULL);
 	artifact_driver_needs(&artifact, &needs, NULL);
 	artifact_mha_abi(&artifact, &abi, NULL);
+	judge(&artifact);
 	artifact_close(&artifact);
 }
 
 const struct fuzz_target fuzz_targets[] = {
 	{"ar", fuzz_ar},   {"elf", fuzz_elf}, {"cubin", fuzz_cubin},   {"coff", fuzz_coff}, {"pe", fuzz_pe},
-	{"zip", fuzz_zip}, {"ptx", fuzz_ptx}, {"fatbin", fuzz_fatbin}, {"text", fuzz_text}, {"artifact", fuzz_artifact},
+	{"zip", fuzz_zip}, {"ptx", fuzz_ptx}, {"fatbin", fuzz_fatbin}, {"text", fuzz_text}, {"policy", fuzz_policy},
+	{"artifact", fuzz_artifact},
 };
 const size_t fuzz_target_count = ARRAY_COUNT(fuzz_targets);

@@ -16,6 +16,7 @@ void fuzz_zip(const uint8_t *data, size_t size);
 void fuzz_fatbin(const uint8_t *data, size_t size);
 void fuzz_ptx(const uint8_t *data, size_t size);
 void fuzz_text(const uint8_t *data, size_t size); /* build-output folders and READMEs */
+void fuzz_policy(const uint8_t *data, size_t size);
 void fuzz_artifact(const uint8_t *data, size_t size); /* the whole way that `assay inspect` goes */
 
 struct fuzz_target {

@@ -199,6 +199,33 @@ static void wide_indexes_are_read(void)
 	}
 }
 
+static void kinds_are_told_by_their_first_bytes(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+		enum object_kind kind;
+	} heads[] = {
+		{"rust\0\0\0\11rest", 12, OBJECT_RUST_METADATA}, /* lib.rmeta of an rlib, where it is no object */
+		{"PK\3\4", 4, OBJECT_ZIP},
+		{"BC\300\336", 4, OBJECT_LLVM_BITCODE},
+		{"MZ", 2, OBJECT_UNKNOWN},
+		{"//\n.version 8.0", 15, OBJECT_PTX},
+		{"!<arch>\n", 8, OBJECT_ARCHIVE},
+		{"", 0, OBJECT_EMPTY},
+	};
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+		CHECK_INT(object_identify(heads[i].bytes, heads[i].size, NULL), heads[i].kind);
+	static const struct {
+		const char *name;
+		enum name_class class;
+	} names[] = {{"liba.a", NAME_LIBRARY},    {"libx.rlib", NAME_LIBRARY}, {"X.DLL", NAME_LIBRARY},   {"m.cp312-win_amd64.pyd", NAME_LIBRARY},
+		     {"libx.so.1.2", NAME_LIBRARY}, {"x.so.txt", NAME_OTHER},    {"x.obj", NAME_OBJECT},    {"k.ptx", NAME_MODULE},
+		     {"x.whl", NAME_PACKAGE},       {".so", NAME_OTHER},         {"readme.md", NAME_OTHER}};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		CHECK_INT(object_name_class(names[i].name), names[i].class);
+}
+
 static void hostile_names_stay_small(void)
 {
 	enum { NAMES = 1 << 20, MEMBERS_OF_IT = 4000 };
@@ -243,6 +270,7 @@ int main(void)
 	the_index_is_read();
 	wide_indexes_are_read();
 	hostile_names_stay_small();
+	kinds_are_told_by_their_first_bytes();
 	damage_is_named();
 	return check_result();
 }

@@ -272,6 +272,38 @@ static void lies_are_refused(void)
 	bytes_free(&object);
 }
 
+/* A shared object keeps what its device link was made from. In a zip archive each one is linked by itself. */
+static void linked_libraries_stand_alone(void)
+{
+	const struct fixture_kernel kernel = {"k", 64, 0, 0, 0, {8}, 0, NULL, 0};
+	struct bytes cubin = {0}, fatbin = {0}, linked = {0}, unlinked = {0};
+	struct artifact artifact;
+	struct artifact_coverage coverage;
+	struct error err = {0};
+	put_cubin(&cubin, 8, 90, 0, 130, &kernel, 1);
+	put_fatbin(&fatbin, &(struct fixture_entry){2, 90, 1, 8, 0x11, cubin.data, cubin.size, NULL, NULL}, 1);
+	const struct fixture_section sections[] = {{"__nv_relfatbin", SHT_PROGBITS, SHF_ALLOC, 0, 0, fatbin.data, fatbin.size, 0},
+						   {".nv_fatbin", SHT_PROGBITS, SHF_ALLOC, 0, 0, fatbin.data, fatbin.size, 0}};
+	put_elf(&linked, &(struct fixture_elf){EM_X86_64, ET_DYN, 0, 0, 1, 0}, sections, 2);
+	put_elf(&unlinked, &(struct fixture_elf){EM_X86_64, ET_REL, 0, 0, 1, 0}, sections, 1);
+	const struct entry entries[] = {{"a.so", &linked, 0, NULL}, {"b.so", &linked, 0, NULL}, {"c.o", &unlinked, 0, NULL}};
+	for (size_t count = 1; count <= 3; count++) {
+		write_zip("linked.zip", entries, count);
+		CHECK_INT(artifact_open(in_folder("linked.zip"), &artifact, &err), 0);
+		CHECK_INT(artifact.units[0].host.needs_device_link, 0);
+		CHECK_INT(artifact_is_device_linked(&artifact), count < 3);
+		CHECK_INT(artifact_coverage(&artifact, 9, 0, IMAGE_ANY, &coverage, &err), 0);
+		if (count < 3)
+			CHECK_INT(coverage.sass, count);
+		CHECK_INT(coverage.verdict, count < 3 ? COVERAGE_SASS : COVERAGE_NONE);
+		artifact_close(&artifact);
+	}
+	bytes_free(&cubin);
+	bytes_free(&fatbin);
+	bytes_free(&linked);
+	bytes_free(&unlinked);
+}
+
 int main(void)
 {
 	char line[512];
@@ -283,6 +315,7 @@ int main(void)
 	}
 	wheels_are_opened();
 	lies_are_refused();
+	linked_libraries_stand_alone();
 	snprintf(line, sizeof line, "rm -rf '%s'", folder);
 	CHECK_INT(system(line), 0);
 	return check_result();
