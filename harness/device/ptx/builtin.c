@@ -84,7 +84,7 @@ struct output { struct ptx_core *core; char *text; size_t length, room; };
 
 static void put(struct output *output, const char *text, size_t length)
 {
-	if (output->length + length > PRINT_BYTES_MAX)
+	if (!length || output->length + length > PRINT_BYTES_MAX)
 		return;
 	if (output->length + length > output->room) {
 		const size_t room = 2 * (output->length + length) + 256;
@@ -102,7 +102,7 @@ static void flush(struct output *output)
 {
 	struct ptx_core *const core = output->core;
 	pthread_mutex_lock(&core->print_mutex);
-	if (core->printed_length + output->length <= PRINT_BYTES_MAX) {
+	if (output->length && core->printed_length + output->length <= PRINT_BYTES_MAX) {
 		if (core->printed_length + output->length > core->printed_room) {
 			const size_t room = 2 * (core->printed_length + output->length) + 4096;
 			char *const grown = realloc(core->printed, room);
