@@ -86,6 +86,7 @@ void ptx_count_shared(struct ptx_warp *warp, uint32_t active, const uint32_t *of
 
 static struct ptx_warp warp;
 static struct ptx_block_state block;
+static struct ptx_worker worker;
 
 struct machine {
 	struct ptx_instruction instruction;
@@ -135,7 +136,7 @@ static void clear(void)
 	memset(file, 0, sizeof(file));
 	memset(shadow_file, 0, sizeof(shadow_file));
 	memset(undefined_file, 0, sizeof(undefined_file));
-	warp = (struct ptx_warp){.file = {file, NULL}, .undefined = undefined_file, .shadow = shadow_file, .checks = 1, .block = &block};
+	warp = (struct ptx_warp){.file = {file, NULL}, .undefined = undefined_file, .shadow = shadow_file, .checks = 1, .block = &block, .worker = &worker};
 	findings = 0;
 }
 

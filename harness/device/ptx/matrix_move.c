@@ -65,6 +65,26 @@ static int row_offsets(struct ptx_warp *warp, const struct ptx_insn *insn, const
 	return 0;
 }
 
+/* What ptx_count_shared would count; rows that lie in eight different sets of four banks have no conflict. */
+static void count_rows(struct ptx_warp *warp, const struct move *move, const uint32_t *offsets, int is_write)
+{
+	const int rows = 8 * move->matrices;
+	struct ptx_counts *counts = &warp->worker->counts;
+
+	for (int i = 0; i < move->matrices; i++) {
+		unsigned sets = 0;
+		for (int row = 0; row < 8; row++)
+			sets |= 1u << (offsets[8 * i + row] / 16 % 8);
+		if (sets != 0xff) {
+			ptx_count_shared(warp, rows == 32 ? UINT32_MAX : (1u << rows) - 1, offsets, 16, is_write);
+			return;
+		}
+	}
+	*(is_write ? &counts->shared_written_bytes : &counts->shared_read_bytes) += 16u * (unsigned)rows;
+	counts->shared_requests += (unsigned)move->matrices;
+	counts->shared_wavefronts += (unsigned)move->matrices;
+}
+
 static void execute_ldmatrix(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
 {
 	const struct move *move = insn->extra;
@@ -84,7 +104,7 @@ static void execute_ldmatrix(struct ptx_warp *warp, const struct ptx_insn *insn,
 		else if (ptx_read(warp, insn, row, PTX_SPACE_SHARED, offsets[row], 16, values[row], warp->checks ? shadow[row] : NULL))
 			return;
 	}
-	ptx_count_shared(warp, rows == 32 ? UINT32_MAX : (1u << rows) - 1, offsets, 16, 0);
+	count_rows(warp, move, offsets, 0);
 	for (int i = 0; i < move->matrices; i++) {
 		uint16_t matrix[64], turned[64];
 		memcpy(matrix, values[8 * i], sizeof(matrix));
@@ -93,8 +113,16 @@ static void execute_ldmatrix(struct ptx_warp *warp, const struct ptx_insn *insn,
 		memcpy(ptx_dst32(warp, insn, i), move->transpose ? turned : matrix, sizeof(matrix));
 		if (!warp->checks)
 			continue;
-		memcpy(matrix, shadow[8 * i], sizeof(matrix));
 		uint32_t words[PTX_LANES], mask = 0;
+		memcpy(words, shadow[8 * i], sizeof(words));
+		for (int lane = 0; lane < PTX_LANES; lane++)
+			mask |= words[lane];
+		if (!mask) {
+			ptx_set_undefined(warp, &insn->dst[i], UINT32_MAX, 0);
+			continue;
+		}
+		memcpy(matrix, words, sizeof(matrix));
+		mask = 0;
 		if (move->transpose)
 			move->kernels->transpose_b16(matrix, turned);
 		memcpy(words, move->transpose ? turned : matrix, sizeof(words));
@@ -121,7 +149,6 @@ static void shadow_words(const struct ptx_warp *warp, const struct ptx_slot *slo
 static void execute_stmatrix(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
 {
 	const struct move *move = insn->extra;
-	const int rows = 8 * move->matrices;
 	uint32_t offsets[PTX_LANES] = {0};
 
 	if (!ptx_matrix_whole_warp(warp, insn, active) || row_offsets(warp, insn, move, offsets))
@@ -142,7 +169,7 @@ static void execute_stmatrix(struct ptx_warp *warp, const struct ptx_insn *insn,
 				      warp->checks ? (move->transpose ? undefined_turned : undefined) + 8 * row : NULL))
 				return;
 	}
-	ptx_count_shared(warp, rows == 32 ? UINT32_MAX : (1u << rows) - 1, offsets, 16, 1);
+	count_rows(warp, move, offsets, 1);
 }
 
 static void execute_movmatrix(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
