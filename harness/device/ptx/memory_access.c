@@ -122,7 +122,7 @@ static int misaligned(const struct ptx_access *access)
 }
 
 /* Offsets past `limit` in shared or local memory. */
-static int past_end(const struct ptx_access *access, uint64_t limit, const char *what)
+static __attribute__((noinline)) int report_past_end(const struct ptx_access *access, uint64_t limit, const char *what)
 {
 	for (uint32_t rest = access->lanes; rest; rest &= rest - 1) {
 		const int lane = __builtin_ctz(rest);
@@ -130,26 +130,27 @@ static int past_end(const struct ptx_access *access, uint64_t limit, const char 
 		if (offset > limit || access->bytes > limit - offset) {
 			ptx_find(access->warp, access->insn, lane, PTX_FIND_BOUNDS, offset, "%s %u bytes at offset %llu of the %llu bytes of %s",
 				 verb(access), access->bytes, (unsigned long long)offset, (unsigned long long)limit, what);
-			return -1;
+			break;
 		}
 	}
-	return 0;
+	return -1;
+}
+
+static int past_end(const struct ptx_access *access, uint64_t limit, const char *what)
+{
+	uint64_t highest = 0;
+	for (uint32_t rest = access->lanes; rest; rest &= rest - 1) {
+		const uint64_t offset = access->address[__builtin_ctz(rest)];
+		highest = offset > highest ? offset : highest;
+	}
+	return highest > limit || access->bytes > limit - highest ? report_past_end(access, limit, what) : 0;
 }
 
 /* ---- global memory ---- */
 
 static struct ptx_buffer *lookup(const struct ptx_access *access, uint64_t address, uint64_t bytes)
 {
-	const void **last = &access->warp->worker->buffers[((uintptr_t)access->insn / sizeof *access->insn) % 64];
-	/* the cache holds what the registry handed out: buffers, which are not const there */
-	union { const void *in; struct ptx_buffer *out; } hit = {*last};
-	if (hit.in && ptx_buffer_holds(hit.out, address, bytes))
-		return hit.out;
-	struct ptx_buffer *buffer = ptx_memory_find(access->warp->block->memory, address);
-	if (!buffer || !ptx_buffer_holds(buffer, address, bytes))
-		return NULL;
-	*last = buffer;
-	return buffer;
+	return ptx_buffer_at(access->warp, access->insn, address, bytes);
 }
 
 static unsigned needed_flags(const struct ptx_access *access)
@@ -228,6 +229,27 @@ static int resolve_global(struct ptx_access *access)
 
 /* ---- shared and local memory ---- */
 
+/* All bits of an access's bytes, 1 to 32 of them. */
+static inline uint64_t union_of(const uint8_t *bytes, unsigned count)
+{
+	uint64_t all = 0;
+	for (; count >= 8; count -= 8, bytes += 8) {
+		uint64_t eight;
+		memcpy(&eight, bytes, 8);
+		all |= eight;
+	}
+	if (count >= 4) {
+		uint32_t four;
+		memcpy(&four, bytes, 4);
+		all |= four;
+		count -= 4;
+		bytes += 4;
+	}
+	while (count-- > 0)
+		all |= *bytes++;
+	return all;
+}
+
 static int range_is_zero(const uint8_t *bytes, uint64_t count)
 {
 	uint8_t all = 0;
@@ -262,12 +284,9 @@ static int resolve_shared(struct ptx_access *access)
 			access->all_defined = range_is_zero(shadow->undefined + access->address[__builtin_ctz(access->lanes)],
 							    access->consecutive ? (uint64_t)PTX_LANES * access->bytes : access->bytes);
 		} else {
-			uint8_t all = 0;
-			for (uint32_t rest = access->lanes; rest; rest &= rest - 1) {
-				const uint8_t *bytes = shadow->undefined + access->address[__builtin_ctz(rest)];
-				for (unsigned i = 0; i < access->bytes; i++)
-					all |= bytes[i];
-			}
+			uint64_t all = 0;
+			for (uint32_t rest = access->lanes; rest; rest &= rest - 1)
+				all |= union_of(shadow->undefined + access->address[__builtin_ctz(rest)], access->bytes);
 			access->all_defined = all == 0;
 		}
 	}
@@ -280,15 +299,14 @@ static int resolve_local(struct ptx_access *access)
 	access->consecutive = access->uniform = 0; /* each lane has its own */
 	if (past_end(access, warp->local_lane_bytes, "local memory"))
 		return -1;
-	access->all_defined = 1;
-	uint8_t all = 0;
+	const uint8_t *undefined = warp->checks && access->kind != ACCESS_WRITE ? warp->local_undefined : NULL;
+	uint64_t all = 0;
 	for (uint32_t rest = access->lanes; rest; rest &= rest - 1) {
 		const int lane = __builtin_ctz(rest);
 		const uint64_t place = (uint64_t)(unsigned)lane * warp->local_lane_bytes + access->address[lane];
 		access->host[lane] = warp->local + place;
-		if (warp->checks && warp->local_undefined && access->kind == ACCESS_READ)
-			for (unsigned i = 0; i < access->bytes; i++)
-				all |= warp->local_undefined[place + i];
+		if (undefined)
+			all |= union_of(undefined + place, access->bytes);
 	}
 	access->all_defined = all == 0;
 	return 0;
@@ -301,14 +319,15 @@ int ptx_access_resolve(struct ptx_access *access)
 	uint64_t odd = 0;
 	access->consecutive = access->uniform = 0;
 	if (access->lanes == UINT32_MAX) {
-		uint64_t stride = 0, same = 0;
+		/* the last lane tells which of the two it could be */
+		const uint64_t step = address[PTX_LANES - 1] == address[0] ? 0 : bytes;
+		uint64_t differs = 0;
 		for (unsigned l = 0; l < PTX_LANES; l++) {
-			stride |= address[l] ^ (address[0] + l * bytes);
-			same |= address[l] ^ address[0];
+			differs |= address[l] ^ (address[0] + l * step);
 			odd |= address[l];
 		}
-		access->consecutive = stride == 0;
-		access->uniform = same == 0;
+		access->consecutive = differs == 0 && step;
+		access->uniform = differs == 0 && !step;
 	} else {
 		const uint64_t first = address[__builtin_ctz(access->lanes)];
 		uint64_t same = 0;
@@ -376,8 +395,14 @@ void ptx_access_stored(const struct ptx_access *access, int lane, const uint8_t 
 	}
 	if (to && shadow)
 		memcpy(to, shadow, access->bytes);
-	else if (to)
-		memset(to, 0, access->bytes);
+	else if (to) {
+		switch (access->bytes) { /* lengths that are known become single stores */
+		case 4: memset(to, 0, 4); break;
+		case 8: memset(to, 0, 8); break;
+		case 16: memset(to, 0, 16); break;
+		default: memset(to, 0, access->bytes); break;
+		}
+	}
 }
 
 void ptx_access_stored_all(const struct ptx_access *access)

@@ -125,10 +125,154 @@ static void load_undefined(const struct ptx_access *access, uint32_t bad)
 	}
 }
 
+/* ---- the most frequent access: all lanes, one 32- or 64-bit value each, side by side ---- */
+
+/* 1: it is one, at *base (a global address, or an offset in shared memory), and its address is defined. */
+static inline __attribute__((always_inline)) int side_by_side(const struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active,
+							       enum ptx_space *space, uint64_t *base)
+{
+	const unsigned width = insn->option[OPTION_WIDTH], form = insn->option[OPTION_BASE];
+	if (active != UINT32_MAX || insn->option[OPTION_ELEMENTS] != 1 || insn->option[OPTION_STRONG] || (width != 4 && width != 8))
+		return 0;
+	*space = (enum ptx_space)insn->option[OPTION_SPACE];
+	uint64_t differs = 0;
+	if (form == BASE_REGISTER64) {
+		const uint64_t *from = ptx_src64(warp, insn, 0);
+		if (from[PTX_LANES - 1] - from[0] != (PTX_LANES - 1) * width)
+			return 0;
+		for (unsigned l = 0; l < PTX_LANES; l++)
+			differs |= from[l] ^ (from[0] + l * width);
+		*base = from[0] + (uint64_t)insn->immediate;
+	} else if (form == BASE_REGISTER32) {
+		const uint32_t *from = ptx_src32(warp, insn, 0);
+		if (from[PTX_LANES - 1] - from[0] != (PTX_LANES - 1) * width)
+			return 0;
+		for (unsigned l = 0; l < PTX_LANES; l++)
+			differs |= from[l] ^ (from[0] + l * width);
+		*base = from[0] + (uint32_t)insn->immediate;
+		if (*base > UINT32_MAX)
+			return 0; /* lanes that wrap are for the general way */
+	} else {
+		return 0;
+	}
+	if (*space == PTX_SPACE_GENERIC)
+		*space = ptx_generic_space(*base) == PTX_SPACE_GLOBAL ? PTX_SPACE_GLOBAL : PTX_SPACE_LOCAL;
+	return differs == 0 && (*base & (width - 1)) == 0 && (*space == PTX_SPACE_GLOBAL || *space == PTX_SPACE_SHARED) &&
+	       !(warp->checks && ptx_undefined(warp, &insn->src[0]));
+}
+
+static inline int shared_holds(const struct ptx_block_state *block, uint64_t base, uint64_t span)
+{
+	return base <= block->shared_bytes && span <= block->shared_bytes - base;
+}
+
+static inline void count_side_by_side(const struct ptx_warp *warp, enum ptx_space space, uint64_t base, unsigned span, int writes)
+{
+	struct ptx_counts *counts = &warp->worker->counts;
+	if (space == PTX_SPACE_SHARED) {
+		const unsigned groups = span / (PTX_LANES * 4);
+		*(writes ? &counts->shared_written_bytes : &counts->shared_read_bytes) += span;
+		counts->shared_requests += groups;
+		counts->shared_wavefronts += groups;
+		return;
+	}
+	*(writes ? &counts->global_written_bytes : &counts->global_read_bytes) += span;
+	*(writes ? &counts->global_written_sectors : &counts->global_read_sectors) += ((base + span - 1) >> 5) - (base >> 5) + 1;
+	counts->global_requests++;
+	counts->global_ideal_sectors += span / 32;
+}
+
+static inline void copy_span(void *to, const void *from, unsigned span)
+{
+	if (span == 128) /* lengths that are known are copied in place */
+		memcpy(to, from, 128);
+	else
+		memcpy(to, from, 256);
+}
+
+static inline int load_side_by_side(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
+{
+	enum ptx_space space;
+	uint64_t base;
+	const unsigned width = insn->option[OPTION_WIDTH], span = PTX_LANES * width;
+	if (insn->dst[0].lane_bytes != width || !side_by_side(warp, insn, active, &space, &base))
+		return 0;
+	const unsigned char *from;
+	if (space == PTX_SPACE_GLOBAL) {
+		const struct ptx_buffer *buffer = ptx_buffer_at(warp, insn, base, span);
+		if (!buffer)
+			return 0;
+		const unsigned flags = ptx_buffer_flags(buffer, base, span);
+		if (!(flags & PAGE_READ) || (warp->checks && !(flags & PAGE_DEFINED) && !ptx_buffer_is_defined(buffer, base, span)))
+			return 0;
+		from = (const unsigned char *)(uintptr_t)base;
+	} else {
+		const struct ptx_block_state *block = warp->block;
+		if (!shared_holds(block, base, span))
+			return 0;
+		if (warp->checks && block->shared_shadow) {
+			const struct ptx_shared_shadow *shadow = block->shared_shadow;
+			uint64_t undefined = 0;
+			for (unsigned i = 0; i < span; i += 8) {
+				uint64_t eight;
+				memcpy(&eight, shadow->undefined + base + i, 8);
+				undefined |= eight;
+			}
+			if (undefined || (shadow->races && !ptx_race_quick(warp, insn, 0, base, span)))
+				return 0;
+		}
+		from = block->shared + base;
+	}
+	copy_span(ptx_at(warp, &insn->dst[0]), from, span);
+	if (warp->checks) {
+		warp->undefined[insn->dst[0].offset / PTX_UNIT] = 0;
+		count_side_by_side(warp, space, base, span, 0);
+	}
+	return 1;
+}
+
+static inline int store_side_by_side(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
+{
+	enum ptx_space space;
+	uint64_t base;
+	const struct ptx_slot *source = &insn->src[insn->option[OPTION_DATA]];
+	const unsigned width = insn->option[OPTION_WIDTH], span = PTX_LANES * width;
+	if (source->lane_bytes != width || (warp->checks && ptx_undefined(warp, source)) || !side_by_side(warp, insn, active, &space, &base))
+		return 0;
+	unsigned char *to;
+	if (space == PTX_SPACE_GLOBAL) {
+		const struct ptx_buffer *buffer = ptx_buffer_at(warp, insn, base, span);
+		if (!buffer)
+			return 0;
+		const unsigned flags = ptx_buffer_flags(buffer, base, span);
+		if (!(flags & PAGE_WRITE))
+			return 0;
+		if (warp->checks && !(flags & PAGE_DEFINED))
+			ptx_buffer_define(buffer, base, span);
+		to = (unsigned char *)(uintptr_t)base;
+	} else {
+		const struct ptx_block_state *block = warp->block;
+		if (!shared_holds(block, base, span))
+			return 0;
+		if (warp->checks && block->shared_shadow) {
+			if (block->shared_shadow->races && !ptx_race_quick(warp, insn, 1, base, span))
+				return 0;
+			memset(block->shared_shadow->undefined + base, 0, span);
+		}
+		to = block->shared + base;
+	}
+	copy_span(to, ptx_at(warp, source), span);
+	if (warp->checks)
+		count_side_by_side(warp, space, base, span, 1);
+	return 1;
+}
+
 void ptx_execute_load(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
 {
 	struct ptx_access access;
 	const unsigned width = insn->option[OPTION_WIDTH], elements = insn->option[OPTION_ELEMENTS];
+	if (load_side_by_side(warp, insn, active))
+		return;
 	ptx_access_begin(&access, warp, insn, ACCESS_READ);
 	if (ptx_access_address(&access, active, 0))
 		return;
@@ -238,6 +382,8 @@ void ptx_execute_store(struct ptx_warp *warp, const struct ptx_insn *insn, uint3
 	struct ptx_access access;
 	const unsigned width = insn->option[OPTION_WIDTH], elements = insn->option[OPTION_ELEMENTS];
 	const struct ptx_slot *source = insn->src + insn->option[OPTION_DATA];
+	if (store_side_by_side(warp, insn, active))
+		return;
 	ptx_access_begin(&access, warp, insn, ACCESS_WRITE);
 	access.source = source;
 	if (access.strong == STRENGTH_RELEASE || access.strong == STRENGTH_ACQ_REL)

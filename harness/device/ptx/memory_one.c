@@ -26,11 +26,31 @@ static int one(struct ptx_access *access, struct ptx_warp *warp, const struct pt
 	return ptx_access_resolve(access);
 }
 
+/* An aligned row of shared memory, in bounds: what ldmatrix asks for 32 times. Returns 0 when it was
+ * something else. */
+static inline int read_shared(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, uint64_t offset, void *to, void *shadow)
+{
+	const struct ptx_block_state *block = warp->block;
+	const struct ptx_shared_shadow *state = warp->checks ? block->shared_shadow : NULL;
+	if (offset % 16 || offset >= block->shared_bytes || block->shared_bytes - offset < 16)
+		return 0;
+	if (state && state->races)
+		ptx_race_read16(warp, insn, lane, offset);
+	memcpy(to, block->shared + offset, 16);
+	if (shadow && state)
+		memcpy(shadow, state->undefined + offset, 16);
+	else if (shadow)
+		memset(shadow, 0, 16);
+	return 1;
+}
+
 int ptx_read(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, enum ptx_space space, uint64_t address, unsigned bytes,
 	     void *to, void *shadow)
 {
 	struct ptx_access access;
 	uint8_t undefined[ACCESS_BYTES_MAX] = {0};
+	if (space == PTX_SPACE_SHARED && bytes == 16 && read_shared(warp, insn, lane, address, to, shadow))
+		return 0;
 	if (one(&access, warp, insn, lane, ACCESS_READ, space, address, bytes, NULL))
 		return -1;
 	memcpy(to, access.host[lane], bytes);

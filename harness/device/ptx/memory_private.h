@@ -40,6 +40,21 @@ struct ptx_buffer *ptx_memory_find(const struct ptx_memory *memory, uint64_t add
 /* "offset 4096, just past the end of a buffer of 4096 bytes (input)": where `bytes` at `address` are, for messages. */
 void ptx_memory_place(const struct ptx_memory *memory, uint64_t address, uint64_t bytes, char *text, size_t size);
 
+/* The buffer that holds a range, by way of the last one that this instruction hit; NULL: none. */
+static inline struct ptx_buffer *ptx_buffer_at(const struct ptx_warp *warp, const struct ptx_insn *insn, uint64_t address, uint64_t bytes)
+{
+	const void **last = &warp->worker->buffers[((uintptr_t)insn / sizeof *insn) % 64];
+	/* the cache holds what the registry handed out: buffers, which are not const there */
+	union { const void *in; struct ptx_buffer *out; } hit = {*last};
+	if (hit.in && ptx_buffer_holds(hit.out, address, bytes))
+		return hit.out;
+	struct ptx_buffer *buffer = ptx_memory_find(warp->block->memory, address);
+	if (!buffer || !ptx_buffer_holds(buffer, address, bytes))
+		return NULL;
+	*last = buffer;
+	return buffer;
+}
+
 /* Undefined bits of `bytes` (at most 32) at an address of `buffer`. Returns their union: 0 when all is defined. */
 uint8_t ptx_buffer_undefined(const struct ptx_buffer *buffer, uint64_t address, unsigned bytes, uint8_t *shadow);
 /* All of [address, address + bytes) is defined. */
@@ -150,6 +165,11 @@ void ptx_race_release(struct ptx_warp *warp, uint64_t offset);
 void ptx_race_acquire(struct ptx_warp *warp, uint64_t offset);
 /* Looks at and notes the accesses of all lanes to shared memory; bounds are checked before. */
 void ptx_race_check(struct ptx_access *access);
+/* Notes a weak access of whole cells where nothing is wrong. 0: it is not that simple, and ptx_race_check has to look (what was
+ * noted before does no harm). */
+int ptx_race_quick(struct ptx_warp *warp, const struct ptx_insn *insn, int writes, uint64_t offset, uint64_t bytes);
+/* As ptx_race_check, for a weak read of 16 aligned bytes by one lane. */
+void ptx_race_read16(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, uint64_t offset);
 
 /* ---- lowering ---- */
 
