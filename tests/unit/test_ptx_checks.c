@@ -269,6 +269,13 @@ static void test_races(void)
 		/* release and acquire order what is around them */
 		{WARP "@%b1 st.shared.u32 [4], 7;\n@%b1 st.release.cta.shared.u32 [0], 1;\n@%b2 ld.acquire.cta.shared.u32 %r3, [0];\n@%b2 ld.shared.u32 %r4, [4];\n", -1, 0, NULL, 64},
 		{WARP "@%b1 st.shared.u32 [4], 7;\n@%b1 st.relaxed.cta.shared.u32 [0], 1;\n@%b2 ld.relaxed.cta.shared.u32 %r3, [0];\n@%b2 ld.shared.u32 %r4, [4];\n", PTX_FIND_RACE, 0, "offset 4", 64},
+		{WARP "@%b1 st.shared.u32 [4], 7;\n@%b1 membar.cta;\n@%b1 st.volatile.shared.u32 [0], 1;\n@%b2 ld.volatile.shared.u32 %r3, [0];\n@%b2 membar.cta;\n@%b2 ld.shared.u32 %r4, [4];\n",
+		 -1, 0, NULL, 64},
+		{WARP "@%b1 st.shared.u32 [4], 7;\n@%b1 membar.cta;\n@%b1 st.shared.u32 [0], 1;\n@%b2 ld.volatile.shared.u32 %r3, [0];\n", PTX_FIND_RACE, 0, "offset 0", 64},
+		/* four lanes fill 16 bytes that another warp reads as one, before and after a barrier */
+		{WARP "shl.b32 %r1, %t, 2;\nxor.b32 %r1, %r1, 16;\n@%b1 st.shared.u32 [%r1], %t;\nbar.sync 0;\n@%b2 ld.shared.v4.u32 {%r3, %r4, %r5, %r6}, [32];\n", -1, 0, NULL, 64},
+		{WARP "shl.b32 %r1, %t, 2;\nxor.b32 %r1, %r1, 16;\n@%b1 st.shared.u32 [%r1], %t;\n@%b2 ld.shared.v4.u32 {%r3, %r4, %r5, %r6}, [32];\n", PTX_FIND_RACE, 0, NULL, 64},
+		{OWN_WORD "xor.b32 %r2, %t, 32;\nshl.b32 %r2, %r2, 2;\nadd.u32 %r1, %r1, 4;\nst.shared.u32 [%r1], %t;\nbar.sync 0;\nld.shared.u32 %r3, [%r2];\nbar.sync 0;\nst.shared.u32 [%r1], %r3;\n", -1, 0, NULL, 64},
 		/* named barriers: pairs of warps that synchronise by themselves */
 		{OWN_WORD OTHER_WORD "shr.u32 %r5, %t, 6;\nadd.u32 %r5, %r5, 1;\nst.shared.u32 [%r1], %t;\nbar.sync %r5, 64;\nld.shared.u32 %r3, [%r2];\n", -1, 0, NULL, 128},
 		{OWN_WORD "xor.b32 %r2, %t, 64;\nshl.b32 %r2, %r2, 2;\nshr.u32 %r5, %t, 6;\nadd.u32 %r5, %r5, 1;\nst.shared.u32 [%r1], %t;\nbar.sync %r5, 64;\nld.shared.u32 %r3, [%r2];\n",

@@ -388,7 +388,7 @@ int ptx_lower_atomic(struct ptx_lowering *lowering, struct ptx_insn *insn)
 	insn->option[OPTION_SPACE] = (uint8_t)space;
 	insn->option[OPTION_WIDTH] = (uint8_t)width;
 	insn->option[OPTION_ELEMENTS] = (uint8_t)elements;
-	insn->option[OPTION_STRONG] = (uint8_t)strength;
+	insn->option[OPTION_STRONG] = (uint8_t)ptx_fenced_strength(lowering, strength, 1, 1);
 	insn->option[OPTION_DATA] = (uint8_t)data;
 	insn->option[OPTION_OPERATION] = (uint8_t)operation;
 	insn->option[OPTION_TYPE] = (uint8_t)type;

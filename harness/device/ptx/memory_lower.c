@@ -147,6 +147,18 @@ static enum ptx_class class_of(enum ptx_space space, enum access_base base)
 	}
 }
 
+enum access_strength ptx_fenced_strength(const struct ptx_lowering *lowering, enum access_strength strength, int reads, int writes)
+{
+	if (strength != STRENGTH_RELAXED)
+		return strength;
+	for (int i = 0; i < lowering->function->instruction_count; i++) {
+		const enum ptx_opcode opcode = lowering->function->instructions[i].opcode;
+		if (opcode == PTX_OP_membar || opcode == PTX_OP_fence)
+			return reads && writes ? STRENGTH_ACQ_REL : reads ? STRENGTH_ACQUIRE : STRENGTH_RELEASE;
+	}
+	return strength;
+}
+
 static void set_form(struct ptx_insn *insn, const struct access_form *form)
 {
 	insn->option[OPTION_SPACE] = (uint8_t)form->space;
@@ -193,6 +205,7 @@ static int lower_load(struct ptx_lowering *lowering, struct ptx_insn *insn)
 		return ptx_malformed(lowering, "a load cannot release");
 	if (check_elements(lowering, to, form.elements))
 		return -1;
+	form.strength = ptx_fenced_strength(lowering, form.strength, 1, 0);
 	set_form(insn, &form);
 	if (ptx_operands(lowering, insn, (int)form.elements, has_base_register(from)) || ptx_lower_address(lowering, insn, from, form.space, 0))
 		return -1;
@@ -232,6 +245,7 @@ static int lower_store(struct ptx_lowering *lowering, struct ptx_insn *insn)
 	if (check_elements(lowering, from, form.elements))
 		return -1;
 	const int data = has_base_register(to);
+	form.strength = ptx_fenced_strength(lowering, form.strength, 0, 1);
 	set_form(insn, &form);
 	if (ptx_operands(lowering, insn, 0, data + (int)form.elements) || ptx_lower_address(lowering, insn, to, form.space, 0))
 		return -1;

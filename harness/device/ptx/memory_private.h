@@ -181,6 +181,9 @@ static inline struct ptx_slot *ptx_memory_slot(const struct ptx_slot *slots, int
 }
 /* The address operand: base, immediate, src[operand]. `space` is the instruction's. */
 int ptx_lower_address(struct ptx_lowering *lowering, struct ptx_insn *insn, const struct ptx_operand *operand, enum ptx_space space, int slot);
+/* Relaxed accesses order what is around them where fences stand beside them (manual 8.10: release and acquire patterns). Fences are
+ * not followed one by one: in a function that has any, relaxed accesses count as releasing and acquiring. */
+enum access_strength ptx_fenced_strength(const struct ptx_lowering *lowering, enum access_strength strength, int reads, int writes);
 int ptx_lower_atomic(struct ptx_lowering *lowering, struct ptx_insn *insn);
 int ptx_lower_async(struct ptx_lowering *lowering, struct ptx_insn *insn);
 int ptx_lower_mbarrier(struct ptx_lowering *lowering, struct ptx_insn *insn);

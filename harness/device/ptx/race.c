@@ -315,7 +315,7 @@ static void look_at_level(const struct look *look, int level, uint64_t from, uin
 static inline void look_at_range(const struct look *look, uint64_t offset, uint64_t bytes)
 {
 	struct cell *cell = &look->races->cells[0][offset / 16];
-	if (bytes == 16 && !cell->split) /* aligned, as every access is */
+	if (bytes == 16 && offset % 16 == 0 && !cell->split)
 		look_at(look, cell, offset, 16);
 	else
 		look_at_level(look, 0, offset, offset + bytes);
@@ -357,8 +357,16 @@ void ptx_race_check(struct ptx_access *access)
 	else if (access->uniform)
 		look_at_range(&look, access->address[__builtin_ctz(access->lanes)], access->bytes);
 	else
-		for (uint32_t rest = access->lanes; rest; rest &= rest - 1)
-			look_at_range(&look, access->address[__builtin_ctz(rest)], access->bytes);
+		for (uint32_t rest = access->lanes; rest;) {
+			/* neighbours that go on where the lane before ended are looked at together: they may fill cells */
+			const uint64_t start = access->address[__builtin_ctz(rest)];
+			uint64_t end = start;
+			do {
+				end += access->bytes;
+				rest &= rest - 1;
+			} while (rest && access->address[__builtin_ctz(rest)] == end);
+			look_at_range(&look, start, end - start);
+		}
 	if (access->strong == STRENGTH_RELEASE || access->strong == STRENGTH_ACQ_REL)
 		for (uint32_t rest = access->lanes; rest; rest &= rest - 1)
 			ptx_race_release(warp, access->address[__builtin_ctz(rest)]);
