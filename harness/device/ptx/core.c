@@ -56,14 +56,21 @@ static inline __attribute__((always_inline)) void follow_definedness(struct ptx_
 		warp->undefined[insn->dst[i].offset / PTX_UNIT] &= ~active;
 }
 
+static inline uint64_t population(uint32_t lanes)
+{
+	/* no instruction of the oldest processors this is built for, and a call into the compiler's library otherwise */
+	lanes -= lanes >> 1 & 0x55555555u;
+	lanes = (lanes & 0x33333333u) + (lanes >> 2 & 0x33333333u);
+	return ((lanes + (lanes >> 4)) & 0x0f0f0f0fu) * 0x01010101u >> 24;
+}
+
 /* Counters of instructions are differences: a run over [first, last) by some lanes adds at its start and subtracts at its end,
  * so that an instruction itself counts nothing but lanes its guard left out. Added up in ptx_grid_run. */
 static inline void count_run(const struct ptx_worker *worker, const struct ptx_program *program, const struct ptx_insn *first,
-			     const struct ptx_insn *last, uint32_t mask)
+			     const struct ptx_insn *last, uint64_t width)
 {
 	uint64_t *executed = worker->executed + program->counter_base, *lanes = worker->lanes + program->counter_base;
 	const size_t from = (size_t)(first - program->code), to = (size_t)(last - program->code);
-	const uint64_t width = (uint64_t)__builtin_popcount(mask);
 	executed[from]++;
 	executed[to]--;
 	lanes[from] += width;
@@ -76,6 +83,7 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 {
 	struct ptx_split *const split = warp->split;
 	const uint32_t mask = split->mask;
+	const uint64_t width = population(mask);
 	uint64_t executed = 0;
 	for (;;) {
 		const struct ptx_program *const program = warp->frame->program;
@@ -95,9 +103,11 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 						doubtful = 0;
 					}
 				}
-				const uint64_t out = (uint64_t)__builtin_popcount(mask & ~active);
-				lanes[insn - code] -= out;
-				lanes[insn - code + 1] += out;
+				if (active != mask) {
+					const uint64_t out = active ? population(mask & ~active) : width;
+					lanes[insn - code] -= out;
+					lanes[insn - code + 1] += out;
+				}
 			}
 			if (active) {
 				if (checks && !(flags & PTX_INSN_OWN_DEFINEDNESS))
@@ -117,7 +127,7 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 			}
 		}
 		executed += (uint64_t)(insn - first);
-		count_run(warp->worker, program, first, insn, mask); /* the frame may be gone by now, its program is not */
+		count_run(warp->worker, program, first, insn, width); /* the frame may be gone by now, its program is not */
 		if (many || warp->event != PTX_EVENT_JUMPED || warp->split_count != 1 || executed >= limit)
 			return executed;
 		/* all lanes went the same way, perhaps into or out of a function */

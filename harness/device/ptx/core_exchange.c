@@ -11,16 +11,23 @@ enum { VOTE_ALL, VOTE_ANY, VOTE_UNI, VOTE_BALLOT };
 enum { MATCH_ANY, MATCH_ALL };
 enum { REDUX_ADD, REDUX_MIN, REDUX_MAX, REDUX_AND, REDUX_OR, REDUX_XOR };
 
-/* Lanes of `pending` that name the same members as its first; all where the mask is a constant. */
-static uint32_t same_members(const struct ptx_insn *insn, const struct ptx_slot *slot, const uint32_t *members, uint32_t pending)
+/* All 32 lanes hold the same. */
+static int all_alike(const uint32_t *values)
 {
-	if (slot->file == PTX_FILE_CONSTANTS)
-		return pending;
-	(void)insn;
-	const uint32_t mask = members[ptx_first_lane(pending)];
-	uint32_t same = 0;
+	uint32_t difference = 0;
 	for (int lane = 0; lane < PTX_LANES; lane++)
-		same |= (uint32_t)(members[lane] == mask) << lane;
+		difference |= values[lane] ^ values[0];
+	return !difference;
+}
+
+/* Lanes of `pending` that name the same members as `lane`. */
+static uint32_t same_members(const struct ptx_slot *slot, const uint32_t *members, uint32_t pending, int lane)
+{
+	if (slot->file == PTX_FILE_CONSTANTS || all_alike(members))
+		return pending;
+	uint32_t same = 0;
+	for (int i = 0; i < PTX_LANES; i++)
+		same |= (uint32_t)(members[i] == members[lane]) << i;
 	return same & pending;
 }
 
@@ -34,7 +41,7 @@ static uint32_t meet(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_
 	uint32_t ready = 0, wanted = 0;
 	for (uint32_t pending = active; pending;) {
 		const int leader = ptx_first_lane(pending);
-		const uint32_t mask = members[leader], group = same_members(insn, slot, members, pending);
+		const uint32_t mask = members[leader], group = same_members(slot, members, pending, leader);
 		pending &= ~group;
 		if (group & ~mask)
 			ptx_note(warp, insn, ptx_first_lane(group & ~mask), PTX_FIND_INVALID, 0, "the lane is not in its member mask 0x%08x", mask);
@@ -69,13 +76,7 @@ static uint32_t company(const struct ptx_insn *insn, const struct ptx_slot *slot
 {
 	if (!insn->option[OPTION_SYNC])
 		return ready;
-	if (slot->file == PTX_FILE_CONSTANTS)
-		return ready & members[lane];
-	const uint32_t mask = members[lane];
-	uint32_t same = 0;
-	for (int i = 0; i < PTX_LANES; i++)
-		same |= (uint32_t)(members[i] == mask) << i;
-	return same & ready;
+	return same_members(slot, members, ready & members[lane], lane);
 }
 
 static inline void set_lanes(uint32_t *predicate, uint32_t lanes, uint32_t values)
@@ -85,15 +86,10 @@ static inline void set_lanes(uint32_t *predicate, uint32_t lanes, uint32_t value
 
 /* ---- shfl ---- */
 
-static void execute_shfl(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
+/* Where each lane's value comes from; lanes whose source lies in their segment. */
+static uint32_t shuffle_sources(int mode, const uint32_t *b, const uint32_t *c, uint32_t *from)
 {
-	/* sources: a, b, c, members */
-	if (insn->option[OPTION_SYNC] && !(active = meet(warp, insn, active, &insn->src[3])))
-		return;
-	const uint32_t *const a = ptx_src32(warp, insn, 0), *const b = ptx_src32(warp, insn, 1), *const c = ptx_src32(warp, insn, 2);
-	uint32_t *const to = ptx_dst32(warp, insn, 0);
-	uint32_t value[PTX_LANES], from[PTX_LANES], inside = 0;
-	const int mode = insn->option[OPTION_MODE];
+	uint32_t inside = 0;
 	for (int lane = 0; lane < PTX_LANES; lane++) {
 		const int offset = (int)(b[lane] & 31), clamp = (int)(c[lane] & 31), segment = (int)(c[lane] >> 8 & 31);
 		const int highest = (lane & segment) | (clamp & ~segment);
@@ -103,38 +99,63 @@ static void execute_shfl(struct ptx_warp *warp, const struct ptx_insn *insn, uin
 		from[lane] = (uint32_t)(within ? source : lane) & 31;
 		inside |= (uint32_t)within << lane;
 	}
-	for (int lane = 0; lane < PTX_LANES; lane++)
-		value[lane] = a[from[lane]];
-	if (warp->checks) {
-		const uint32_t here = ptx_undefined(warp, &insn->src[0]);
-		const uint32_t unknown = ptx_undefined(warp, &insn->src[1]) | ptx_undefined(warp, &insn->src[2]);
-		const uint32_t *const members = insn->option[OPTION_SYNC] ? ptx_src32(warp, insn, 3) : NULL;
-		uint32_t undefined = unknown & active, bits[PTX_LANES];
-		const uint32_t *const shadow = insn->src[0].file == PTX_FILE_REGISTERS ? ptx_shadow_at(warp, &insn->src[0]) : NULL;
-		const uint32_t whole = active == ~0u && (!members || insn->src[3].file == PTX_FILE_CONSTANTS);
-		if (here || unknown || !whole) {
-			for (int lane = 0; lane < PTX_LANES; lane++) {
-				bits[lane] = 0xffffffffu;
-				if (!(active >> lane & 1) || unknown >> lane & 1)
-					continue;
-				const int source = (int)from[lane];
-				if (!(company(insn, &insn->src[3], members, active, lane) >> source & 1))
-					undefined |= 1u << lane; /* the value of a lane that takes no part */
-				else if (here >> source & 1) {
-					undefined |= 1u << lane;
-					bits[lane] = shadow[source];
-				}
+	return inside;
+}
+
+/* Shuffles by constants, as most are. */
+struct pattern { uint32_t from[PTX_LANES], inside; };
+
+static void shuffle_definedness(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active, const uint32_t *from)
+{
+	const uint32_t here = ptx_undefined(warp, &insn->src[0]);
+	const uint32_t unknown = ptx_undefined(warp, &insn->src[1]) | ptx_undefined(warp, &insn->src[2]);
+	const uint32_t *const members = insn->option[OPTION_SYNC] ? ptx_src32(warp, insn, 3) : NULL;
+	const uint32_t *const shadow = insn->src[0].file == PTX_FILE_REGISTERS ? ptx_shadow_at(warp, &insn->src[0]) : NULL;
+	const int whole = active == ~0u && (!members || (members[0] == ~0u && (insn->src[3].file == PTX_FILE_CONSTANTS || all_alike(members))));
+	uint32_t undefined = unknown & active, bits[PTX_LANES];
+	if (here || unknown || !whole)
+		for (uint32_t rest = active; rest; rest &= rest - 1) {
+			const int lane = ptx_first_lane(rest), source = (int)from[lane];
+			bits[lane] = 0xffffffffu;
+			if (unknown >> lane & 1)
+				continue;
+			if (!whole && !(company(insn, &insn->src[3], members, active, lane) >> source & 1)) {
+				undefined |= 1u << lane; /* the value of a lane that takes no part */
+			} else if (here >> source & 1) {
+				undefined |= 1u << lane;
+				bits[lane] = shadow[source];
 			}
 		}
-		ptx_set_undefined(warp, &insn->dst[0], active, undefined);
-		if (undefined) {
-			uint32_t *const to_shadow = ptx_shadow_at(warp, &insn->dst[0]);
-			for (uint32_t rest = undefined; rest; rest &= rest - 1)
-				to_shadow[ptx_first_lane(rest)] = bits[ptx_first_lane(rest)];
-		}
-		if (insn->option[OPTION_PAIR])
-			ptx_set_undefined(warp, &insn->dst[1], active, unknown);
+	ptx_set_undefined(warp, &insn->dst[0], active, undefined);
+	if (undefined) {
+		uint32_t *const to_shadow = ptx_shadow_at(warp, &insn->dst[0]);
+		for (uint32_t rest = undefined; rest; rest &= rest - 1)
+			to_shadow[ptx_first_lane(rest)] = bits[ptx_first_lane(rest)];
 	}
+	if (insn->option[OPTION_PAIR])
+		ptx_set_undefined(warp, &insn->dst[1], active, unknown);
+}
+
+static void execute_shfl(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
+{
+	/* sources: a, b, c, members */
+	if (insn->option[OPTION_SYNC] && !(active = meet(warp, insn, active, &insn->src[3])))
+		return;
+	const uint32_t *const a = ptx_src32(warp, insn, 0);
+	const struct pattern *const pattern = insn->extra;
+	uint32_t *const to = ptx_dst32(warp, insn, 0);
+	uint32_t value[PTX_LANES], own[PTX_LANES], inside;
+	const uint32_t *from = own;
+	if (pattern) {
+		from = pattern->from;
+		inside = pattern->inside;
+	} else {
+		inside = shuffle_sources(insn->option[OPTION_MODE], ptx_src32(warp, insn, 1), ptx_src32(warp, insn, 2), own);
+	}
+	for (int lane = 0; lane < PTX_LANES; lane++)
+		value[lane] = a[from[lane]];
+	if (warp->checks)
+		shuffle_definedness(warp, insn, active, from);
 	if (insn->option[OPTION_PAIR])
 		set_lanes(ptx_dst32(warp, insn, 1), active, inside);
 	if (active == ~0u) {
@@ -368,6 +389,19 @@ static int lower_shfl(struct ptx_lowering *lowering, struct ptx_insn *insn)
 	for (int i = 0; i < 3 + sync; i++)
 		if (ptx_source(lowering, ptx_operand(lowering, 1 + i), PTX_B32, 0, NULL, &src[i]))
 			return -1;
+	const struct ptx_operand *const b = ptx_operand(lowering, 2), *const c = ptx_operand(lowering, 3);
+	if (b->kind == PTX_OPERAND_INTEGER && c->kind == PTX_OPERAND_INTEGER) {
+		struct pattern *const pattern = ptx_lowering_alloc(lowering, sizeof *pattern);
+		uint32_t offsets[PTX_LANES], segments[PTX_LANES];
+		if (!pattern)
+			return -1;
+		for (int lane = 0; lane < PTX_LANES; lane++) {
+			offsets[lane] = (uint32_t)b->integer;
+			segments[lane] = (uint32_t)c->integer;
+		}
+		pattern->inside = shuffle_sources(insn->option[OPTION_MODE], offsets, segments, pattern->from);
+		insn->extra = pattern;
+	}
 	return 0;
 }
 

@@ -58,7 +58,7 @@ static uint64_t uniform(const struct ptx_warp *warp, enum ptx_special special)
 	}
 }
 
-static uint32_t of_lane(const struct ptx_warp *warp, enum ptx_special special, int lane)
+static uint32_t of_lane(enum ptx_special special, int lane)
 {
 	const uint32_t bit = 1u << lane;
 	switch (special) {
@@ -67,8 +67,7 @@ static uint32_t of_lane(const struct ptx_warp *warp, enum ptx_special special, i
 	case PTX_LANEMASK_LT: return bit - 1;
 	case PTX_LANEMASK_LE: return bit | (bit - 1);
 	case PTX_LANEMASK_GT: return ~(bit | (bit - 1));
-	case PTX_LANEMASK_GE: return ~(bit - 1);
-	default: return warp->tid[special - PTX_TID_X][lane];
+	default: return ~(bit - 1); /* PTX_LANEMASK_GE */
 	}
 }
 
@@ -81,20 +80,37 @@ static int differs_by_lane(enum ptx_special special)
 static void execute_special(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t active)
 {
 	const enum ptx_special special = insn->option[OPTION_SPECIAL];
-	const int width = insn->option[OPTION_WIDTH], by_lane = differs_by_lane(special);
-	const uint64_t same = by_lane ? 0 : uniform(warp, special);
+	const int width = insn->option[OPTION_WIDTH];
+	uint32_t low[PTX_LANES], high = 0;
+	if (differs_by_lane(special)) {
+		if (special <= PTX_TID_Z)
+			memcpy(low, warp->tid[special - PTX_TID_X], sizeof low);
+		else
+			for (int lane = 0; lane < PTX_LANES; lane++)
+				low[lane] = of_lane(special, lane);
+	} else {
+		const uint64_t same = uniform(warp, special);
+		high = (uint32_t)(same >> 32);
+		for (int lane = 0; lane < PTX_LANES; lane++)
+			low[lane] = (uint32_t)same;
+	}
+	uint32_t *const to = ptx_dst32(warp, insn, 0);
 	if (width == 0) {
-		uint32_t *const to = ptx_dst32(warp, insn, 0);
-		*to = (*to & ~active) | (same ? active : 0);
+		*to = (*to & ~active) | (low[0] ? active : 0);
 		return;
 	}
-	for (uint32_t rest = active; rest; rest &= rest - 1) {
-		const int lane = ptx_first_lane(rest);
-		const uint64_t value = by_lane ? of_lane(warp, special, lane) : same;
-		if (width == 8)
-			ptx_dst64(warp, insn, 0)[lane] = value;
-		else
-			ptx_dst32(warp, insn, 0)[lane] = width == 2 ? (uint16_t)value : (uint32_t)value;
+	if (width == 2)
+		for (int lane = 0; lane < PTX_LANES; lane++)
+			low[lane] &= 0xffff;
+	if (width == 8) {
+		uint64_t *const wide = ptx_dst64(warp, insn, 0);
+		for (int lane = 0; lane < PTX_LANES; lane++)
+			wide[lane] = active >> lane & 1 ? (uint64_t)high << 32 | low[lane] : wide[lane];
+	} else if (active == ~0u) {
+		memcpy(to, low, sizeof low);
+	} else {
+		for (int lane = 0; lane < PTX_LANES; lane++)
+			to[lane] = active >> lane & 1 ? low[lane] : to[lane];
 	}
 }
 
