@@ -65,7 +65,7 @@ static uint64_t scalar(const struct element *element, double value)
 static void closeness(struct launch *launch, const char *function, const struct element *element)
 {
 	static const struct { const char *name; double relative, absolute; const char *why; } functions[] = {
-		{"uexp_", 0x1p-20, 0, "ex2.approx: 2 ulp on each side"}, {"ulog_", 0x1p-20, 0x1p-20, "lg2.approx: 2^-22 times ln 2, each side"},
+		{"uexp_", 0x1p-20, 0x1p-125, "ex2.approx: 2 ulp on each side; results below 2^-126 become 0"}, {"ulog_", 0x1p-20, 0x1p-20, "lg2.approx: 2^-22 times ln 2, each side"},
 		{"usin_", 0, 0x1p-13, "sin.approx: 2^-14.7 within 100 pi, each side"}, {"ucos_", 0, 0x1p-13, "cos.approx: 2^-14.7 within 100 pi, each side"},
 		{"utanh_", 0x1p-10, 0, "tanh.approx: 2^-11, each side"}, {"uerf_", 0x1p-18, 0x1p-20, "ex2.approx within a polynomial"},
 		{"unormcdf_", 0x1p-16, 0x1p-20, "ex2.approx and rcp.approx within a polynomial"}, {"usqrt_", 0x1p-21, 0, "sqrt.approx: 2^-23, each side"},
@@ -128,6 +128,12 @@ static int launch_binary(const char *kernel, int number, struct launch *launch, 
 		struct launch_buffer *divisor = &launch->buffers[launch->buffer_count - 1];
 		for (size_t i = 0; i < divisor->size; i += (size_t)element->bytes)
 			divisor->bytes[i] = (unsigned char)((divisor->bytes[i] & 0x7e) + 1);
+	}
+	if (compares && !launch->failed) { /* every eighth pair is equal */
+		const struct launch_buffer *sides = &launch->buffers[launch->buffer_count - 2];
+		const size_t width = (size_t)element->bytes;
+		for (size_t i = 5; i < sides[0].size / width; i += 8)
+			memcpy(sides[1].bytes + i * width, sides[0].bytes + i * width, width);
 	}
 	launch_output(launch, compares ? element_find("u8") : element, count);
 	return 1;
