@@ -244,5 +244,6 @@ const struct fuzz_target fuzz_targets[] = {
 	{"ar", fuzz_ar},   {"elf", fuzz_elf}, {"cubin", fuzz_cubin},   {"coff", fuzz_coff}, {"pe", fuzz_pe},
 	{"zip", fuzz_zip}, {"ptx", fuzz_ptx}, {"fatbin", fuzz_fatbin}, {"text", fuzz_text}, {"policy", fuzz_policy},
 	{"artifact", fuzz_artifact},
+	{"ptx_front", fuzz_ptx_front}, {"ptx_run", fuzz_ptx_run},
 };
 const size_t fuzz_target_count = ARRAY_COUNT(fuzz_targets);

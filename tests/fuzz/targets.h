@@ -17,6 +17,8 @@ void fuzz_fatbin(const uint8_t *data, size_t size);
 void fuzz_ptx(const uint8_t *data, size_t size);
 void fuzz_text(const uint8_t *data, size_t size); /* build-output folders and READMEs */
 void fuzz_policy(const uint8_t *data, size_t size);
+void fuzz_ptx_front(const uint8_t *data, size_t size); /* the PTX machine's own parser, flow and allocation (fuzz_ptx.c) */
+void fuzz_ptx_run(const uint8_t *data, size_t size);   /* and lowering, placing, running with a small budget */
 void fuzz_artifact(const uint8_t *data, size_t size); /* the whole way that `assay inspect` goes */
 
 struct fuzz_target {

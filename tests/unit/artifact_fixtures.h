@@ -18,6 +18,8 @@ struct bytes {
 
 static inline void put(struct bytes *out, const void *data, size_t size)
 {
+	if (size == 0)
+		return;
 	if (out->size + size > out->capacity) {
 		out->capacity = (out->size + size) * 2;
 		out->data = realloc(out->data, out->capacity);

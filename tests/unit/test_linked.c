@@ -16,12 +16,13 @@ static void this_program_is_read(void)
 		libc |= strcmp(object.libraries[i], "libc.so.6") == 0;
 	CHECK(libc);
 	CHECK(object.glibc && strncmp(object.glibc, "GLIBC_2.", 8) == 0);
-	const struct host_symbol *symbol = host_object_find(&object, "strlen", 0);
-	CHECK(symbol != NULL);
-	if (symbol) {
-		CHECK_TEXT(symbol->library ? symbol->library : "(none)", "libc.so.6");
-		CHECK(symbol->version && strncmp(symbol->version, "GLIBC_2.", 8) == 0);
+	int of_libc = 0;
+	for (int i = 0; i < object.symbol_count; i++) {
+		const struct host_symbol *symbol = &object.symbols[i];
+		of_libc += !symbol->defined && symbol->library && strcmp(symbol->library, "libc.so.6") == 0 && symbol->version &&
+			   strncmp(symbol->version, "GLIBC_2.", 8) == 0;
 	}
+	CHECK(of_libc > 3);
 	CHECK(host_object_is_linked(&object));
 	CHECK(object.runtime_library == NULL);
 	host_object_free(&object);
