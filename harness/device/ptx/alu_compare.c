@@ -80,14 +80,14 @@ static inline int32_t half_order(uint32_t bits)
 static uint32_t compare_half(const struct ptx_warp *warp, const struct ptx_insn *insn, unsigned shift)
 {
 	const u32 *const pa = ptx_at(warp, &insn->src[0]), *const pb = ptx_at(warp, &insn->src[1]);
-	const uint32_t infinity = insn->option[5] ? 0x7f80 : 0x7c00, flush = insn->option[7] ? 0x7c00 : 0;
+	const uint32_t infinity = insn->option[5] ? 0x7f80 : 0x7c00, subnormal = insn->option[7] ? 0x7fff : 0;
 	uint32_t less[PTX_LANES], equal[PTX_LANES], ordered[PTX_LANES];
 	LANES {
 		uint32_t a = pa[l] >> shift & 0xffff, b = pb[l] >> shift & 0xffff;
-		a = flush && !(a & flush) ? a & 0x8000 : a;
-		b = flush && !(b & flush) ? b & 0x8000 : b;
+		a = a & 0x7c00 ? a : a & ~subnormal;
+		b = b & 0x7c00 ? b : b & ~subnormal;
 		const int32_t x = half_order(a), y = half_order(b);
-		ordered[l] = (a & 0x7fff) <= infinity && (b & 0x7fff) <= infinity ? ~0u : 0;
+		ordered[l] = ((a & 0x7fff) <= infinity) & ((b & 0x7fff) <= infinity) ? ~0u : 0;
 		less[l] = x < y ? ~0u : 0;
 		equal[l] = x == y ? ~0u : 0;
 	}

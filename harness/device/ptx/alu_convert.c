@@ -23,32 +23,18 @@ static inline uint64_t widen_f64(uint32_t a)
 #undef A2
 #undef OTHER
 
-static inline void round_f16(uint32_t *bits, const u32 *from)
-{
-#if defined(__AVX512F__) && defined(__AVX512VL__)
-	for (int i = 0; i < PTX_LANES; i += 16) {
-		const __m512 values = _mm512_loadu_ps(from + i);
-		const __m512i rounded = _mm512_cvtepu16_epi32(_mm512_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT));
-		const __mmask16 nan = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
-		_mm512_storeu_si512(bits + i, _mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(NUMBER_F16_NAN)));
-	}
-#else
-	LANES bits[l] = number_f32_to_f16(from[l]);
-#endif
-}
-
 HANDLER(cvt_f16_f32)
 {
-	uint32_t bits[PTX_LANES];
-	round_f16(bits, ptx_at(warp, &insn->src[0]));
-	alu_store32(ptx_at(warp, &insn->dst[0]), bits, active);
+	ALU_RESULT;
+	alu_round_f16(result, ptx_at(warp, &insn->src[0]));
+	alu_merge32(destination, result, active);
 }
 
 HANDLER(cvt_f16x2_f32)
 {
 	uint32_t high[PTX_LANES], low[PTX_LANES];
-	round_f16(high, ptx_at(warp, &insn->src[0]));
-	round_f16(low, ptx_at(warp, &insn->src[1]));
+	alu_round_f16(high, ptx_at(warp, &insn->src[0]));
+	alu_round_f16(low, ptx_at(warp, &insn->src[1]));
 	LANES low[l] |= high[l] << 16;
 	alu_store32(ptx_at(warp, &insn->dst[0]), low, active);
 }

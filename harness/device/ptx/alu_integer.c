@@ -71,6 +71,22 @@ static inline uint64_t bfe_u64(uint64_t a, uint32_t position, uint32_t length)
 	return length < 64 ? moved & ((1ull << (length & 63)) - 1) : moved;
 }
 
+static inline uint32_t bfe_u32(uint32_t a, uint32_t position, uint32_t length)
+{
+	const uint32_t moved = position < 32 ? a >> (position & 31) : 0;
+	return length < 32 ? moved & ((1u << (length & 31)) - 1) : moved;
+}
+
+/* The field at the top of the word, and back down: the bits past it are copies of its last one. */
+static inline uint32_t bfe_s32(uint32_t a, uint32_t position, uint32_t length)
+{
+	const uint32_t start = position < 31 ? position : 31; /* past the word: nothing but the sign */
+	const uint32_t room = 32 - start, kept = length < room ? length : room;
+	const uint32_t up = room - kept;
+	const int32_t field = (int32_t)(a << (up & 31)) >> ((up + start) & 31);
+	return length == 0 ? 0 : (uint32_t)field;
+}
+
 /* Bits past the top are copies of the field's sign: its last bit, or the top bit of `a` where the field ends there. */
 static inline uint64_t bfe_s(uint64_t a, uint32_t position, uint32_t length, uint32_t top)
 {
@@ -170,7 +186,7 @@ HANDLER(not_pred) { alu_store_mask(ptx_at(warp, &insn->dst[0]), ~predicate(warp,
 HANDLER(mov_pred) { alu_store_mask(ptx_at(warp, &insn->dst[0]), predicate(warp, insn, 0), active); }
 
 /* Any of the 256 functions of three bits as a tree of choices: by a, then b, then c. Bit 4a + 2b + c of the table. */
-static void lop3_lanes(uint32_t *result, const u32 *pa, const u32 *pb, const u32 *pc, uint32_t table)
+static inline void lop3_lanes(u32 *result, const u32 *pa, const u32 *pb, const u32 *pc, uint32_t table)
 {
 	uint32_t m[8];
 	for (int i = 0; i < 8; i++)
@@ -187,9 +203,9 @@ static void lop3_lanes(uint32_t *result, const u32 *pa, const u32 *pb, const u32
 
 HANDLER(lop3)
 {
-	uint32_t result[PTX_LANES];
+	ALU_RESULT;
 	lop3_lanes(result, ptx_at(warp, &insn->src[0]), ptx_at(warp, &insn->src[1]), ptx_at(warp, &insn->src[2]), (uint32_t)insn->immediate);
-	alu_store32(ptx_at(warp, &insn->dst[0]), result, active);
+	alu_merge32(destination, result, active);
 }
 
 /* lop3.or/.and d|p, a, b, c, table, q: p = (d != 0) op q; option[3]: q negated, option[4]: 1 for .and. */
@@ -209,7 +225,7 @@ HANDLER(prmt_constant)
 {
 	const u32 *const words[2] = {ptx_at(warp, &insn->src[0]), ptx_at(warp, &insn->src[1])};
 	const uint32_t selector = (uint32_t)insn->immediate;
-	uint32_t result[PTX_LANES];
+	ALU_RESULT;
 	const u32 *const w0 = words[selector >> 2 & 1], *const w1 = words[selector >> 6 & 1], *const w2 = words[selector >> 10 & 1],
 		  *const w3 = words[selector >> 14 & 1];
 	const uint32_t s0 = 8 * (selector & 3), s1 = 8 * (selector >> 4 & 3), s2 = 8 * (selector >> 8 & 3), s3 = 8 * (selector >> 12 & 3);
@@ -218,7 +234,7 @@ HANDLER(prmt_constant)
 	} else {
 		LANES result[l] = permute(funnel(words[0][l], words[1][l]), selector);
 	}
-	alu_store32(ptx_at(warp, &insn->dst[0]), result, active);
+	alu_merge32(destination, result, active);
 }
 
 #if defined(__AVX512BW__)
@@ -226,20 +242,20 @@ HANDLER(prmt_constant)
 HANDLER(dp4a_ss)
 {
 	const u32 *const pa = ptx_at(warp, &insn->src[0]), *const pb = ptx_at(warp, &insn->src[1]), *const pc = ptx_at(warp, &insn->src[2]);
-	uint32_t result[PTX_LANES];
+	ALU_RESULT;
 	for (int i = 0; i < PTX_LANES; i += 16) {
 		const __m512i a = _mm512_loadu_si512(pa + i), b = _mm512_loadu_si512(pb + i), c = _mm512_loadu_si512(pc + i);
 		const __m512i even = _mm512_madd_epi16(_mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8), _mm512_srai_epi16(_mm512_slli_epi16(b, 8), 8));
 		const __m512i odd = _mm512_madd_epi16(_mm512_srai_epi16(a, 8), _mm512_srai_epi16(b, 8));
 		_mm512_storeu_si512(result + i, _mm512_add_epi32(c, _mm512_add_epi32(even, odd)));
 	}
-	alu_store32(ptx_at(warp, &insn->dst[0]), result, active);
+	alu_merge32(destination, result, active);
 }
 #elif defined(__AVX2__)
 HANDLER(dp4a_ss)
 {
 	const u32 *const pa = ptx_at(warp, &insn->src[0]), *const pb = ptx_at(warp, &insn->src[1]), *const pc = ptx_at(warp, &insn->src[2]);
-	uint32_t result[PTX_LANES];
+	ALU_RESULT;
 	for (int i = 0; i < PTX_LANES; i += 8) {
 		const __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(pa + i)), b = _mm256_loadu_si256((const __m256i *)(const void *)(pb + i)),
 			      c = _mm256_loadu_si256((const __m256i *)(const void *)(pc + i));
@@ -247,7 +263,7 @@ HANDLER(dp4a_ss)
 		const __m256i odd = _mm256_madd_epi16(_mm256_srai_epi16(a, 8), _mm256_srai_epi16(b, 8));
 		_mm256_storeu_si256((__m256i *)(void *)(result + i), _mm256_add_epi32(c, _mm256_add_epi32(even, odd)));
 	}
-	alu_store32(ptx_at(warp, &insn->dst[0]), result, active);
+	alu_merge32(destination, result, active);
 }
 #else
 ALU_A3(dp4a_ss, u32, u32, u32, u32, c + S8(a, 0) * S8(b, 0) + S8(a, 1) * S8(b, 1) + S8(a, 2) * S8(b, 2) + S8(a, 3) * S8(b, 3))
@@ -348,37 +364,34 @@ HANDLER(mov_unpack)
 	}
 }
 
-HANDLER(mov_unpack_16x2)
-{
-	const u32 *const a = ptx_at(warp, &insn->src[0]);
-	uint32_t low[PTX_LANES], high[PTX_LANES];
-	LANES { low[l] = a[l] & 0xffff; high[l] = a[l] >> 16; }
-	alu_store32(ptx_at(warp, &insn->dst[0]), low, active);
-	alu_store32(ptx_at(warp, &insn->dst[1]), high, active);
-}
-
-HANDLER(mov_unpack_32x2)
-{
-	const u64 *const a = ptx_at(warp, &insn->src[0]);
-	uint32_t low[PTX_LANES], high[PTX_LANES];
-	LANES { low[l] = (uint32_t)a[l]; high[l] = (uint32_t)(a[l] >> 32); }
-	alu_store32(ptx_at(warp, &insn->dst[0]), low, active);
-	alu_store32(ptx_at(warp, &insn->dst[1]), high, active);
-}
+#define UNPACK(name, T, low, high)                                                                                     \
+	HANDLER(name)                                                                                                  \
+	{                                                                                                              \
+		const T *const a = ptx_at(warp, &insn->src[0]);                                                        \
+		u32 *const d0 = ptx_at(warp, &insn->dst[0]), *const d1 = ptx_at(warp, &insn->dst[1]);                  \
+		if (active == ~0u) {                                                                                   \
+			LANES { const T whole = a[l]; d0[l] = (low); d1[l] = (high); }                                 \
+		} else {                                                                                               \
+			LANES d0[l] = active & alu_lane_bit[l] ? (uint32_t)(a[l] >> 0 & (sizeof(T) == 8 ? ~0u : 0xffff)) : d0[l]; \
+			LANES d1[l] = active & alu_lane_bit[l] ? (uint32_t)(a[l] >> 4 * sizeof(T)) : d1[l];            \
+		}                                                                                                      \
+	}
+UNPACK(mov_unpack_16x2, u32, whole & 0xffff, whole >> 16)
+UNPACK(mov_unpack_32x2, u64, (uint32_t)whole, (uint32_t)(whole >> 32))
 
 /* Sources a, b and the predicate. */
 HANDLER(selp_32)
 {
 	const uint32_t p = predicate(warp, insn, 2);
 	const u32 *const pa = ptx_at(warp, &insn->src[0]), *const pb = ptx_at(warp, &insn->src[1]);
-	ALU_BODY(u32, 1, const uint32_t a = pa[l]; const uint32_t b = pb[l];, p & alu_lane_bit[l] ? a : b);
+	ALU_BODY(u32, const uint32_t a = pa[l]; const uint32_t b = pb[l];, p & alu_lane_bit[l] ? a : b);
 }
 
 HANDLER(selp_64)
 {
 	const uint32_t p = predicate(warp, insn, 2);
 	const u64 *const pa = ptx_at(warp, &insn->src[0]), *const pb = ptx_at(warp, &insn->src[1]);
-	ALU_BODY(u64, 1, const uint64_t a = pa[l]; const uint64_t b = pb[l];, p & alu_lane_bit[l] ? a : b);
+	ALU_BODY(u64, const uint64_t a = pa[l]; const uint64_t b = pb[l];, p & alu_lane_bit[l] ? a : b);
 }
 
 #define A1(name, ...) do_##name,

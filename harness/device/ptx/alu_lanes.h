@@ -78,43 +78,66 @@ static inline uint32_t alu_pack(const uint32_t *lanes)
 #endif
 }
 
-/* Where sources and destination have lanes of one size a slot is either the same or another one, and lanes can be written as
- * they are computed; else results wait until all sources are read. `k` is the insn's immediate. */
-#define ALU_BODY(D, same, load, ...)                                                                                   \
+/* f32 to f16, to nearest; NaN canonical. */
+static inline void alu_round_f16(u32 *bits, const u32 *from)
+{
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+	for (int i = 0; i < PTX_LANES; i += 16) {
+		const __m512 values = _mm512_loadu_ps(from + i);
+		const __m512i rounded = _mm512_cvtepu16_epi32(_mm512_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT));
+		const __mmask16 nan = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
+		_mm512_storeu_si512(bits + i, _mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(NUMBER_F16_NAN)));
+	}
+#elif defined(__AVX2__) && defined(__F16C__)
+	for (int i = 0; i < PTX_LANES; i += 8) {
+		const __m256 values = _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(const void *)(from + i)));
+		const __m256i rounded = _mm256_cvtepu16_epi32(_mm256_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT));
+		const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(values, values, _CMP_UNORD_Q));
+		_mm256_storeu_si256((__m256i *)(void *)(bits + i), _mm256_blendv_epi8(rounded, _mm256_set1_epi32(NUMBER_F16_NAN), nan));
+	}
+#else
+	LANES bits[l] = number_f32_to_f16(from[l]);
+#endif
+}
+
+/* Lanes are written as they are computed: a destination is one of the sources, or shares nothing with any of them (the allocator,
+ * allocate.c, sees to it). `k` is the insn's immediate. */
+#define ALU_BODY(D, load, ...)                                                                                         \
 	do {                                                                                                           \
 		D *const d = ptx_at(warp, &insn->dst[0]);                                                              \
 		const int64_t k = insn->immediate;                                                                     \
 		(void)k;                                                                                               \
-		if (same) {                                                                                            \
-			if (active == ~0u) {                                                                           \
-				LANES { load d[l] = (D)(__VA_ARGS__); }                                                \
-			} else {                                                                                       \
-				LANES { load const D r = (D)(__VA_ARGS__); d[l] = active & alu_lane_bit[l] ? r : d[l]; } \
-			}                                                                                              \
+		if (active == ~0u) {                                                                                   \
+			LANES { load d[l] = (D)(__VA_ARGS__); }                                                        \
 		} else {                                                                                               \
-			D result[PTX_LANES];                                                                           \
-			LANES { load result[l] = (D)(__VA_ARGS__); }                                                   \
-			if (active == ~0u) {                                                                           \
-				memcpy(d, result, sizeof result);                                                      \
-			} else {                                                                                       \
-				LANES { d[l] = active & alu_lane_bit[l] ? result[l] : d[l]; }                          \
-			}                                                                                              \
+			LANES { load const D r = (D)(__VA_ARGS__); d[l] = active & alu_lane_bit[l] ? r : d[l]; }       \
 		}                                                                                                      \
 	} while (0)
+
+/* Where a handler that makes its result in steps writes it: the destination itself, or room of its own for alu_merge32. */
+#define ALU_RESULT                                                                                                     \
+	uint32_t alu_room[PTX_LANES];                                                                                  \
+	u32 *const destination = ptx_at(warp, &insn->dst[0]);                                                          \
+	u32 *const result = active == ~0u ? destination : alu_room
+static inline void alu_merge32(u32 *destination, const u32 *result, uint32_t active)
+{
+	if (active != ~0u)
+		LANES destination[l] = active & alu_lane_bit[l] ? result[l] : destination[l];
+}
 
 /* Handlers of one to four sources: types of the lanes, then the value of one lane from a, b, c, e. */
 #define ALU_A1(name, D, A, ...)                                                                                        \
 	HANDLER(name)                                                                                                  \
 	{                                                                                                              \
 		const A *const pa = ptx_at(warp, &insn->src[0]);                                                       \
-		ALU_BODY(D, sizeof(D) == sizeof(A), const A a = pa[l];, __VA_ARGS__);                                  \
+		ALU_BODY(D, const A a = pa[l];, __VA_ARGS__);                                  \
 	}
 #define ALU_A2(name, D, A, B, ...)                                                                                     \
 	HANDLER(name)                                                                                                  \
 	{                                                                                                              \
 		const A *const pa = ptx_at(warp, &insn->src[0]);                                                       \
 		const B *const pb = ptx_at(warp, &insn->src[1]);                                                       \
-		ALU_BODY(D, sizeof(D) == sizeof(A) && sizeof(D) == sizeof(B), const A a = pa[l]; const B b = pb[l]; (void)b;, __VA_ARGS__); \
+		ALU_BODY(D, const A a = pa[l]; const B b = pb[l]; (void)b;, __VA_ARGS__); \
 	}
 #define ALU_A3(name, D, A, B, C, ...)                                                                                  \
 	HANDLER(name)                                                                                                  \
@@ -122,8 +145,7 @@ static inline uint32_t alu_pack(const uint32_t *lanes)
 		const A *const pa = ptx_at(warp, &insn->src[0]);                                                       \
 		const B *const pb = ptx_at(warp, &insn->src[1]);                                                       \
 		const C *const pc = ptx_at(warp, &insn->src[2]);                                                       \
-		ALU_BODY(D, sizeof(D) == sizeof(A) && sizeof(D) == sizeof(B) && sizeof(D) == sizeof(C),                \
-			 const A a = pa[l]; const B b = pb[l]; (void)b; const C c = pc[l]; (void)c;, __VA_ARGS__);                       \
+		ALU_BODY(D, const A a = pa[l]; const B b = pb[l]; (void)b; const C c = pc[l]; (void)c;, __VA_ARGS__);                       \
 	}
 #define ALU_A4(name, D, A, B, C, E, ...)                                                                               \
 	HANDLER(name)                                                                                                  \
@@ -132,8 +154,7 @@ static inline uint32_t alu_pack(const uint32_t *lanes)
 		const B *const pb = ptx_at(warp, &insn->src[1]);                                                       \
 		const C *const pc = ptx_at(warp, &insn->src[2]);                                                       \
 		const E *const pe = ptx_at(warp, &insn->src[3]);                                                       \
-		ALU_BODY(D, sizeof(D) == sizeof(A) && sizeof(D) == sizeof(B) && sizeof(D) == sizeof(C) && sizeof(D) == sizeof(E), \
-			 const A a = pa[l]; const B b = pb[l]; (void)b; const C c = pc[l]; (void)c; const E e = pe[l];, __VA_ARGS__);    \
+		ALU_BODY(D, const A a = pa[l]; const B b = pb[l]; (void)b; const C c = pc[l]; (void)c; const E e = pe[l];, __VA_ARGS__);    \
 	}
 
 #endif

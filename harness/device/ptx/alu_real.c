@@ -38,36 +38,42 @@ static inline uint32_t div_approx(uint32_t a, uint32_t b, uint32_t quotient)
 	return size_b > 0x7e800000u && size_b < NUMBER_F32_INFINITY ? zero : quotient;
 }
 
+/* Two roundings: 2^-23 of the value at most, the manual allows 2^-22.9. */
 static inline float rsqrt_lane(float a)
 {
-	return (float)(1.0 / __builtin_sqrt((double)a));
+	return 1.0f / __builtin_sqrtf(a);
 }
 
-/* 2^f for f in [-1/2, 1/2], to about 2^-25.9: a least maximum fit of (2^f - 1) / f, coefficients rounded to f32. With the
- * roundings of the scheme the error stays below 1.5 ulp. */
+/* 2^f for f in [-1/2, 1/2], to about 2^-25.9: a least maximum fit of (2^f - 1) / f, coefficients rounded to f32, summed in
+ * pairs. With the roundings of the scheme the error stays below 2 ulp. */
 static inline float ex2_fraction(float f)
 {
-	float p = 0x1.41fbc0p-13f;
-	p = p * f + 0x1.5f3e54p-10f;
-	p = p * f + 0x1.3b2d4cp-7f;
-	p = p * f + 0x1.c6aee8p-5f;
-	p = p * f + 0x1.ebfbdcp-3f;
-	p = p * f + 0x1.62e430p-1f;
-	return p * f + 1.0f;
+	const float q = f * f;
+	const float low = 0x1.62e430p-1f + f * 0x1.ebfbdcp-3f;
+	const float middle = 0x1.c6aee8p-5f + f * 0x1.3b2d4cp-7f;
+	const float high = 0x1.5f3e54p-10f + f * 0x1.41fbc0p-13f;
+	return 1.0f + f * (low + q * (middle + q * high));
 }
 
-/* x = n + f; the clamp keeps n in the exponents that matter, and NaN (which fails both comparisons) harmless until the end. */
-static inline float ex2_clamp(float x) { return x < 130.0f ? x > -160.0f ? x : -160.0f : 130.0f; }
-static inline float ex2_whole(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
+/* x = n + f: the sum with 1.5 * 2^23 has n in its low bits. */
+#define EX2_SHIFT 0x1.8p23f
+static inline float ex2_whole(float x) { return (x + EX2_SHIFT) - EX2_SHIFT; }
 
+/* At -127 the result is below the normal numbers and at 128 it is infinity, by the exponent's own arithmetic; NaN fails both
+ * comparisons and is put right at the end. */
 static inline uint32_t ex2_ftz_lane(uint32_t a)
 {
-	const float x = ex2_clamp(F(a)), n = ex2_whole(x);
-	const int32_t bits = (int32_t)number_f32_bits(ex2_fraction(x - n)) + (int32_t)n * (1 << 23);
-	/* outside the exponents of normal numbers: 0 or infinity; the sum does not wrap, |n| being at most 160 */
-	const uint32_t number = bits < 0x00800000 ? 0 : bits >= 0x7f800000 ? NUMBER_F32_INFINITY : (uint32_t)bits;
-	const uint32_t result = n > 128.0f ? NUMBER_F32_INFINITY : n < -127.0f ? 0 : number;
-	return number_f32_is_nan(a) ? NUMBER_F32_NAN : result;
+	const float below = F(a) < 128.0f ? F(a) : 128.0f, x = below > -127.0f ? below : -127.0f;
+	const float shifted = x + EX2_SHIFT, n = shifted - EX2_SHIFT;
+	const uint32_t bits = number_f32_bits(ex2_fraction(x - n)) + (number_f32_bits(shifted) << 23);
+	const uint32_t number = (int32_t)bits < 0x00800000 ? 0 : bits;
+	return number_f32_is_nan(a) ? NUMBER_F32_NAN : number;
+}
+
+static inline float ex2_clamp(float x)
+{
+	const float below = x < 130.0f ? x : 130.0f;
+	return below > -160.0f ? below : -160.0f;
 }
 
 static inline uint32_t ex2_lane(uint32_t a)
