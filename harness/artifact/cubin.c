@@ -48,10 +48,11 @@ static int kernels_find(struct reading *in, const struct elf_section *symbols, s
 			cubin->kernels = kernels;
 		}
 		in->kernel_of_section[symbol.section] = in->kernel_of_symbol[i] = cubin->kernel_count;
-		/* before .nv.info had a record for it (13.0), the number of barriers was in the flags of the section */
+		/* before .nv.info had records for them, the number of barriers was in the flags of the section (until 13.0), and
+		 * registers in its info (still so in code that NVIDIA's own assembler made, not ptxas) */
 		cubin->kernels[cubin->kernel_count++] = (struct cubin_kernel){
 			.name = symbol.name,
-			.registers = -1,
+			.registers = text->info >> 24 ? (int)(text->info >> 24) : -1,
 			.spill_instructions = -1,
 			.local_accesses = -1,
 			.barriers = cubin->abi < 8 ? (int)(text->flags >> 20 & 0x7f) : -1,

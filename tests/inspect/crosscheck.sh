@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What `assay inspect` reads from device code is compared, number by number, with what the tools that made it say: ptxas -v
-# while compiling, and cuobjdump where there is one (CUOBJDUMP=PATH, or on the path). Without nvcc it is skipped.
+# while compiling, and cuobjdump where there is one (CUOBJDUMP=PATH, or on the path). Without nvcc it is skipped. OLD_CUDA=FOLDER,
+# with ptxas, fatbinary and cuobjdump of a CUDA 11.8 or 12, has cubins of ABI 7 compared as well.
 #   usage: crosscheck.sh ASSAY KERNEL_LINES
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,7 +51,7 @@ ptxas_lines() {
 
 usage_lines() {
     awk '/^ *Function / { name = $2; sub(/:$/, "", name) }
-         /REG:/ && /CONSTANT\[0\]/ { sub(/STACK:UNKNOWN/, "STACK:-1"); print name, $1, $2, $3, $4, $5 }' | sort
+         /REG:/ && /CONSTANT\[0\]/ { sub(/STACK:UNKNOWN/, "STACK:-1"); for (i = 5; i <= NF; i++) if (index($i, "CONSTANT[0]")) print name, $1, $2, $3, $4, $i }' | sort
 }
 
 record_lines() {
@@ -176,6 +177,34 @@ for modifier in ftz approx; do
     "$assay" inspect fast.ptx --images | grep -oE "\.$modifier [0-9]+" >ptx.actual
     same "PTX: .$modifier" ptx.expected ptx.actual
 done
+
+# Older toolkits state neither spills nor ABI 8: local memory is counted in the code, and compared with their disassembly.
+if [ -n "${OLD_CUDA:-}" ]; then
+    for arch in 75 80 90; do
+        "$nvcc" -DOLD -ptx -arch=compute_$arch -o old.ptx "$here/kernels.cu" && sed -i 's/^\.version.*/.version 7.8/' old.ptx &&
+            "$OLD_CUDA/ptxas" -v -arch=sm_$arch old.ptx -o old$arch.cubin 2>old.log || failures=$((failures + 1))
+        "$assay" inspect old$arch.cubin --json old.json >/dev/null
+        ptxas_lines <old.log | sed -E 's/ (spills|barriers)=[a-z0-9]*//g' | sort >old.expected
+        "$lines" old-ptxas old.json | sort >old.actual
+        same "sm_$arch of an older toolkit: ptxas -v" old.expected old.actual
+        "$OLD_CUDA/cuobjdump" -res-usage old$arch.cubin 2>/dev/null | usage_lines >old.expected
+        "$lines" usage old.json | sort >old.actual
+        same "sm_$arch of an older toolkit: cuobjdump -res-usage" old.expected old.actual
+        "$OLD_CUDA/cuobjdump" -elf old$arch.cubin 2>/dev/null | record_lines >old.expected
+        "$lines" records old.json | sort >old.actual
+        same "sm_$arch of an older toolkit: cuobjdump -elf" old.expected old.actual
+        "$OLD_CUDA/cuobjdump" -sass old$arch.cubin 2>/dev/null |
+            awk '/Function :/ { name = $3; count[name] = 0 } /[ }](STL|LDL)[. ]/ { count[name]++ } END { for (name in count) print name, count[name] }' |
+            sort >old.expected
+        "$lines" local old.json | sort >old.actual
+        same "sm_$arch of an older toolkit: local memory in the disassembly" old.expected old.actual
+    done
+    "$OLD_CUDA/fatbinary" -64 --create=old.fatbin --image3=kind=elf,sm=80,file=old80.cubin --image3=kind=elf,sm=90,file=old90.cubin \
+        --image3=kind=ptx,sm=90,file=old.ptx --compress-all && "$assay" inspect old.fatbin --json old.json --extract old.parts >/dev/null
+    sha256sum <old80.cubin >old.expected && sha256sum <old90.cubin >>old.expected
+    for arch in 80 90; do sha256sum <"$(find old.parts -name "*sm_$arch.cubin")"; done >old.actual
+    same "LZ4 of an older toolkit" old.expected old.actual
+fi
 
 [ -n "$cuobjdump" ] || echo "cuobjdump was not found (set CUOBJDUMP): its part was left out"
 echo "$checks comparisons, $failures failed"

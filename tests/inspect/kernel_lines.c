@@ -1,5 +1,5 @@
 /* Kernels of a JSON document of `assay inspect`, one a line and sorted by nothing, in the words of another tool so that the two
- * can be compared by diff.   usage: kernel_lines ptxas|usage|records|entries FILE.json */
+ * can be compared by diff.   usage: kernel_lines ptxas|old-ptxas|local|usage|records|entries FILE.json */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +47,11 @@ static void kernel_line(const char *mode, const char *target, const json_t *kern
 		       json_is_null(stack) ? -1ll : (long long)json_integer_value(stack),
 		       (long long)(number(kernel, "static_shared_bytes") + number(kernel, "reserved_shared_bytes")),
 		       (long long)number(kernel, "local_bytes"), (long long)number(kernel, "constant_bytes"));
+	else if (strcmp(mode, "local") == 0)
+		printf("%s %lld\n", name, (long long)number(kernel, "local_accesses"));
+	else if (strcmp(mode, "old-ptxas") == 0) /* which tells neither spills nor barriers */
+		printf("%s %s frame=%lld registers=%lld shared=%lld\n", target, name, (long long)json_integer_value(frame),
+		       (long long)number(kernel, "registers"), (long long)number(kernel, "static_shared_bytes"));
 	else
 		printf("%s %s frame=%lld registers=%lld barriers=%lld shared=%lld spills=%s\n", target, name,
 		       (long long)json_integer_value(frame), (long long)number(kernel, "registers"), (long long)number(kernel, "barriers"),
