@@ -66,6 +66,9 @@ static void reads_both_abis(void)
 		CHECK_INT(k[0].max_threads[0], 128);
 		CHECK_INT(k[0].spill_instructions, forms[f].abi >= 8 ? 3 : -1);
 		CHECK_INT(cubin_local_accesses(&k[0]), 3);
+		CHECK_INT(k[0].local_accesses, forms[f].abi >= 8 ? -1 : 3); /* counted where spills are not stated */
+		CHECK_INT(k[1].reserved_shared_bytes, forms[f].sm >= 90 ? 1024 : 0);
+		CHECK_INT(cubin.file_bytes, file.size);
 		CHECK_INT(k[1].shared_bytes, 128); /* without what sm_90 and newer reserve */
 		CHECK_INT(k[1].barriers, 6);
 		CHECK_INT(k[1].parameter_count, 3);
@@ -257,8 +260,18 @@ static void reads_a_real_file(void)
 	file_map_close(&map);
 }
 
+static void attributes_have_names(void)
+{
+	CHECK_TEXT(cubin_attribute_name(0x2f), "REGCOUNT");
+	CHECK_TEXT(cubin_attribute_name(0x55), "ANNOTATIONS");
+	CHECK_TEXT(cubin_attribute_name(0x6d), "PREEXIT_USED");
+	CHECK(cubin_attribute_name(0x63) == NULL);
+	CHECK(cubin_attribute_name(0x6e) == NULL);
+}
+
 int main(void)
 {
+	attributes_have_names();
 	reads_both_abis();
 	foreign_files_are_refused();
 	host_symbols_are_sorted_by_origin();

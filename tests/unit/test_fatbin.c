@@ -248,8 +248,42 @@ static void the_best_image_is_selected(void)
 	CHECK_INT(fatbin_select(entries, 8, 1, 9, 0, IMAGE_ANY, NULL, 0), -1);
 }
 
+/* Kinds and compressions that are only passed on: named, and never an error. */
+static void kinds_have_names(void)
+{
+	static const struct {
+		unsigned kind;
+		uint64_t flags;
+		const char *name;
+		enum fatbin_compression compression;
+	} kinds[] = {{1, 0x11, "PTX", FATBIN_RAW},	    {2, 0x11, "SASS", FATBIN_RAW},	   {8, 0x11, "NVVM", FATBIN_RAW},
+		     {4, 0x11, "old cubin", FATBIN_RAW},    {0x20, 0x11, "index", FATBIN_RAW},	   {0x40, 0x11, "relocatable PTX", FATBIN_RAW},
+		     {0x80, 0x11, "Tile IR", FATBIN_RAW},   {0x100, 0x11, "concatenated", FATBIN_RAW}, {0x10, 0x11, "unknown", FATBIN_RAW},
+		     {2, 0x1011, "SASS", FATBIN_PACKED},    {2, 0x4011, "SASS", FATBIN_PACKED},	   {9, 0x800000000000011ull, "unknown", FATBIN_RAW}};
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		const struct fixture_entry entry = {kinds[i].kind, 90, 1, 8, kinds[i].flags, "some bytes", 10, NULL, NULL};
+		struct bytes file = {0};
+		struct fatbin fatbin;
+		struct error err = {0};
+		void *unpacked = NULL;
+		size_t size;
+		put_fatbin(&file, &entry, 1);
+		CHECK_INT(fatbin_parse(file.data, file.size, &fatbin, &err), 0);
+		CHECK_INT(fatbin.count, 1);
+		CHECK_TEXT(fatbin_entry_kind_name(&fatbin.entries[0]), kinds[i].name);
+		CHECK_INT(fatbin.entries[0].compression, kinds[i].compression);
+		CHECK_INT((fatbin.entries[0].flags & ~FATBIN_FLAGS_KNOWN) != 0, kinds[i].flags > 0xffffffffu);
+		CHECK(fatbin.entries[0].container_bytes == file.data && fatbin.entries[0].container_size == file.size);
+		CHECK_INT(fatbin_entry_decompress(&fatbin.entries[0], &unpacked, &size, &err), kinds[i].compression == FATBIN_PACKED ? -1 : 0);
+		free(unpacked);
+		fatbin_free(&fatbin);
+		bytes_free(&file);
+	}
+}
+
 int main(void)
 {
+	kinds_have_names();
 	reads_every_field();
 	a_section_holds_many();
 	cut_files_are_refused();
