@@ -1,6 +1,9 @@
 /* Lowering of arithmetic: which function lowers an instruction, and what they share. */
 #include "device/ptx/alu_lower.h"
 
+#ifdef PTX_ALU_X86_LEVELS
+#include <cpuid.h>
+#endif
 #include <string.h>
 
 #define TABLES(level)                                                                                                  \
@@ -13,11 +16,18 @@ TABLES(baseline)
 TABLES(v3)
 TABLES(v4)
 
+/* Clang 14 does not know these two by name: CPUID (Intel SDM volume 2A) leaf 1, ECX bit 29; leaf 0x80000001, ECX bit 5. */
+static int host_has_f16c_lzcnt(void)
+{
+	unsigned a, b, c, d, extended_c;
+	return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1) && __get_cpuid(0x80000001, &a, &b, &extended_c, &d) && (extended_c >> 5 & 1);
+}
+
 static int host_has(const char *level)
 {
 	__builtin_cpu_init();
 	const int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
-		       __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt");
+		       __builtin_cpu_supports("bmi") && host_has_f16c_lzcnt();
 	if (strcmp(level, "v3") == 0)
 		return v3;
 	return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
