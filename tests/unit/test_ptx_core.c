@@ -380,6 +380,10 @@ static const char exchange[] = PTX_HEAD
 	/* one half has left: the named lanes that live are enough */
 	PTX_KERNEL("left", "and.b32 %r4, %r1, 16;\n setp.eq.u32 %p1, %r4, 0;\n @%p1 exit;\n shfl.sync.idx.b32 %r10, %r1, 20, 31, 0xffffffff;")
 	PTX_KERNEL("alone", "setp.lt.u32 %p1, %r1, 16;\n @%p1 bra A;\n bar.sync 0;\n bra B;\nA: shfl.sync.idx.b32 %r10, %r1, 20, 31, 0xffffffff;\nB:")
+	PTX_KERNEL("two_places", "setp.lt.u32 %p1, %r1, 16;\n @%p1 bra A;\n shfl.sync.idx.b32 %r10, %r1, 20, 31, 0xffffffff;\n bra B;\nA: shfl.sync.idx.b32 %r10, %r1, 3, 31, 0xffffffff;\nB:")
+	PTX_KERNEL("constants",
+		   "shfl.sync.up.b32 %r4|%p1, %r1, 3, 0, -1;\n shfl.sync.down.b32 %r5|%p2, %r1, 5, 0x101f, -1;\n shfl.sync.bfly.b32 %r6, %r1, 9, 31, -1;\n shfl.sync.idx.b32 %r7, %r1, 2, 0x181f, -1;\n"
+		   "mad.lo.u32 %r10, %r4, 64, %r5;\n mad.lo.u32 %r10, %r10, 64, %r6;\n mad.lo.u32 %r10, %r10, 64, %r7;\n @%p1 add.u32 %r10, %r10, 0x1000000;\n @%p2 add.u32 %r10, %r10, 0x2000000;")
 	PTX_KERNEL("special",
 		   "mov.u32 %r4, %laneid;\n mov.u32 %r5, %lanemask_lt;\n popc.b32 %r5, %r5;\n setp.ne.u32 %p1, %r4, %r5;\n mov.u32 %r6, %lanemask_ge;\n popc.b32 %r6, %r6;\n add.u32 %r6, %r6, %r4;\n"
 		   "setp.ne.u32 %p2, %r6, WARP_SZ;\n mov.u32 %r7, %warpid;\n mad.lo.u32 %r10, %r7, 32, %r4;\n mov.u64 %rd3, %clock64;\n mov.u64 %rd4, %globaltimer;\n mov.u64 %rd5, %clock64;\n"
@@ -436,6 +440,19 @@ static void test_exchange(void)
 		machine_clean(&machine, "left");
 		CHECK_INT(out[17], 20);
 		CHECK_INT(out[49], 52);
+		machine.block[0] = 32;
+		machine_run(&machine, exchange, "two_places", out, 64);
+		CHECK(machine_found(&machine, PTX_FIND_DIVERGENT_BARRIER));
+		CHECK_INT(machine.result.device_code, 0);
+		CHECK_INT(out[2], 3);
+		CHECK_INT(out[31], 20);
+		machine_run(&machine, exchange, "constants", out, 64);
+		machine_clean(&machine, "constants");
+		for (uint32_t lane = 0; lane < 32; lane++) {
+			const uint32_t up = lane >= 3 ? lane - 3 : lane, inside = lane + 5 <= (lane | 15), down = inside ? lane + 5 : lane;
+			CHECK_INT(out[lane], (((up * 64 + down) * 64 + (lane ^ 9)) * 64 + ((lane & 24) | 2)) + (lane >= 3) * 0x1000000 + inside * 0x2000000);
+		}
+		machine.block[0] = 64;
 		machine_run(&machine, exchange, "special", out, 64);
 		machine_clean(&machine, "special");
 		for (uint32_t i = 0; i < 64; i++)

@@ -342,6 +342,23 @@ int ptx_unblock(struct ptx_warp *warp)
 		split->forced = 1;
 		freed = 1;
 	}
+	if (freed)
+		return 1;
+	/* lanes that name each other in exchanges at different places: each place gets the lanes it has, as hardware does */
+	uint32_t waiting = 0;
+	for (int i = 0; i < warp->split_count; i++)
+		if (warp->splits[i].state == PTX_SPLIT_WAITS && warp->splits[i].waiting_at->class == PTX_CLASS_EXCHANGE)
+			waiting |= warp->splits[i].mask;
+	for (int i = 0; i < warp->split_count; i++) {
+		struct ptx_split *const split = &warp->splits[i];
+		if (split->state != PTX_SPLIT_WAITS || split->waiting_at->class != PTX_CLASS_EXCHANGE || split->wanted & warp->live & ~waiting)
+			continue;
+		ptx_note(warp, split->waiting_at, ptx_first_lane(split->mask), PTX_FIND_DIVERGENT_BARRIER, 0,
+			 "lanes 0x%08x exchange values with 0x%08x, some of which are at another instruction", split->mask, split->wanted & warp->live);
+		split->state = PTX_SPLIT_RUNS;
+		split->forced = 1;
+		freed = 1;
+	}
 	return freed;
 }
 

@@ -38,6 +38,10 @@ static uint32_t meet(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_
 	if (warp->checks && ptx_undefined(warp, slot) & active)
 		ptx_find(warp, insn, ptx_first_lane(ptx_undefined(warp, slot) & active), PTX_FIND_UNDEFINED_OPERAND, 0,
 			 "the member mask has a value that nobody wrote");
+	if (warp->split->forced) { /* ptx_unblock: who is not here does not come */
+		warp->split->forced = 0;
+		return active;
+	}
 	uint32_t ready = 0, wanted = 0;
 	for (uint32_t pending = active; pending;) {
 		const int leader = ptx_first_lane(pending);
