@@ -353,6 +353,7 @@ static void test_async(void)
 
 	/* mbarriers */
 #define INIT "setp.eq.u32 %b1, %t, 0;\n@%b1 mbarrier.init.shared::cta.b64 [0], 64;\nbar.sync 0;\n"
+#define INIT_ONE "setp.eq.u32 %b1, %t, 0;\n@%b1 mbarrier.init.shared::cta.b64 [0], 1;\nbar.sync 0;\n"
 #define WAIT "mbarrier.test_wait.shared::cta.b64 %b2, [0], %d3;\n"
 	const struct expectation barriers[] = {
 		{INIT "shl.b32 %r1, %t, 2;\nst.shared.u32 [%r1+64], %t;\nmbarrier.arrive.shared::cta.b64 %d3, [0];\nwait:\n" WAIT "@!%b2 bra wait;\nxor.b32 %r3, %r1, 128;\nld.shared.u32 %r2, [%r3+64];\n",
@@ -362,6 +363,14 @@ static void test_async(void)
 		{INIT "mul.lo.u32 %r1, %t, 4;\ncvt.u64.u32 %d1, %r1;\nadd.u64 %d2, %p0, %d1;\ncp.async.ca.shared.global [%r1+64], [%d2], 4;\n"
 		      "cp.async.mbarrier.arrive.noinc.shared.b64 [0];\nwait:\nmbarrier.test_wait.parity.shared.b64 %b2, [0], 0;\n@!%b2 bra wait;\nxor.b32 %r3, %r1, 128;\nld.shared.u32 %r2, [%r3+64];\n" BRANCH,
 		 -1, 0, NULL, 64},
+		/* bulk copies: one thread copies, all wait; one that does not */
+		{INIT_ONE "@%b1 mbarrier.arrive.expect_tx.shared::cta.b64 %d3, [0], 256;\n@%b1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [64], [%p0], 256, [0];\n"
+		 "wait:\nmbarrier.try_wait.parity.shared::cta.b64 %b2, [0], 0;\n@!%b2 bra wait;\nshl.b32 %r1, %t, 2;\nld.shared.u32 %r2, [%r1+64];\n" BRANCH, -1, 0, NULL, 64},
+		{INIT_ONE "@%b1 mbarrier.arrive.expect_tx.shared::cta.b64 %d3, [0], 256;\n@%b1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [64], [%p0], 256, [0];\n"
+		 "shl.b32 %r1, %t, 2;\nld.shared.u32 %r2, [%r1+64];\nbar.sync 0;\n", PTX_FIND_RACE, 0, NULL, 64},
+		{INIT_ONE "@%b1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [64], [%p2], 112, [0];\n", PTX_FIND_BOUNDS, 700, NULL, 32},
+		{INIT_ONE "@%b1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [64], [%p0], 24, [0];\n", PTX_FIND_INVALID, 715, "multiple of 16", 32},
+		{"st.shared.v4.u32 [0], {%t, %t, %t, %t};\ncp.async.bulk.global.shared::cta.bulk_group [%p1], [0], 16;\ncp.async.bulk.commit_group;\ncp.async.bulk.wait_group.read 0;\n", -1, 0, NULL, 1},
 		{"mbarrier.arrive.shared::cta.b64 %d3, [0];\n", PTX_FIND_INVALID, 715, "no mbarrier", 1},
 		{"mbarrier.init.shared.b64 [0], 0;\n", PTX_FIND_INVALID, 715, NULL, 1},
 		{"mbarrier.init.shared.b64 [0], 1;\nmbarrier.arrive.shared.b64 %d3, [0], 2;\n", PTX_FIND_INVALID, 715, "more arrivals", 1},

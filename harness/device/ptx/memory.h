@@ -37,15 +37,16 @@ void ptx_memory_mark(struct ptx_memory *memory, uint64_t address, size_t bytes, 
 void ptx_memory_host_write(struct ptx_memory *memory, uint64_t address, size_t bytes);
 /* A copy between two ranges carries definedness along. */
 void ptx_memory_host_copy(struct ptx_memory *memory, uint64_t to, uint64_t from, size_t bytes);
-/* The host looks at the range: bytes there that a kernel stored from undefined values are findings (UNDEFINED_OUTPUT, with the
- * kernel, thread and line of the store). At most `room` are written; returns how many there are. Bytes that no kernel wrote
- * are not reported here. */
+/* The host looks at the range: bytes there that a kernel stored from undefined values, and that nothing wrote since, are findings
+ * (UNDEFINED_OUTPUT, one a store instruction, with its kernel, line and first thread; `count` are bytes). Whatever the range is
+ * marked as: to see outputs before the host copies them, ask for them. At most `room` are written; returns how many there are.
+ * Bytes that no kernel wrote are not reported here. Stores are followed in launches with checks only. */
 int ptx_memory_host_read(struct ptx_memory *memory, uint64_t address, size_t bytes, struct ptx_finding *findings, int room);
 
 /* ---- one access, with all checks: for handlers whose access pattern is their own (ldmatrix, stmatrix, vprintf ...) ----
  * `bytes` 1 to 16 at `address` of `space` (GENERIC: decided by the address; SHARED, LOCAL: offsets). Value to `to`, undefined
- * bits to `shadow` (NULL: not wanted). 0, or -1 when the launch stops (a finding was noted). `aligned`: must be aligned to
- * `bytes`. */
+ * bits to `shadow` (NULL: not wanted). 0, or -1 when the launch stops (a finding was noted). Sizes that are a power of two must be
+ * aligned to it. Not counted as traffic. */
 int ptx_read(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, enum ptx_space space, uint64_t address, unsigned bytes,
 	     void *to, void *shadow);
 int ptx_write(struct ptx_warp *warp, const struct ptx_insn *insn, int lane, enum ptx_space space, uint64_t address, unsigned bytes,
@@ -60,7 +61,7 @@ void ptx_shared_shadow_destroy(struct ptx_block_state *block);
 /* Copies of the warp that are still in flight when it exits are dropped. */
 void ptx_async_reset(struct ptx_warp *warp);
 void ptx_async_destroy(struct ptx_warp *warp);
-/* Happens-before: warps keep vector clocks (ptx_warp.clock, one entry a warp of the block). The core calls these at barriers:
+/* Races (race.c says what counts as one). Happens-before: warps keep vector clocks (ptx_warp.clock, one entry a warp of the block). The core calls these at barriers:
  * every arriving warp's clock is joined into the barrier's, every leaving warp joins the barrier's and starts a new epoch. */
 void ptx_clock_join(uint32_t *into, const uint32_t *from, int warps);
 
