@@ -115,6 +115,10 @@ int ptx_fragment_make(struct ptx_lowering *lowering, enum ptx_fragment_role role
 					column = block / halves % n_blocks * 8 + 2 * member + (per == 1 ? r % 2 : e);
 				}
 				fragment->place[(r * PTX_LANES + lane) * per + e] = (uint16_t)dense_index(fragment, row, column);
+				if (lane == 0 && e == 0) { /* of A the column, of B the row may be beyond a byte: nobody asks for them */
+					fragment->first_row[r] = (uint8_t)row;
+					fragment->first_column[r] = (uint8_t)column;
+				}
 			}
 	return 0;
 }

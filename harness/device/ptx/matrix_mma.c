@@ -11,6 +11,7 @@ struct mma {
 	struct ptx_shape shape;
 	struct ptx_fragment a, b, c, d;
 	int saturate, exclusive_or, bfloat;
+	int by_lanes;                  /* C and D have one element of 32 bits a register */
 	const struct ptx_matrix_kernels *kernels;
 };
 
@@ -197,6 +198,42 @@ static void set_undefined(const struct ptx_warp *warp, const struct ptx_fragment
 	}
 }
 
+/* The same where C and D have an element a register: by whole lanes, since a lane holds parts of one row of A, of one column
+ * of B. Attention meets it all the time, in the rows and columns that a tile has too many. Gives the masks of D. */
+static void find_undefined_lanes(const struct ptx_warp *warp, const struct mma *mma, const struct ptx_slot *a, const struct ptx_slot *b,
+				 const struct ptx_slot *c, uint32_t *masks)
+{
+	uint32_t rows = 0, columns = 0;
+
+	for (int r = 0; r < mma->a.registers; r++) {
+		const uint32_t lanes = ptx_undefined(warp, &a[r]);
+		for (int group = 0; group < 8 && lanes; group++)
+			rows |= (uint32_t)((lanes >> (4 * group) & 15) != 0) << (mma->a.first_row[r] + group);
+	}
+	for (int r = 0; r < mma->b.registers; r++) {
+		const uint32_t lanes = ptx_undefined(warp, &b[r]);
+		for (int group = 0; group < 8 && lanes; group++)
+			columns |= (uint32_t)((lanes >> (4 * group) & 15) != 0) << (mma->b.first_column[r] + group);
+	}
+	for (int r = 0; r < mma->d.registers; r++) {
+		uint32_t lanes = ptx_undefined(warp, &c[r]);
+		for (int group = 0; group < 8 && rows; group++)
+			lanes |= (rows >> (mma->d.first_row[r] + group) & 1) * (15u << (4 * group));
+		for (int member = 0; member < 4 && columns; member++)
+			lanes |= (columns >> (mma->d.first_column[r] + 2 * member) & 1) * (0x11111111u << member);
+		masks[r] = lanes;
+	}
+}
+
+static void set_undefined_lanes(const struct ptx_warp *warp, const struct mma *mma, const struct ptx_slot *d, const uint32_t *masks)
+{
+	for (int r = 0; r < mma->d.registers; r++) {
+		ptx_set_undefined(warp, &d[r], UINT32_MAX, masks[r]);
+		if (masks[r])
+			memset(ptx_shadow_at(warp, &d[r]), 0xff, PTX_LANES * sizeof(uint32_t));
+	}
+}
+
 /* ---- values ---- */
 
 static void multiply_f64(const struct ptx_shape *shape, const double *a, const double *b, double *c)
@@ -273,7 +310,7 @@ static inline __attribute__((always_inline)) void execute(struct ptx_warp *warp,
 {
 	const struct mma *mma = insn->extra;
 	const struct ptx_slot *d = insn->dst, *a = insn->src, *b = a + mma->a.given, *c = b + mma->b.given;
-	uint32_t undefined = 0;
+	uint32_t undefined = 0, masks[PTX_FRAGMENT_REGISTERS];
 	struct undefined result;
 
 	if (!ptx_matrix_whole_warp(warp, insn, active))
@@ -281,13 +318,17 @@ static inline __attribute__((always_inline)) void execute(struct ptx_warp *warp,
 	if (warp->checks)
 		for (int i = 0; i < insn->src_count; i++)
 			undefined |= ptx_undefined(warp, &insn->src[i]);
-	if (undefined)
-		find_undefined(warp, mma, a, b, c, &result); /* before d, which may share registers with them, is written */
+	if (undefined && mma->by_lanes) /* before d, which may share registers with them, is written */
+		find_undefined_lanes(warp, mma, a, b, c, masks);
+	else if (undefined)
+		find_undefined(warp, mma, a, b, c, &result);
 	if (halves)
 		multiply_halves(warp, mma, d, a, b, c);
 	else
 		multiply_general(warp, mma, d, a, b, c);
-	if (undefined)
+	if (undefined && mma->by_lanes)
+		set_undefined_lanes(warp, mma, d, masks);
+	else if (undefined)
 		set_undefined(warp, &mma->d, d, &result);
 	else if (warp->checks)
 		for (int i = 0; i < insn->dst_count; i++)
@@ -368,6 +409,44 @@ static int check_modifiers(struct ptx_lowering *lowering)
 	return 0;
 }
 
+/* The same instruction is there by the hundred: what was made for an earlier one serves again. */
+static const struct mma *made_before(const struct ptx_lowering *lowering, const struct ptx_insn *insn)
+{
+	const struct ptx_instruction *instruction = lowering->instruction;
+	const struct ptx_insn *first = lowering->program ? lowering->program->code : NULL;
+	if (!first || insn < first)
+		return NULL;
+	for (const struct ptx_insn *other = insn; other > first && insn - other < 256;) {
+		other--;
+		if ((other->execute == execute_general || other->execute == execute_halves) && other->source->opcode == instruction->opcode &&
+		    other->source->modifier_count == instruction->modifier_count &&
+		    !memcmp(other->source->modifiers, instruction->modifiers, (size_t)instruction->modifier_count * sizeof(*instruction->modifiers)))
+			return other->extra;
+	}
+	return NULL;
+}
+
+static const struct mma *make(struct ptx_lowering *lowering, struct ptx_shape shape, enum ptx_type d, enum ptx_type a, enum ptx_type b,
+			      enum ptx_type c)
+{
+	const struct ptx_instruction *instruction = lowering->instruction;
+	struct mma *mma = ptx_lowering_alloc(lowering, sizeof(*mma));
+
+	if (!mma)
+		return NULL;
+	*mma = (struct mma){.shape = shape, .saturate = ptx_has(instruction, PTX_MOD_satfinite), .bfloat = a == PTX_BF16,
+			    .exclusive_or = ptx_has(instruction, PTX_MOD_xor), .kernels = ptx_matrix_kernels()};
+	/* only wmma's f16 operands come in more registers than they need */
+	const int repeated = instruction->opcode == PTX_OP_wmma && a == PTX_F16 ? 8 : 0;
+	if (ptx_fragment_make(lowering, PTX_FRAGMENT_A, a, shape, repeated, &mma->a) ||
+	    ptx_fragment_make(lowering, PTX_FRAGMENT_B, b, shape, repeated, &mma->b) ||
+	    ptx_fragment_make(lowering, PTX_FRAGMENT_C, c, shape, 0, &mma->c) ||
+	    ptx_fragment_make(lowering, PTX_FRAGMENT_C, d, shape, 0, &mma->d))
+		return NULL;
+	mma->by_lanes = mma->c.bits == 32 && mma->d.bits == 32;
+	return mma;
+}
+
 int ptx_lower_mma(struct ptx_lowering *lowering, struct ptx_insn *insn)
 {
 	const struct ptx_instruction *instruction = lowering->instruction;
@@ -379,7 +458,6 @@ int ptx_lower_mma(struct ptx_lowering *lowering, struct ptx_insn *insn)
 	const enum ptx_type a = short_form ? PTX_F16 : ptx_nth_type(instruction, 1), b = short_form ? PTX_F16 : ptx_nth_type(instruction, 2);
 	const enum ptx_type c = ptx_nth_type(instruction, short_form ? 1 : 3);
 	struct ptx_slot *slots;
-	struct mma *mma;
 
 	if (check_modifiers(lowering))
 		return -1;
@@ -392,19 +470,11 @@ int ptx_lower_mma(struct ptx_lowering *lowering, struct ptx_insn *insn)
 	if ((ptx_has(instruction, PTX_MOD_satfinite) && !is_integer(a)) || (a == PTX_B1) != ptx_has(instruction, PTX_MOD_popc))
 		return ptx_unsupported(lowering, "these modifiers do not go with these types");
 
-	mma = ptx_lowering_alloc(lowering, sizeof(*mma));
+	const struct mma *mma = made_before(lowering, insn);
+	if (!mma)
+		mma = make(lowering, shape, d, a, b, c);
 	if (!mma)
 		return -1;
-	*mma = (struct mma){.shape = shape, .saturate = ptx_has(instruction, PTX_MOD_satfinite), .bfloat = a == PTX_BF16,
-			    .exclusive_or = ptx_has(instruction, PTX_MOD_xor), .kernels = ptx_matrix_kernels()};
-	/* only wmma's f16 operands come in more registers than they need */
-	const int repeated = wmma && a == PTX_F16 ? 8 : 0;
-	if (ptx_fragment_make(lowering, PTX_FRAGMENT_A, a, shape, repeated, &mma->a) ||
-	    ptx_fragment_make(lowering, PTX_FRAGMENT_B, b, shape, repeated, &mma->b) ||
-	    ptx_fragment_make(lowering, PTX_FRAGMENT_C, c, shape, 0, &mma->c) ||
-	    ptx_fragment_make(lowering, PTX_FRAGMENT_C, d, shape, 0, &mma->d))
-		return -1;
-
 	slots = ptx_lowering_alloc(lowering, (size_t)(mma->a.given + mma->b.given + mma->c.given + mma->d.given) * sizeof(*slots));
 	if (!slots)
 		return -1;

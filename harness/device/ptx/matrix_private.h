@@ -34,6 +34,8 @@ struct ptx_fragment {
 	uint8_t registers;                      /* that hold the matrix once */
 	uint8_t given;                          /* in the instruction: a multiple of `registers` */
 	uint16_t rows, columns;
+	uint8_t first_row[PTX_FRAGMENT_REGISTERS];    /* of a register's block: in A and C the row of lane 0 */
+	uint8_t first_column[PTX_FRAGMENT_REGISTERS]; /* in B and C the column of lane 0 */
 	uint16_t *place;                        /* [registers][32][per]: index in the dense matrix: A row-major; B and C in panels of 8
 						   columns, each row-major */
 };
