@@ -26,6 +26,7 @@ shims=("$prefix"/lib*/assay/libassay_cudart.so "$prefix"/lib*/*/assay/libassay_c
 for file in smoke.h5 smoke.spec attention.spec bench.spec; do
     [ -e "$prefix/share/assay/datasets/$file" ] || { echo "$file was not installed"; exit 1; }
 done
+[ -e "$prefix/share/assay/policies/publish.ini" ] || { echo "publish.ini was not installed"; exit 1; }
 
 cd "$work"
 "$assay" --version
@@ -39,5 +40,8 @@ ar rcs libflashattention.a host_mha.o
 grep -q "dataset .*share/assay/datasets/smoke.h5" report || { echo "not the installed dataset:"; cat report; exit 1; }
 grep -qE 'pass +36 of 36 cases' report || { cat report; exit 1; }
 "$assay" report result.h5 >/dev/null
+# the installed policy is found by its name
+"$assay" inspect libflashattention.a --policy publish >policy || [ $? = 1 ] || { cat policy; exit 1; }
+grep -q '^  pass  *build.unreadable' policy || { cat policy; exit 1; }
 "$assay" verify libflashattention.a --device cpu --list >/dev/null
 echo "the installed tree works"
