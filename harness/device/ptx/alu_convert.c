@@ -15,6 +15,27 @@ static inline uint64_t widen_f64(uint32_t a)
 	return number_f32_is_nan(a) ? nan : number_f64_bits((double)number_f32(a));
 }
 
+static inline float source_f32(uint32_t a, int64_t ftz)
+{
+	return number_f32(a & 0x7f800000u || !ftz ? a : a & 0x80000000u);
+}
+
+/* Out of range: the nearest number; NaN: 0. */
+static inline uint32_t whole_s32(float value, uint32_t source)
+{
+	const int inside = (value >= -0x1p31f) & (value < 0x1p31f);
+	const uint32_t outside = number_f32_is_nan(source) ? 0 : value < 0.0f ? 0x80000000u : 0x7fffffffu;
+	return inside ? (uint32_t)(int32_t)(inside ? value : 0.0f) : outside;
+}
+
+/* As an s32 around 2^31, which every host converts. */
+static inline uint32_t whole_u32(float value)
+{
+	const int inside = (value > 0.0f) & (value < 0x1p32f);
+	const double moved = (double)(inside ? value : 0.0f) - 0x1p31;
+	return inside ? (uint32_t)(int32_t)moved ^ 0x80000000u : value > 0.0f ? ~0u : 0;
+}
+
 #define A1 ALU_A1
 #define A2 ALU_A2
 #define OTHER(name)

@@ -129,10 +129,16 @@ static enum alu_whole_rounding take_whole_rounding(struct alu *alu)
 static int frequent(const struct alu *alu, enum ptx_type to, enum ptx_type from, const struct alu_conversion *c)
 {
 	const unsigned to_bytes = ptx_type_bytes(to), from_bytes = ptx_type_bytes(from);
-	if (c->sat || c->relu || c->satfinite || c->whole != ALU_NOT_WHOLE || c->rounding != NUMBER_RN)
+	if (c->sat || c->relu || c->satfinite || c->rounding != NUMBER_RN)
 		return -1;
 	if (alu->dst[0].lane_bytes != (to_bytes == 8 ? 8 : 4) || alu->src[0].lane_bytes != (from_bytes == 8 ? 8 : 4))
 		return -1;
+	if (c->whole != ALU_NOT_WHOLE) {
+		const int mode = c->whole - ALU_RNI; /* handlers stand in the order of enum alu_whole_rounding */
+		alu->insn->immediate = c->ftz;
+		return from != PTX_F32 ? -1 : to == PTX_S32 ? ALU_cvt_rni_s32_f32 + mode : to == PTX_U32 ? ALU_cvt_rni_u32_f32 + mode
+		       : to == PTX_F32 ? ALU_cvt_rni_f32_f32 + mode : -1;
+	}
 	if (to == PTX_F64 && from == PTX_F32)
 		return c->ftz ? ALU_cvt_f64_ftz_f32 : ALU_cvt_f64_f32;
 	if (to == PTX_F32 && from == PTX_F64)
@@ -141,6 +147,10 @@ static int frequent(const struct alu *alu, enum ptx_type to, enum ptx_type from,
 		return ALU_cvt_f32_s32;
 	if (to == PTX_F32 && from == PTX_U32)
 		return ALU_cvt_f32_u32;
+	if (to == PTX_F32 && (from == PTX_U16 || from == PTX_S16))
+		return from == PTX_U16 ? ALU_cvt_f32_u16 : ALU_cvt_f32_s16;
+	if (to == PTX_F32 && (from == PTX_U8 || from == PTX_S8))
+		return from == PTX_U8 ? ALU_cvt_f32_u8 : ALU_cvt_f32_s8;
 	if (c->ftz)
 		return -1;
 	if (to == PTX_F16 && from == PTX_F32)
@@ -224,6 +234,11 @@ static int lower_packed(struct alu *alu, enum ptx_type to, enum ptx_type from, s
 		return -1;
 	if (handler == ALU_cvt_pack && sources == 2 && half_to && c->rounding == NUMBER_RN && !c->relu && !c->satfinite)
 		handler = to == PTX_F16X2 ? ALU_cvt_f16x2_f32 : ALU_cvt_bf16x2_f32;
+	if (c->rounding == NUMBER_RN && !c->relu && (to == PTX_E4M3X2 || to == PTX_E5M2X2) && from != PTX_BF16X2)
+		handler = sources == 2 ? to == PTX_E4M3X2 ? ALU_cvt_e4m3x2_f32 : ALU_cvt_e5m2x2_f32
+				       : to == PTX_E4M3X2 ? ALU_cvt_e4m3x2_f16x2 : ALU_cvt_e5m2x2_f16x2;
+	if (!c->relu && (from == PTX_E4M3X2 || from == PTX_E5M2X2))
+		handler = from == PTX_E4M3X2 ? ALU_cvt_f16x2_e4m3x2 : ALU_cvt_f16x2_e5m2x2;
 	alu->insn->extra = keep(alu, c, sizeof *c);
 	return alu->insn->extra ? alu_done(alu, alu->tables->convert[handler], PTX_CLASS_CONVERT, 0) : -1;
 }

@@ -63,6 +63,37 @@ static inline uint32_t number_f32_to_bf16(uint32_t bits)
 	return number_f32_is_nan(bits) ? NUMBER_F16_NAN : rounded;
 }
 
+/* To nearest even, .satfinite: overflow and infinity to the largest number, 448 and 57344; NaN to 0x7f. */
+static inline uint32_t number_f32_to_e4m3(uint32_t bits)
+{
+	const uint32_t size = bits & 0x7fffffff, sign = bits >> 24 & 0x80;
+	const uint32_t normal = (size + 0x7ffff + (size >> 20 & 1) - (120u << 23)) >> 20;
+	/* the ulp of numbers next to 2^14 is 2^-9, that of subnormal e4m3 */
+	const uint32_t subnormal = number_f32_bits(number_f32(size) + 0x1p14f) - 0x46800000u;
+	const uint32_t finite = size < 0x3c800000 ? subnormal : normal;
+	const uint32_t number = size >= 0x43e00000 ? 0x7e : finite;
+	return size > NUMBER_F32_INFINITY ? 0x7f : sign | number;
+}
+static inline uint32_t number_f32_to_e5m2(uint32_t bits)
+{
+	const uint32_t size = bits & 0x7fffffff, sign = bits >> 24 & 0x80;
+	const uint32_t normal = (size + 0xfffff + (size >> 21 & 1) - (112u << 23)) >> 21;
+	const uint32_t subnormal = number_f32_bits(number_f32(size) + 0x1p7f) - 0x43000000u; /* in units of 2^-16 */
+	const uint32_t finite = size < 0x38800000 ? subnormal : normal;
+	const uint32_t number = size >= 0x47600000 ? 0x7b : finite;
+	return size > NUMBER_F32_INFINITY ? 0x7f : sign | number;
+}
+/* Exact. e4m3 in the place of f16's bits is 2^8 too small. */
+static inline uint32_t number_e4m3_to_f16(uint32_t bits)
+{
+	const float value = number_f32(number_f16_to_f32((bits & 0x7f) << 7)) * 256.0f;
+	return (bits & 0x7f) == 0x7f ? NUMBER_F16_NAN : (bits & 0x80) << 8 | number_f32_to_f16(number_f32_bits(value));
+}
+static inline uint32_t number_e5m2_to_f16(uint32_t bits)
+{
+	return (bits & 0x7f) > 0x7c ? NUMBER_F16_NAN : bits << 8;
+}
+
 /* A format with sign, exponent and mantissa bits, biased as IEEE 754 does it. */
 struct number_format {
 	uint8_t exponent_bits, mantissa_bits;
