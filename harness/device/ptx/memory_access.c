@@ -267,6 +267,10 @@ static int resolve_shared(struct ptx_access *access)
 		const uint64_t span = (uint64_t)PTX_LANES * access->bytes;
 		if ((access->address[0] > limit || span > limit - access->address[0]) && past_end(access, limit, "shared memory"))
 			return -1;
+	} else if (access->uniform) {
+		const uint64_t offset = access->address[__builtin_ctz(access->lanes)];
+		if (offset > limit || access->bytes > limit - offset)
+			return report_past_end(access, limit, "shared memory");
 	} else if (past_end(access, limit, "shared memory")) {
 		return -1;
 	}

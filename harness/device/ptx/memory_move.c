@@ -125,6 +125,14 @@ static void load_undefined(const struct ptx_access *access, uint32_t bad)
 	}
 }
 
+static inline void broadcast(uint32_t *to, const unsigned char *from)
+{
+	uint32_t value;
+	memcpy(&value, from, sizeof value);
+	for (int l = 0; l < PTX_LANES; l++)
+		to[l] = value;
+}
+
 /* ---- the most frequent access: all lanes, one 32- or 64-bit value each, side by side ---- */
 
 /* 1: it is one, at *base (a global address, or an offset in shared memory), and its address is defined. */
@@ -287,6 +295,8 @@ void ptx_execute_load(struct ptx_warp *warp, const struct ptx_insn *insn, uint32
 				memcpy(to, access.host[0], 128);
 			else if (access.consecutive && width == 8 && lane_bytes == 8)
 				memcpy(to, access.host[0], 256);
+			else if (access.uniform && access.lanes == UINT32_MAX && width == 4 && lane_bytes == 4)
+				broadcast((uint32_t *)(void *)to, access.host[0]);
 			else
 				move_in(to, access.host, 0, access.lanes, width, lane_bytes, insn->option[OPTION_SIGNED]);
 		} else if (elements == 4 && width == 4 && lanes_are_of(insn->dst, 4, 4)) {
