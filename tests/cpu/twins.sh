@@ -16,8 +16,11 @@ one_twin() {
     case $name in
     device_illegal_address) status=fail check=access ;;
     esac
+    # two calls of the four: each costs time here, and one twin alone needs more
+    local repeats=0
+    [ "$name" != not_repeatable ] || repeats=2
     local run=("$assay" verify "$specimens/faulty/$name/libflashattention.a" --dataset "$source_dir/tests/cpu/twins.spec"
-               --device cpu --timeout 20 --deaths 2 --cache-dir "$work/cache")
+               --device cpu --timeout 20 --deaths 2 --repeats "$repeats" --cache-dir "$work/cache")
     timeout 300 "${run[@]}" >"$out" 2>&1
     local code=$?
     case $status in
@@ -34,7 +37,8 @@ one_twin() {
     grep -A1 "^$status " "$out" | grep -qE "^ +${check//_/-}: |also broken: [a-z, -]*${check//_/-}" ||
         echo "$name: not caught by ${check//_/-}"
     # and by nothing else than what the list says and what this device adds
-    case $name in device_illegal_address) return ;; esac
+    # (an access outside all memory ends the kernel whatever is switched off)
+    case $name in device_illegal_address | shared_too_small) return ;; esac
     local disabled=(--without-check "${check//_/-}") other
     if [ "$also" != none ]; then
         for other in ${also//+/ }; do disabled+=(--without-check "${other//_/-}"); done
