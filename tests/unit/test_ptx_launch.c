@@ -134,9 +134,17 @@ static const char faults[] = PTX_HEAD
 	PTX_KERNEL("endless", "A: add.u32 %r10, %r10, 1;\n bra A;")
 	PTX_KERNEL("endless_half", "setp.lt.u32 %p1, %r1, 16;\n @%p1 bra B;\nA: add.u32 %r10, %r10, 1;\n bra A;\nB:")
 	PTX_KERNEL("trapped", "setp.eq.u32 %p1, %r1, 37;\n @%p1 trap;")
-	PTX_KERNEL("undefined_branch", "setp.eq.u32 %p1, %r20, 3;\n @%p1 bra A;\n mov.u32 %r10, 1;\nA:")
+	PTX_KERNEL("undefined_branch", "setp.eq.u32 %p1, %r20, 3;\n @%p1 bra A;\n st.global.u32 [%rd1], %r1;\nA:")
+	PTX_KERNEL("undefined_loop", "A: add.u32 %r10, %r10, 1;\n setp.eq.u32 %p1, %r20, 3;\n @%p1 bra A;")
+	/* decides a value only, which is not used by the lanes in question, then is, then decides a store */
+	PTX_KERNEL("undefined_choice",
+		   "setp.lt.u32 %p2, %r1, 7;\n @%p2 mov.u32 %r20, 3;\n setp.eq.u32 %p1, %r20, 3;\n mov.u32 %r21, 5;\n @%p1 bra A;\n setp.gt.u32 %p3, %r20, 9;\n @%p3 bra A;\n mov.u32 %r21, 6;\n"
+		   "A: add.u32 %r21, %r21, 1;\n @%p2 add.u32 %r10, %r10, %r21;")
+	PTX_KERNEL("undefined_use",
+		   "setp.lt.u32 %p2, %r1, 7;\n @%p2 mov.u32 %r20, 3;\n setp.eq.u32 %p1, %r20, 3;\n mov.u32 %r21, 5;\n @%p1 bra A;\n mov.u32 %r21, 6;\nA: setp.eq.u32 %p4, %r21, 5;\n"
+		   "@%p4 bra B;\n st.global.u32 [%rd1], %r1;\nB:")
 	PTX_KERNEL("undefined_unused", "add.u32 %r21, %r20, 3;\n setp.lt.u32 %p1, %r1, 1000;\n @%p1 bra A;\n mov.u32 %r10, %r21;\nA:")
-	PTX_KERNEL("undefined_guard", "setp.eq.u32 %p1, %r20, 3;\n @%p1 mov.u32 %r21, 4;\n setp.eq.u32 %p2, %r21, 4;\n @%p2 bra A;\n mov.u32 %r10, 1;\nA:");
+	PTX_KERNEL("undefined_guard", "setp.eq.u32 %p1, %r20, 3;\n @%p1 mov.u32 %r21, 4;\n setp.eq.u32 %p2, %r21, 4;\n @%p2 bra A;\n bar.warp.sync -1;\nA:");
 
 static void test_faults(void)
 {
@@ -159,6 +167,16 @@ static void test_faults(void)
 	CHECK(machine_found(&machine, PTX_FIND_UNDEFINED_BRANCH));
 	CHECK_INT(machine.result.device_code, 0);
 	CHECK_INT(machine.result.findings[0].count, 2); /* one a warp */
+	machine_run(&machine, faults, "undefined_loop", out, THREADS);
+	CHECK(machine_found(&machine, PTX_FIND_UNDEFINED_BRANCH));
+	machine_run(&machine, faults, "undefined_choice", out, THREADS);
+	machine_clean(&machine, "undefined_choice");
+	CHECK_INT(out[6], 6);
+	CHECK_INT(out[7], 0);
+	machine_run(&machine, faults, "undefined_use", out, THREADS);
+	CHECK_INT(machine.result.finding_count, 1);
+	CHECK(machine_found(&machine, PTX_FIND_UNDEFINED_BRANCH));
+	CHECK_INT(machine.result.findings[0].thread[0], 7);
 	machine_run(&machine, faults, "undefined_unused", out, THREADS);
 	machine_clean(&machine, "undefined_unused");
 	machine_run(&machine, faults, "undefined_guard", out, THREADS);
@@ -170,7 +188,7 @@ static void test_faults(void)
 
 static const char many_faults[] = PTX_HEAD
 	".visible .entry many(.param .u64 out)\n{\n.reg .pred %p<4>;\n.reg .b32 %r<8>;\n.reg .b64 %rd<4>;\n ld.param.u64 %rd1, [out];\n"
-#define FAULT(n) "setp.eq.u32 %p1, %r7, " #n ";\n @%p1 bra L" #n ";\n add.u32 %r1, %r1, 1;\nL" #n ":\n"
+#define FAULT(n) "setp.eq.u32 %p1, %r7, " #n ";\n @%p1 bra L" #n ";\n st.global.u32 [%rd1], %r1;\nL" #n ":\n"
 #define TEN(n) FAULT(n##0) FAULT(n##1) FAULT(n##2) FAULT(n##3) FAULT(n##4) FAULT(n##5) FAULT(n##6) FAULT(n##7) FAULT(n##8) FAULT(n##9)
 	TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) "ret;\n}\n";
 

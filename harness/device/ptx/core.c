@@ -25,13 +25,16 @@ void ptx_make_undefined(const struct ptx_warp *warp, const struct ptx_slot *slot
 		memset(shadow + (size_t)ptx_first_lane(rest) * slot->lane_bytes, 0xff, slot->lane_bytes);
 }
 
-/* A guard nobody wrote. Later instructions under the same guard say nothing new. */
-static __attribute__((noinline)) void undefined_guard(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t lanes)
+/* A guard nobody wrote. Later instructions under the same guard say nothing new. 1: a branch that decides values only. */
+static __attribute__((noinline)) int undefined_guard(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t lanes)
 {
+	if (ptx_region_enter(warp, insn, lanes))
+		return 1;
 	ptx_find(warp, insn, ptx_first_lane(lanes),
 		 insn->class == PTX_CLASS_CONTROL ? PTX_FIND_UNDEFINED_BRANCH : PTX_FIND_UNDEFINED_OPERAND, 0,
 		 "whether it is executed depends on a value that nobody wrote");
 	warp->undefined[(uint32_t)insn->guard / PTX_UNIT] &= ~lanes;
+	return 0;
 }
 
 /* Definedness of what an instruction computes; before it is executed. */
@@ -85,6 +88,7 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 	const uint32_t mask = split->mask;
 	const uint64_t width = population(mask);
 	uint64_t executed = 0;
+	int stops = many;
 	for (;;) {
 		const struct ptx_program *const program = warp->frame->program;
 		const struct ptx_insn *const code = program->code, *insn = code + split->index, *const first = insn;
@@ -99,7 +103,7 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 				if (checks) {
 					doubtful = warp->undefined[(uint32_t)insn->guard / PTX_UNIT] & mask;
 					if (__builtin_expect(doubtful != 0, 0) && flags & PTX_INSN_STRICT_GUARD) {
-						undefined_guard(warp, insn, doubtful);
+						stops |= undefined_guard(warp, insn, doubtful);
 						doubtful = 0;
 					}
 				}
@@ -121,14 +125,14 @@ static inline __attribute__((always_inline)) uint64_t run(struct ptx_warp *warp,
 			if (flags & PTX_INSN_CONTROL && warp->event != PTX_EVENT_NONE)
 				break;
 			/* the last lanes to leave a loop leave it by a branch that is not taken */
-			if (many && (flags & PTX_INSN_CONTROL || insn->flags & PTX_INSN_BLOCK_START)) {
+			if (stops && (flags & PTX_INSN_CONTROL || insn->flags & PTX_INSN_BLOCK_START)) {
 				split->index = (int)(insn - code);
 				break;
 			}
 		}
 		executed += (uint64_t)(insn - first);
 		count_run(warp->worker, program, first, insn, width); /* the frame may be gone by now, its program is not */
-		if (many || warp->event != PTX_EVENT_JUMPED || warp->split_count != 1 || executed >= limit)
+		if (stops || warp->event != PTX_EVENT_JUMPED || warp->split_count != 1 || executed >= limit)
 			return executed;
 		/* all lanes went the same way, perhaps into or out of a function */
 		load(warp, split);
@@ -262,6 +266,7 @@ void ptx_warp_begin(struct ptx_warp *warp, struct ptx_frame *entry, uint32_t lan
 	entry->references = 1;
 	warp->splits[0] = (struct ptx_split){.frame = entry, .mask = lanes};
 	warp->split_count = 1;
+	warp->pending_count = 0;
 	load(warp, &warp->splits[0]);
 }
 
@@ -278,8 +283,10 @@ enum ptx_turn ptx_warp_run(struct ptx_warp *warp, uint64_t slice)
 			continue;
 		}
 		load(warp, split);
+		if (warp->pending_count)
+			ptx_region_leave(warp);
 		uint64_t executed;
-		if (warp->split_count == 1)
+		if (warp->split_count == 1 && !warp->pending_count)
 			executed = warp->checks ? run_checked(warp, slice - done) : run_plain(warp, slice - done);
 		else
 			executed = warp->checks ? run_checked_many(warp, slice) : run_plain_many(warp, slice);

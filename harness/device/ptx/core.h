@@ -193,6 +193,15 @@ static inline int ptx_first_lane(uint32_t lanes)
 {
 	return __builtin_ctz(lanes);
 }
+/* Both ways of a branch and where they meet, when they do nothing but compute. */
+struct ptx_region { int join; int count; struct ptx_slot *slots; }; /* first instruction after; what is written on the ways */
+int ptx_regions_find(struct ptx_program *program); /* -1: no memory */
+void ptx_regions_free(struct ptx_program *program);
+/* `lanes` branch on an undefined value. 1: it decides values only, which become undefined where the ways meet; 0: a finding. */
+int ptx_region_enter(struct ptx_warp *warp, const struct ptx_insn *insn, uint32_t lanes);
+/* The running split may have come to where ways meet. */
+void ptx_region_leave(struct ptx_warp *warp);
+
 /* Takes `lanes` (not all of them) from the running split into a new one that goes on at `index`. */
 struct ptx_split *ptx_detach(struct ptx_warp *warp, uint32_t lanes, int index);
 /* The running split waits at `insn` until lanes of `wanted` have met it there. Lanes of the split that are not `active` (their

@@ -152,6 +152,7 @@ static void finish_free(struct ptx_program *program)
 {
 	if (!program)
 		return;
+	ptx_regions_free(program);
 	free(program->rank);
 	free(program->live);
 	free(program->initial_undefined);
@@ -485,7 +486,7 @@ static int finish(struct ptx_kernel *kernel, struct ptx_program *program, struct
 	program->rank = calloc((size_t)program->count + 1, sizeof *program->rank);
 	program->live = calloc((size_t)function->register_count + 1, sizeof *program->live);
 	program->initial_undefined = calloc(units, sizeof *program->initial_undefined);
-	if (!blocks || !program->rank || !program->live || !program->initial_undefined) {
+	if (ptx_regions_find(program) < 0 || !blocks || !program->rank || !program->live || !program->initial_undefined) {
 		free(blocks);
 		return error_set(err, ERROR_ENVIRONMENT, "no memory for function %s", function->name);
 	}

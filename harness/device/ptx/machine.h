@@ -89,6 +89,7 @@ struct ptx_program {
 	uint32_t *rank;            /* of each instruction: splits with the lowest run first (by block order, then place) */
 	int32_t *live; int live_count; /* registers that are live at entry */
 	uint32_t *initial_undefined; /* what a new frame's `undefined` is: ~0 for registers that are live at entry */
+	struct ptx_region **regions; /* by block: what a branch at its end decides, where that is values only (core_region.c) */
 	uint32_t counter_base;     /* where its instructions' counters start among those of the kernel */
 };
 
@@ -126,6 +127,10 @@ struct ptx_split {
 
 enum ptx_event { PTX_EVENT_NONE = 0, PTX_EVENT_JUMPED, PTX_EVENT_BARRIER, PTX_EVENT_WAIT_LANES, PTX_EVENT_YIELD, PTX_EVENT_EXIT, PTX_EVENT_STOP };
 
+/* Lanes that took a branch on an undefined value, until they come to where its ways meet. */
+struct ptx_pending { uint32_t lanes; const struct ptx_frame *frame; const struct ptx_region *region; };
+enum { PTX_PENDING_MAX = 16 };
+
 struct ptx_warp {
 	/* of the running split, copied here for handlers */
 	unsigned char *file[2];    /* PTX_FILE_REGISTERS, PTX_FILE_CONSTANTS */
@@ -149,6 +154,8 @@ struct ptx_warp {
 	struct ptx_async *async;   /* copies in flight (cp.async), by lane and group; of memory.c */
 	struct ptx_split splits[PTX_LANES];
 	int split_count;
+	struct ptx_pending pending[PTX_PENDING_MAX];
+	int pending_count;
 };
 
 /* One launch, the same for all its workers; constant while it runs, but for what `core` points to. */
