@@ -127,9 +127,10 @@ static int truth(enum rule rule, double a, double b, double *value, double *boun
 		*value = tanh(a);
 		*bound = 0x1p-11 * fabs(*value);
 		return 1;
-	case EX2_F16: /* 9.7.4.10: relative 2^-9.9; results below 2^-14 are rounded to multiples of 2^-24 */
+	case EX2_F16: /* 9.7.4.10: relative 2^-9.9; for results below 2^-14, which are multiples of 2^-24, the manual gives no other
+			 figure, and the H100 of the record does not round them to nearest: one of their units more */
 		*value = exp2(a);
-		*bound = exp2(-9.9) * *value + 0x1p-25;
+		*bound = exp2(-9.9) * *value + 0x1p-24;
 		return 1;
 	case EX2_BF16: /* 9.7.4.10: relative 2^-7 */
 		*value = exp2(a);
@@ -176,7 +177,9 @@ static void note(struct verdict *verdict, const char *format, size_t index, uint
 static void judge_exact(const struct check *check, const unsigned char *actual, const unsigned char *expected, struct verdict *verdict)
 {
 	const struct type *type = check->operands[0].type;
-	const enum format format = format_of(type);
+	/* tf32 stands in registers of untyped bits; its NaNs are those of float32 */
+	const int tf32 = strstr(check->label, ".tf32.f32") != NULL && !strncmp(check->label, "cvt.", 4);
+	const enum format format = tf32 ? F32 : format_of(type);
 	const size_t width = (size_t)(type->bytes / (type->halves ? type->halves : 1));
 
 	for (size_t i = 0; i < check->output_bytes / width; i++) {
@@ -186,6 +189,8 @@ static void judge_exact(const struct check *check, const unsigned char *actual, 
 			continue;
 		if (format != INTEGER && value_of(format, a) != value_of(format, a) && value_of(format, e) != value_of(format, e))
 			verdict->nan_bits++;
+		else if (tf32 && value_f32(a) != value_f32(a) && (e & 0x7fffffff) == 0x7f800000)
+			verdict->nan_bits++; /* a NaN that shows only in bits which tf32 has not: .rna on GPUs drops them */
 		else
 			note(verdict, "result %zu is 0x%llx instead of 0x%llx", i, a, e, 0);
 	}

@@ -20,7 +20,9 @@ const struct row rows_integer[] = {
 	{"bfind.{u32,s32,u64,s64}", "u32 $1"}, {"bfind.shiftamt.{u32,s32,u64,s64}", "u32 $1"},
 	{"brev.{b32,b64}", "$1 $1"},
 	{"fns.b32", "b32 b32 small small", "and.b32 %b, %b, 31; and.b32 %x, %c, 15; sub.s32 %x, %x, 8; fns.b32 %d, %a, %b, %x;"},
-	{"bfe.{u32,s32,u64,s64}", "$1 $1 position position"},
+	/* positions and lengths are restricted to 0 .. 255 (9.7.1.20): for 32 bits GPUs look at their lowest bytes alone, but for 64 not */
+	{"bfe.{u32,s32}", "$1 $1 position position"},
+	{"bfe.{u64,s64} to 255", "$1 $1 position position", "and.b32 %b, %b, 255; and.b32 %c, %c, 255; bfe.$1 %d, %a, %b, %c;"},
 	{"bfi.{b32,b64}", "$1 $1 $1 position",
 	 "and.b32 %x, %c, 255; shr.u32 %y, %c, 8; and.b32 %y, %y, 255; $0 %d, %a, %b, %x, %y;"},
 	{"szext.{clamp,wrap}.{u32,s32}", "$2 $2 small"},
