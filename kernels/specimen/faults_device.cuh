@@ -39,11 +39,11 @@ __device__ __forceinline__ void plant_at_start(const attention_arguments &a)
 }
 
 /* Before shared memory holds anything. None of these changes a result. */
-__device__ __forceinline__ void plant_in_block(const unsigned char *shared_memory, int lane)
+__device__ __forceinline__ void plant_in_block(unsigned char *shared_memory, int lane)
 {
     if constexpr (planted == fault_branch_on_garbage)
-        if (*reinterpret_cast<const volatile uint32_t *>(shared_memory) == 0x5ca1ab1eu)
-            __nanosleep(100);
+        if (volatile uint32_t *const word = reinterpret_cast<volatile uint32_t *>(shared_memory); *word == 0x5ca1ab1eu)
+            *word = 0;
     if constexpr (planted == fault_barrier_diverges) {
         if (lane % 2)
             asm volatile("bar.sync 1, 128; // odd lanes");
