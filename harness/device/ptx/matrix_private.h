@@ -13,6 +13,10 @@
  * Numbers. Products are exact and are added to C in float64, in the order of k, and rounded to the type of D once, to
  * nearest: well within (k + 1) * 2^-23 * (sum |a * b| + |c|) of what any order and any truncation of a tensor core gives
  * for float32. NaN results are 0x7fffffff (f16: 0x7fff), as on tensor cores. tf32 ignores the lower 13 bits of its registers.
+ * An H100 does otherwise, as the record of the conformance suite shows: with E the largest of the exponents of C and of the
+ * products (each the sum of its factors' exponents), every term is truncated to a multiple of 2^(E - 25), the terms are added
+ * exactly and the sum is truncated to 24 bits. That gives its bits in the sampled moderate cases of f16, bf16 and tf32 with
+ * k 4, 8 and 16; other generations keep other numbers of bits, so it is not imitated here: what is nearest serves as reference for all.
  * f64: fused multiply-add in the order of k. Integers are exact, modulo 2^32 or clamped with .satfinite. */
 #ifndef ASSAY_DEVICE_PTX_MATRIX_PRIVATE_H
 #define ASSAY_DEVICE_PTX_MATRIX_PRIVATE_H
