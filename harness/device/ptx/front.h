@@ -198,7 +198,6 @@ int ptx_parse_body(struct ptx_body *body);
 int ptx_declare_register(struct ptx_body *body, const struct ptx_token *name, enum ptx_type type, uint32_t width);
 int ptx_declare_family(struct ptx_body *body, const struct ptx_token *stem, enum ptx_type type, uint32_t width, uint32_t count); /* stem<count> */
 int ptx_parse_operand(struct ptx_body *body, struct ptx_operand *operand);
-int ptx_find_register(struct ptx_body *body, const char *text, size_t length, int32_t *reg); /* 1 found, 0 not, -1 failed */
 int32_t ptx_new_register(struct ptx_body *body, const char *name, enum ptx_type type);  /* -1 failed */
 int ptx_local_variable(struct ptx_body *body, const struct ptx_variable *variable);     /* index into locals; -1 failed */
 int ptx_emit(struct ptx_body *body, const struct ptx_instruction *instruction);

@@ -442,14 +442,3 @@ int ptx_parse_operand(struct ptx_body *body, struct ptx_operand *operand)
 	body->operand_depth--;
 	return 0;
 }
-
-int ptx_find_register(struct ptx_body *body, const char *text, size_t length, int32_t *reg)
-{
-	struct names_entry *entry;
-	if (find_name(body, text, length, &entry))
-		return -1;
-	if (!entry || entry->kind != PTX_NAME_REGISTER)
-		return 0;
-	*reg = entry->value;
-	return 1;
-}
