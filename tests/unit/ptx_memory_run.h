@@ -53,6 +53,7 @@ struct world_launch {
 	const char *body;
 	uint32_t threads, blocks, dynamic_shared;
 	int no_checks;
+	int workers;               /* host threads; 0: one */
 };
 
 /* Runs a kernel with this body; `mov.u32 %t, %tid.x` and the parameters in %p0 ... %p3 come before it. */
@@ -83,7 +84,7 @@ static void world_run(struct world *world, struct world_launch run)
 		}
 		const struct ptx_launch launch = {
 			.kernel = kernel, .memory = world->memory, .grid = {run.blocks ? run.blocks : 1, 1, 1}, .block = {run.threads ? run.threads : 32, 1, 1},
-			.dynamic_shared = run.dynamic_shared, .arguments = arguments, .checks = !run.no_checks, .threads = 1, .budget = 1 << 20,
+			.dynamic_shared = run.dynamic_shared, .arguments = arguments, .checks = !run.no_checks, .threads = run.workers ? run.workers : 1, .budget = 1 << 20,
 		};
 		world->status = ptx_launch(&launch, world->result, &world->err);
 	}

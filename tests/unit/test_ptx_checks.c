@@ -141,40 +141,40 @@ static void test_undefined(void)
 	ptx_memory_host_write(world.memory, world_address(&world, 1), WORLD_BYTES);
 	const struct expectation cases[] = {
 		{"ld.global.u32 %r1, [%p0];\nadd.u32 %r1, %r1, 1;\n", -1, 0, NULL, 32},
-		{"ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 32},
-		{"ld.global.u32 %r1, [%p0];\nand.b32 %r1, %r1, 0;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 32},
-		{"ld.global.u32 %r1, [%p1];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 32},
+		{"ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 32},
+		{"ld.global.u32 %r1, [%p0];\nand.b32 %r1, %r1, 0;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 32},
+		{"ld.global.u32 %r1, [%p1];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 32},
 		{"ld.global.u32 %r1, [%p0];\nand.b32 %r1, %r1, 12;\nmul.wide.u32 %d1, %r1, 1;\nadd.u64 %d1, %d1, %p1;\nld.global.u32 %r2, [%d1];\n",
 		 PTX_FIND_UNDEFINED_ADDRESS, 0, NULL, 32},
 		/* masked away: a tail that is loaded as a whole word and cut */
 		{"ld.global.u32 %r1, [%p0];\nshl.b32 %r1, %r1, 16;\nand.b32 %r1, %r1, 65535;\nmul.wide.u32 %d1, %r1, 4;\nadd.u64 %d1, %d1, %p1;\nld.global.u32 %r2, [%d1];\n",
 		 -1, 0, NULL, 32},
 		/* chosen by a predicate that is defined */
-		{"ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b1, %t, 99;\nselp.u32 %r2, %r1, 5, %b1;\nsetp.eq.u32 %b2, %r2, 5;\n@%b2 bra done;\nmov.u32 %r1, 1;\ndone:\n",
+		{"ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b1, %t, 99;\nselp.u32 %r2, %r1, 5, %b1;\nsetp.eq.u32 %b2, %r2, 5;\n@%b2 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n",
 		 -1, 0, NULL, 32},
 		/* one lane only, and that lane does not take part in the branch */
-		{"mov.u32 %r1, 5;\nsetp.eq.u32 %b1, %t, 3;\n@%b1 ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b2, %r1, 5;\nmov.u32 %r2, 0;\n@%b1 bra done;\n@%b2 bra done;\nmov.u32 %r1, 1;\ndone:\n",
+		{"mov.u32 %r1, 5;\nsetp.eq.u32 %b1, %t, 3;\n@%b1 ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b2, %r1, 5;\nmov.u32 %r2, 0;\n@%b1 bra done;\n@%b2 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n",
 		 -1, 0, NULL, 32},
-		{"mov.u32 %r1, 5;\nsetp.eq.u32 %b1, %t, 3;\n@%b1 ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b2, %r1, 5;\n@%b2 bra done;\nmov.u32 %r1, 1;\ndone:\n",
+		{"mov.u32 %r1, 5;\nsetp.eq.u32 %b1, %t, 3;\n@%b1 ld.global.u32 %r1, [%p0];\nsetp.eq.u32 %b2, %r1, 5;\n@%b2 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n",
 		 PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 32},
 		/* shared and local memory begin undefined */
-		{"ld.shared.u32 %r1, [ours];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
-		{"st.shared.u32 [ours], %t;\nld.shared.u32 %r1, [ours];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 1},
-		{"st.shared.u16 [ours], %t;\nld.shared.u32 %r1, [ours];\nand.b32 %r1, %r1, 65535;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 1},
-		{"st.shared.u16 [ours], %t;\nld.shared.u32 %r1, [ours];\nand.b32 %r1, %r1, 131071;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n",
+		{"ld.shared.u32 %r1, [ours];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
+		{"st.shared.u32 [ours], %t;\nld.shared.u32 %r1, [ours];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 1},
+		{"st.shared.u16 [ours], %t;\nld.shared.u32 %r1, [ours];\nand.b32 %r1, %r1, 65535;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 1},
+		{"st.shared.u16 [ours], %t;\nld.shared.u32 %r1, [ours];\nand.b32 %r1, %r1, 131071;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n",
 		 PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
-		{"ld.local.u32 %r1, [mine];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
-		{"st.local.u32 [mine], %t;\nld.local.u32 %r1, [mine];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 1},
+		{"ld.local.u32 %r1, [mine];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
+		{"st.local.u32 [mine], %t;\nld.local.u32 %r1, [mine];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 1},
 		/* an undefined value travels through shared memory */
-		{"ld.global.u32 %r1, [%p0];\nst.shared.u32 [ours], %r1;\nld.shared.u32 %r2, [ours];\nsetp.eq.u32 %b1, %r2, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n",
+		{"ld.global.u32 %r1, [%p0];\nst.shared.u32 [ours], %r1;\nld.shared.u32 %r2, [ours];\nsetp.eq.u32 %b1, %r2, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n",
 		 PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
 		/* a sign-extended byte is as undefined as its sign */
-		{"ld.global.s8 %r1, [%p0];\nshr.u32 %r1, %r1, 31;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
-		{"ld.global.u8 %r1, [%p0];\nshr.u32 %r1, %r1, 31;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 1},
+		{"ld.global.s8 %r1, [%p0];\nshr.u32 %r1, %r1, 31;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
+		{"ld.global.u8 %r1, [%p0];\nshr.u32 %r1, %r1, 31;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 1},
 		/* atomics */
-		{"atom.global.add.u32 %r1, [%p0+512], 1;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
-		{"atom.global.exch.b32 %r1, [%p0+516], 1;\natom.global.add.u32 %r1, [%p0+516], 1;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", -1, 0, NULL, 1},
-		{"atom.global.and.b32 %r1, [%p0+520], 1;\natom.global.add.u32 %r1, [%p0+520], 1;\nshr.u32 %r1, %r1, 8;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n",
+		{"atom.global.add.u32 %r1, [%p0+512], 1;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", PTX_FIND_UNDEFINED_BRANCH, 0, NULL, 1},
+		{"atom.global.exch.b32 %r1, [%p0+516], 1;\natom.global.add.u32 %r1, [%p0+516], 1;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", -1, 0, NULL, 1},
+		{"atom.global.and.b32 %r1, [%p0+520], 1;\natom.global.add.u32 %r1, [%p0+520], 1;\nshr.u32 %r1, %r1, 8;\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n",
 		 -1, 0, NULL, 1},
 	};
 	expect(&world, cases, COUNT(cases), ".shared .align 4 .b8 ours[4];\n.local .align 4 .b8 mine[4];", 0);
@@ -220,8 +220,20 @@ static void test_undefined(void)
 	/* two stores are told apart */
 	world_run(&world, (struct world_launch){.body = "ld.global.u64 %d1, [%p0];\nst.global.u64 [%p1], %d1;\nst.global.u64 [%p1+64], %d1;\n", .threads = 1});
 	CHECK_INT(host_reads(&world, 1, 0, 128, NULL), 2);
+	/* blocks in several threads: each its byte of shared pages, every other one undefined */
+	ptx_memory_mark(world.memory, world_address(&world, 2), WORLD_BYTES, DEVICE_MEMORY_PLAIN);
+	world_run(&world, (struct world_launch){.body = "ld.global.u8 %r1, [%p0];\nmov.u32 %r2, %ctaid.x;\nshl.b32 %r2, %r2, 6;\nadd.u32 %r2, %r2, %t;\n"
+		"cvt.u64.u32 %d1, %r2;\nadd.u64 %d1, %d1, %p2;\nand.b32 %r3, %t, 1;\nsetp.eq.u32 %b1, %r3, 0;\nselp.u32 %r4, %r1, 3, %b1;\nst.global.u8 [%d1], %r4;\n",
+		.threads = 64, .blocks = 128, .workers = 4});
+	world_expect(&world, -1, NULL);
+	CHECK_INT(host_reads(&world, 2, 0, WORLD_BYTES, &finding), 1);
+	CHECK_INT(finding.count, 64 * 128 / 2);
+	int odd = 0;
+	for (size_t i = 1; i < 64 * 128; i += 2)
+		odd += host_reads(&world, 2, i, 1, NULL);
+	CHECK_INT(odd, 0);
 	/* kernels find what another one left */
-	world_run(&world, (struct world_launch){.body = "ld.global.u32 %r1, [%p1+68];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nmov.u32 %r1, 1;\ndone:\n", .threads = 1});
+	world_run(&world, (struct world_launch){.body = "ld.global.u32 %r1, [%p1+68];\nsetp.eq.u32 %b1, %r1, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n", .threads = 1});
 	world_expect(&world, PTX_FIND_UNDEFINED_BRANCH, NULL);
 	world_close(&world);
 }
@@ -308,7 +320,7 @@ static void test_async(void)
 	CHECK_INT(ptx_memory_add(world.memory, world_address(&world, 2), 100, PTX_BUFFER_ALLOCATION, NULL, NULL), 0);
 	ptx_memory_host_write(world.memory, world_address(&world, 2), 100);
 #define COPY "mul.lo.u32 %r1, %t, 16;\nmul.wide.u32 %d1, %t, 16;\nadd.u64 %d2, %p0, %d1;\ncp.async.cg.shared.global [%r1], [%d2], 16;\n"
-#define BRANCH "setp.eq.u32 %b1, %r2, 0;\n@%b1 bra done;\nmov.u32 %r2, 1;\ndone:\n"
+#define BRANCH "setp.eq.u32 %b1, %r2, 0;\n@%b1 bra done;\nst.global.u32 [%p1+8000], 1;\ndone:\n"
 	const struct expectation cases[] = {
 		{COPY "cp.async.commit_group;\ncp.async.wait_group 0;\nld.shared.u32 %r2, [%r1+12];\n" BRANCH, -1, 0, NULL, 32},
 		{COPY "cp.async.wait_all;\nld.shared.u32 %r2, [%r1+12];\n" BRANCH, -1, 0, NULL, 32},

@@ -325,7 +325,7 @@ static void test_atomics(void)
 
 	/* many blocks on one word */
 	memset(world.buffer[1], 0, 16);
-	world_run(&world, (struct world_launch){.body = "mov.u32 %r1, 1;\natom.global.add.u32 %r2, [%p1], %r1;\nred.add.u32 [%p1+4], %r1;\n", .threads = 96, .blocks = 64});
+	world_run(&world, (struct world_launch){.body = "mov.u32 %r1, 1;\natom.global.add.u32 %r2, [%p1], %r1;\nred.add.u32 [%p1+4], %r1;\n", .threads = 96, .blocks = 64, .workers = 4});
 	world_expect(&world, -1, NULL);
 	memcpy(words, world.buffer[1], 8);
 	CHECK_INT(words[0], 96 * 64);

@@ -24,7 +24,7 @@ static int lower_variable(struct ptx_lowering *lowering, struct ptx_insn *insn, 
 	case PTX_SPACE_CONST:
 	case PTX_SPACE_SHARED:
 		insn->option[OPTION_BASE] = BASE_ABSOLUTE;
-		if (lowering->link->address(lowering->link, variable, &address))
+		if (!lowering->link || !lowering->link->address || lowering->link->address(lowering->link, variable, &address))
 			return ptx_malformed(lowering, "no address is known for %s", variable->name);
 		break;
 	default:
@@ -350,6 +350,8 @@ static int lower_mov(struct ptx_lowering *lowering, struct ptx_insn *insn)
 		return -1;
 	if (from->kind == PTX_OPERAND_FUNCTION) {
 		int builtin = 0;
+		if (!lowering->link || !lowering->link->function)
+			return ptx_malformed(lowering, "no address is known for %s", from->symbol);
 		struct ptx_program *program = lowering->link->function(lowering->link, from->symbol, &builtin, lowering->err);
 		if (builtin)
 			return ptx_unsupported(lowering, "the address of %s cannot be taken", from->symbol);
