@@ -252,7 +252,7 @@ static void execute(struct machine *machine, const struct ptx_insn *insn, const 
 				else
 					for (int b = 0; b < 8; b++)
 						if (trial->undefined[i][lane][k] >> b & 1)
-							change |= (unsigned char)((flip >> number++ & 1) << b);
+							change |= (unsigned char)((flip >> (number++ & 63) & 1) << b);
 				bytes[k] = trial->value[i][lane][k] ^ change;
 			}
 			put(machine->frame.registers, &insn->src[i], lane, bytes);

@@ -76,7 +76,8 @@ static void land(struct ptx_warp *warp, const struct copy *copy, uint32_t lanes)
 		if (count == copy->bytes && count == 16)
 			memcpy(to, (const unsigned char *)(uintptr_t)copy->from[lane], 16);
 		else {
-			memcpy(to, (const unsigned char *)(uintptr_t)copy->from[lane], count);
+			if (count) /* else the source may be anything */
+				memcpy(to, (const unsigned char *)(uintptr_t)copy->from[lane], count);
 			memset(to + count, 0, copy->bytes - count);
 		}
 		if (!shadow)
