@@ -1,4 +1,5 @@
 /* Kernels on the cpu device: PTX modules, launches, and what the virtual machine saw. */
+#include "artifact/demangle.h"
 #include "artifact/fatbin.h"
 #include "core/util.h"
 #include "device/cpu.h"
@@ -18,6 +19,10 @@ enum {
 	BLOCKS_PER_MULTIPROCESSOR = 32,
 	FINDINGS_KEPT = 64
 };
+
+/* Warp instructions of one block before a loop counts as endless: some minutes of one core. Who runs cases has a limit of time
+ * too, which is usually the shorter one. */
+#define BLOCK_BUDGET (1ull << 32)
 
 /* CUresult values that a driver answers with (cuda.h). */
 enum { INVALID_VALUE = 1, INVALID_IMAGE = 200, NO_BINARY_FOR_GPU = 209, NOT_FOUND = 500 };
@@ -238,6 +243,26 @@ static enum device_fault fault_of(enum ptx_finding_kind kind)
 	}
 }
 
+/* "specimen::attention_forward<__half, 64, true>": without what it returns and takes, and cut where templates run on. */
+static void kernel_name_for_people(char *name, size_t size)
+{
+	enum { LONGEST = 96 };
+	char *plain = demangle(name);
+	if (!plain)
+		return;
+	const char *start = strncmp(plain, "void ", 5) == 0 ? plain + 5 : plain;
+	int depth = 0, length = 0;
+	while (start[length] && !(start[length] == '(' && depth == 0)) {
+		depth += (start[length] == '<') - (start[length] == '>');
+		length++;
+	}
+	if (length > LONGEST)
+		snprintf(name, size, "%.*s...", LONGEST, start);
+	else
+		snprintf(name, size, "%.*s", length, start);
+	free(plain);
+}
+
 static void note(struct cpu_device *cpu, const struct ptx_finding *finding)
 {
 	cpu->findings_in_all++;
@@ -251,8 +276,10 @@ static void note(struct cpu_device *cpu, const struct ptx_finding *finding)
 		cpu->finding_capacity = FINDINGS_KEPT;
 	}
 	struct device_finding *kept = &cpu->findings[cpu->finding_count++];
+	struct ptx_finding readable = *finding;
+	kernel_name_for_people(readable.kernel, sizeof readable.kernel);
 	kept->fault = fault_of(finding->kind);
-	ptx_finding_text(finding, kept->text, sizeof kept->text);
+	ptx_finding_text(&readable, kept->text, sizeof kept->text);
 }
 
 void cpu_look_at(struct cpu_device *cpu, device_pointer pointer, size_t bytes)
@@ -380,6 +407,7 @@ int cpu_launch(struct device *device, struct device_function *function, struct d
 		.checks = !cpu->unchecked,
 		.threads = device->properties.multiprocessors,
 		.seed = ++cpu->launches,
+		.budget = BLOCK_BUDGET,
 	};
 	struct ptx_launch_result *result = calloc(1, sizeof *result);
 	if (!result)
