@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
 	LOCAL_MAX = 512 << 10,     /* bytes of local memory a thread may have (CUDA programming guide, compute capabilities) */
@@ -18,23 +19,58 @@ static int module_index_of(const struct ptx_image *image, const struct ptx_varia
 	return variable >= module->variables && variable < module->variables + module->variable_count ? (int)(variable - module->variables) : -1;
 }
 
-static int place(struct ptx_image *image, const struct ptx_variable *variable, uint64_t *address, struct error *err)
+/* Memory for a variable, zero. Large ones get pages that cost nothing before they are touched: a line of PTX can declare more
+ * than there is. */
+enum { LARGE_VARIABLE = 1 << 20, PAGE_ALIGN = 4096 };
+#define VARIABLE_BYTES_MAX ((uint64_t)1 << 34)
+
+static size_t room_of(const struct ptx_variable *variable)
 {
 	const size_t align = variable->align > GENERIC_ALIGN ? variable->align : GENERIC_ALIGN;
-	if (variable->bytes > (uint64_t)1 << 40)
-		return error_set(err, ERROR_INPUT, "line %u: %s has %llu bytes", variable->position.line, variable->name,
-				 (unsigned long long)variable->bytes);
-	const size_t bytes = ((size_t)variable->bytes + align) / align * align;
-	unsigned char *const memory = aligned_alloc(align, bytes);
+	return ((size_t)variable->bytes + align) / align * align;
+}
+
+static int is_mapped(const struct ptx_variable *variable)
+{
+	return variable->bytes >= LARGE_VARIABLE && variable->align <= PAGE_ALIGN;
+}
+
+static unsigned char *take_room(const struct ptx_variable *variable)
+{
+	const size_t bytes = room_of(variable);
+	if (is_mapped(variable)) {
+		void *const pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		return pages == MAP_FAILED ? NULL : pages;
+	}
+	unsigned char *const memory = aligned_alloc(variable->align > GENERIC_ALIGN ? variable->align : GENERIC_ALIGN, bytes);
+	if (memory)
+		memset(memory, 0, bytes);
+	return memory;
+}
+
+static void give_room_back(const struct ptx_variable *variable, void *memory)
+{
+	if (is_mapped(variable))
+		munmap(memory, room_of(variable));
+	else
+		free(memory);
+}
+
+static int place(struct ptx_image *image, const struct ptx_variable *variable, uint64_t *address, struct error *err)
+{
+	if (variable->bytes > VARIABLE_BYTES_MAX)
+		return error_set(err, ERROR_UNSUPPORTED, "line %u: %s has %llu bytes; variables of more than %llu are not placed",
+				 variable->position.line, variable->name, (unsigned long long)variable->bytes,
+				 (unsigned long long)VARIABLE_BYTES_MAX);
+	unsigned char *const memory = take_room(variable);
 	if (!memory)
 		return error_set(err, ERROR_ENVIRONMENT, "no memory for %s of %llu bytes", variable->name, (unsigned long long)variable->bytes);
-	memset(memory, 0, bytes);
 	if (variable->initial)
 		memcpy(memory, variable->initial, (size_t)variable->bytes);
 	if (variable->bytes && ptx_memory_add(image->memory, (uint64_t)(uintptr_t)memory, (size_t)variable->bytes,
 					      variable->space == PTX_SPACE_CONST ? PTX_BUFFER_MODULE_CONST : PTX_BUFFER_MODULE_GLOBAL,
 					      variable->name, err) < 0) {
-		free(memory);
+		give_room_back(variable, memory);
 		return -1;
 	}
 	*address = (uint64_t)(uintptr_t)memory;
@@ -47,7 +83,7 @@ static void unplace(struct ptx_image *image, const struct ptx_variable *variable
 		return;
 	if (variable->bytes)
 		ptx_memory_remove(image->memory, address);
-	free((void *)(uintptr_t)address);
+	give_room_back(variable, (void *)(uintptr_t)address);
 }
 
 static struct ptx_symbol *symbol(struct ptx_image *image, const char *name)
