@@ -107,11 +107,11 @@ static void test_uses(void)
 		{"st.global.u32 [%p0+4], 7;\n", PTX_FIND_READ_ONLY, 0, "writes 4 bytes at offset 4 of a buffer of 16384 bytes (input)", 1},
 		{"red.global.add.u32 [%p0+8], 7;\n", PTX_FIND_READ_ONLY, 0, "changes 4 bytes", 1},
 		{"st.global.u8 [%p1+64], 1;\nst.global.u8 [%p1+96], 1;\n", -1, 0, NULL, 1},
-		{"st.global.u8 [%p1+63], 1;\n", PTX_FIND_BOUNDS, 0, "offset 63 of a buffer of 16384 bytes (no access)", 1},
-		{"st.global.u8 [%p1+97], 1;\n", PTX_FIND_BOUNDS, 0, "offset 97", 1},
+		{"st.global.u8 [%p1+63], 1;\n", PTX_FIND_BOUNDS, 0, "writes 1 bytes at 1 bytes before the start of an output of 33 bytes", 1},
+		{"st.global.u8 [%p1+97], 1;\n", PTX_FIND_BOUNDS, 0, "offset 33, just past the end of an output of 33 bytes", 1},
 		{"ld.global.u32 %r1, [%p1+96];\n", PTX_FIND_BOUNDS, 0, "reads 4 bytes", 1},
 		{"mul.wide.u32 %d1, %t, 4;\nadd.u64 %d1, %d1, %p1;\nst.global.u32 [%d1+8192], %t;\n", -1, 0, NULL, 32},
-		{"mul.wide.u32 %d1, %t, 4;\nadd.u64 %d1, %d1, %p1;\nst.global.u32 [%d1+8196], %t;\n", PTX_FIND_BOUNDS, 0, "offset 8320", 32},
+		{"mul.wide.u32 %d1, %t, 4;\nadd.u64 %d1, %d1, %p1;\nst.global.u32 [%d1+8196], %t;\n", PTX_FIND_BOUNDS, 0, "offset 128, just past the end of an output of 128 bytes", 32},
 	};
 	expect(&world, cases, COUNT(cases), NULL, 0);
 	/* what is forbidden happens as on a GPU, so that canaries show it too */

@@ -420,6 +420,43 @@ int ptx_memory_host_read(struct ptx_memory *memory, uint64_t address, size_t byt
 
 /* ---- while kernels run ---- */
 
+static unsigned use_at(const struct ptx_buffer *buffer, uint64_t offset)
+{
+	const unsigned use = buffer->page_use[offset >> PAGE_BITS];
+	return use == USE_MIXED ? buffer->use[offset] : use;
+}
+
+/* Of an address in a part that is out of bounds: where it lies as seen from the nearest part that is not, which is what a
+ * reader knows ("just past the end of an input of 4096 bytes"). 0 when there is none near by. */
+static int place_beside_part(const struct ptx_buffer *buffer, uint64_t offset, char *text, size_t size)
+{
+	const uint64_t far = 1 << 16;
+	uint64_t before = 0, after = 0; /* distances to the parts; 0: none */
+	for (uint64_t d = 1; !before && d <= far && d <= offset; d++)
+		before = use_at(buffer, offset - d) == DEVICE_MEMORY_NO_ACCESS ? 0 : d;
+	for (uint64_t d = 1; !after && d <= far && offset + d < buffer->bytes; d++)
+		after = use_at(buffer, offset + d) == DEVICE_MEMORY_NO_ACCESS ? 0 : d;
+	if (!before && !after)
+		return 0;
+	const int is_past = before && (!after || before <= after);
+	uint64_t first = is_past ? offset - before : offset + after, last = first;
+	const unsigned use = use_at(buffer, first);
+	const uint64_t page = 1ull << PAGE_BITS; /* whole pages at a time: tensors are large */
+	while (is_past && first > 0 && use_at(buffer, first - 1) == use)
+		first -= first % page == 0 && buffer->page_use[(first - 1) >> PAGE_BITS] == use ? page : 1;
+	while (!is_past && last + 1 < buffer->bytes && use_at(buffer, last + 1) == use)
+		last += (last + 1) % page == 0 && last + page < buffer->bytes && buffer->page_use[(last + 1) >> PAGE_BITS] == use ? page : 1;
+	static const char *const names[] = {"scratch memory", "an input", "an output", "", "a buffer"};
+	const unsigned long long bytes = (unsigned long long)(last - first + 1);
+	if (is_past && before == 1)
+		snprintf(text, size, "offset %llu, just past the end of %s of %llu bytes", bytes, names[use], bytes);
+	else if (is_past)
+		snprintf(text, size, "%llu bytes past the end of %s of %llu bytes", (unsigned long long)before - 1, names[use], bytes);
+	else
+		snprintf(text, size, "%llu bytes before the start of %s of %llu bytes", (unsigned long long)after, names[use], bytes);
+	return 1;
+}
+
 static const char *use_name(const struct ptx_buffer *buffer, uint64_t offset)
 {
 	static const char *const names[] = {"scratch", "input", "output", "no access", ""};
@@ -429,7 +466,7 @@ static const char *use_name(const struct ptx_buffer *buffer, uint64_t offset)
 		return "kernel parameters";
 	if (offset >= buffer->bytes)
 		offset = buffer->bytes - 1;
-	const unsigned use = buffer->page_use[offset >> PAGE_BITS] == USE_MIXED ? buffer->use[offset] : buffer->page_use[offset >> PAGE_BITS];
+	const unsigned use = use_at(buffer, offset);
 	return use <= DEVICE_MEMORY_PLAIN && buffer->use ? names[use] : "";
 }
 
@@ -441,6 +478,9 @@ void ptx_memory_place(const struct ptx_memory *memory, uint64_t address, uint64_
 	const uint64_t far = 1 << 20; /* further away than this, a buffer says nothing about an address */
 	char relation[96] = "";
 
+	if (inside && inside->use && use_at(inside, address - inside->address) == DEVICE_MEMORY_NO_ACCESS &&
+	    place_beside_part(inside, address - inside->address, text, size))
+		return;
 	if (inside) {
 		const uint64_t left = inside->bytes - (address - inside->address);
 		if (bytes > left)
