@@ -97,6 +97,7 @@ static json_t *unit_json(struct builder *builder, const struct artifact_unit *un
 	json_put(builder, object, "name", text_or_null(unit->name));
 	json_put(builder, object, "offset", json_integer((json_int_t)unit->offset));
 	json_put(builder, object, "bytes", json_integer((json_int_t)unit->size));
+	json_put(builder, object, "library", json_integer(unit->library));
 	json_put(builder, object, "kind", json_string(object_kind_name(unit->kind)));
 	json_put(builder, object, "machine", text_or_null(machine));
 	json_put(builder, object, "problem", text_or_null(unit->problem));
@@ -105,6 +106,30 @@ static json_t *unit_json(struct builder *builder, const struct artifact_unit *un
 	for (int i = 0; i < unit->image_count; i++)
 		json_add(builder, images, image_json(builder, &unit->images[i]));
 	json_put(builder, object, "images", images);
+	return object;
+}
+
+static json_t *wheel_json(struct builder *builder, const struct zip_archive *zip)
+{
+	const struct wheel *wheel = zip ? zip->wheel : NULL;
+	if (!wheel)
+		return json_null();
+	json_t *object = json_object(), *tags = json_array(), *requires = json_array();
+	json_put(builder, object, "distribution", text_or_null(wheel->distribution));
+	json_put(builder, object, "version", text_or_null(wheel->version));
+	json_put(builder, object, "build", text_or_null(wheel->build));
+	json_put(builder, object, "python_tag", text_or_null(wheel->python_tag));
+	json_put(builder, object, "abi_tag", text_or_null(wheel->abi_tag));
+	json_put(builder, object, "platform_tag", text_or_null(wheel->platform_tag));
+	json_put(builder, object, "generator", text_or_null(wheel->generator));
+	json_put(builder, object, "metadata_name", text_or_null(wheel->metadata_name));
+	json_put(builder, object, "metadata_version", text_or_null(wheel->metadata_version));
+	for (int i = 0; i < wheel->tag_count; i++)
+		json_add(builder, tags, text_or_null(wheel->tags[i]));
+	for (int i = 0; i < wheel->require_count; i++)
+		json_add(builder, requires, text_or_null(wheel->requires[i]));
+	json_put(builder, object, "tags", tags);
+	json_put(builder, object, "requires", requires);
 	return object;
 }
 
@@ -200,6 +225,7 @@ int inspect_json(struct inspection *in, const struct gpu_list *gpus, json_t **js
 			 ? json_null()
 			 : json_pack("{s:s, s:b, s:b, s:I}", "flavour", ar_flavour_name(&artifact->ar), "thin", artifact->ar.thin, "index",
 				     artifact->ar.has_index, "index_symbols", (json_int_t)artifact->ar.index_symbols));
+	json_put(&builder, object, "wheel", wheel_json(&builder, artifact->zip));
 	json_put(&builder, object, "provenance", provenance_json(&builder, artifact->provenance));
 	for (int u = 0; u < artifact->unit_count; u++)
 		json_add(&builder, units, unit_json(&builder, &artifact->units[u]));

@@ -87,6 +87,36 @@ static void show_file(const struct inspection *in, struct view *view)
 	show_line(view, "file");
 }
 
+/* What a wheel says of itself. */
+static void show_wheel(const struct inspection *in, struct view *view)
+{
+	enum { MOST_REQUIREMENTS = 4 };
+	const struct wheel *wheel = in->artifact.zip ? in->artifact.zip->wheel : NULL;
+	struct text *line = &view->line;
+	if (!wheel)
+		return;
+	const struct {
+		const char *before, *text;
+	} parts[] = {{"", wheel->distribution}, {" ", wheel->version},   {", build ", wheel->build},     {", tags ", wheel->python_tag},
+		     {"-", wheel->abi_tag},     {"-", wheel->platform_tag}, {", made by ", wheel->generator}};
+	if (!wheel->platform_tag)
+		text_append(line, "not named as wheels are (NAME-VERSION-PYTHON-ABI-PLATFORM.whl): pip refuses it");
+	for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+		if (parts[i].text) {
+			text_append(line, "%s", parts[i].before);
+			line_name(view, parts[i].text);
+		}
+	show_line(view, "wheel");
+	for (int i = 0; i < wheel->require_count && i < MOST_REQUIREMENTS; i++) {
+		text_append(line, "%s", i ? ", " : "");
+		line_name(view, wheel->requires[i]);
+	}
+	if (wheel->require_count > MOST_REQUIREMENTS)
+		text_append(line, " and %d more", wheel->require_count - MOST_REQUIREMENTS);
+	if (wheel->require_count)
+		show_line(view, "requires");
+}
+
 static void show_provenance(const struct inspection *in, struct view *view)
 {
 	const struct provenance *from = in->artifact.provenance;
@@ -123,7 +153,7 @@ static void show_provenance(const struct inspection *in, struct view *view)
 		show_line(view, "nvcc flags");
 }
 
-/* Toolkit and options of the first cubin; that they differ elsewhere is a finding. */
+/* Where one toolkit made all: its version and the options of the first cubin as well. */
 static void show_toolkit(const struct inspection *in, struct view *view)
 {
 	const struct artifact *artifact = &in->artifact;
@@ -142,8 +172,11 @@ static void show_toolkit(const struct inspection *in, struct view *view)
 	if (!needs->toolkit_max)
 		return;
 	text_append(line, "CUDA %u.%u", needs->toolkit_min / 10, needs->toolkit_min % 10);
-	if (needs->toolkit_max != needs->toolkit_min)
+	if (needs->toolkit_max != needs->toolkit_min) {
 		text_append(line, " to %u.%u", needs->toolkit_max / 10, needs->toolkit_max % 10);
+		show_line(view, "made by");
+		return;
+	}
 	if (cubin) {
 		text_append(line, " (");
 		line_name(view, cubin->tool_version);
@@ -272,18 +305,27 @@ static int show_undefined(const struct inspection *in, enum symbol_origin origin
 	return 1;
 }
 
-/* What a linked file loads, and which C library or C++ runtime it is made for. */
+/* What a linked file loads, and which C library or C++ runtime it is made for; of several, the first with device code. */
 static void show_host_runtime(const struct inspection *in, struct view *view)
 {
 	enum { MOST_LIBRARIES = 10 };
 	struct text *line = &view->line;
 	const struct host_object *linked = NULL, *msvc = NULL;
+	const struct artifact_unit *shown = NULL;
+	int linked_units = 0;
 	for (int u = 0; u < in->artifact.unit_count; u++) {
 		const struct host_object *host = &in->artifact.units[u].host;
-		if (!linked && host->library_count)
+		if (host->library_count && (!linked || (!shown->image_count && in->artifact.units[u].image_count))) {
 			linked = host;
+			shown = &in->artifact.units[u];
+		}
+		linked_units += host->library_count > 0;
 		if (host->msvc.runtime != MSVC_RUNTIME_UNKNOWN && (!msvc || msvc_runtime_is_debug(host->msvc.runtime)))
 			msvc = host;
+	}
+	if (linked_units > 1) {
+		line_name(view, shown->name);
+		text_append(line, " (one of %d): ", linked_units);
 	}
 	for (int i = 0; linked && i < linked->library_count && i < MOST_LIBRARIES; i++) {
 		text_append(line, "%s", i ? ", " : "");
@@ -452,6 +494,7 @@ void inspect_summary(const struct inspection *in, const struct gpu_list *gpus, i
 	paint(&view, colour_title, in->artifact.path);
 	text_append(out, "\n");
 	show_file(in, &view);
+	show_wheel(in, &view);
 	show_toolkit(in, &view);
 	show_provenance(in, &view);
 	show_units(in, &view);

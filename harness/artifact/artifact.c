@@ -261,7 +261,7 @@ static int open_unit_or_note(struct artifact_unit *unit, const struct artifact *
 }
 
 /* The members of an archive that lies in a zip archive: units called "archive(member)". */
-static int open_inner_archive(struct artifact *artifact, const struct zip_member *holder, struct error *err)
+static int open_inner_archive(struct artifact *artifact, const struct zip_member *holder, int library, struct error *err)
 {
 	struct ar ar;
 	int result = -1;
@@ -271,6 +271,7 @@ static int open_inner_archive(struct artifact *artifact, const struct zip_member
 		if (!unit)
 			return -1;
 		unit->size = holder->size;
+		unit->library = library;
 		unit->kind = OBJECT_ARCHIVE;
 		unit->problem = strdup(why.message);
 		return unit->problem ? 0 : out_of_memory(err);
@@ -284,6 +285,7 @@ static int open_inner_archive(struct artifact *artifact, const struct zip_member
 		if (!unit)
 			goto done;
 		unit->offset = holder->offset ? holder->offset + member->offset : 0;
+		unit->library = library;
 		unit->size = member->size;
 		unit->data = member->data;
 		unit->kind = member->kind;
@@ -297,8 +299,23 @@ done:
 	return result;
 }
 
+static int is_loose(const struct zip_member *member)
+{
+	const enum name_class class = object_name_class(member->name);
+	return class == NAME_OBJECT || class == NAME_MODULE;
+}
+
+/* Objects and modules in one folder are used together; everything else is a library by itself. */
+static int is_same_library(const struct zip_member *member, const struct zip_member *other)
+{
+	const size_t folder = (size_t)(path_base(member->name) - member->name);
+	return is_loose(member) && is_loose(other) && folder == (size_t)(path_base(other->name) - other->name) &&
+	       memcmp(member->name, other->name, folder) == 0;
+}
+
 static int open_zip(struct artifact *artifact, struct error *err)
 {
+	int library = -1;
 	artifact->zip = calloc(1, sizeof *artifact->zip);
 	if (!artifact->zip)
 		return out_of_memory(err);
@@ -313,8 +330,9 @@ static int open_zip(struct artifact *artifact, struct error *err)
 		const struct zip_member *member = &artifact->zip->members[i];
 		unsigned machine;
 		const enum object_kind kind = object_identify(member->data, member->size, &machine);
+		library += i == 0 || !is_same_library(member, member - 1);
 		if (!member->problem && kind == OBJECT_ARCHIVE) {
-			if (open_inner_archive(artifact, member, err))
+			if (open_inner_archive(artifact, member, library, err))
 				return -1;
 			continue;
 		}
@@ -325,6 +343,7 @@ static int open_zip(struct artifact *artifact, struct error *err)
 		unit->size = member->size;
 		unit->data = member->data;
 		unit->kind = member->problem ? OBJECT_UNKNOWN : kind;
+		unit->library = library;
 		unit->machine = machine;
 		if (member->problem) {
 			unit->problem = strdup(member->problem);

@@ -36,6 +36,7 @@ struct artifact_unit {
 	const unsigned char *data;
 	enum object_kind kind;
 	unsigned machine;
+	int library;               /* which one of a zip archive it belongs to; 0 elsewhere. See artifact_library */
 	struct host_object host;   /* of ELF, COFF and PE units for the CPU */
 	struct artifact_image *images; /* those of one container follow each other */
 	int image_count;
@@ -137,9 +138,17 @@ int artifact_coverage(struct artifact *artifact, int cc_major, int cc_minor, enu
 		      struct artifact_coverage *coverage, struct error *err);
 const char *coverage_verdict_name(enum coverage_verdict verdict); /* "SASS", "JIT", "no", "no device code" */
 
-/* Whether relocatable device code in it has been linked: it is a linked file, or a member is what nvcc -dlink makes. Containers
- * of relocatable code are then what the linked one was made from, and of no further interest. */
-int artifact_is_device_linked(const struct artifact *artifact);
+/* Units [first, end) that are used together, and so have to agree on toolkit, targets and runtimes. Every artifact is one
+ * such library but a zip archive, which may hold several for its users to choose from: a wheel has one for each toolkit. There
+ * each linked file and each archive is one, and so are objects and modules that follow each other in one folder.
+ * device_linked: relocatable device code in it has been linked: it is a linked file, or a member is what nvcc -dlink makes.
+ * Containers of relocatable code are then what the linked one was made from, and of no further interest. */
+struct artifact_library {
+	int first, end;
+	int device_linked;
+};
+/* Moves on to the next one: 1; 0 at the end. Starts from {0}. */
+int artifact_library_next(const struct artifact *artifact, struct artifact_library *library);
 
 /* The kernels that compute capability major.minor would find: of each container, those of the image that runs there. */
 struct artifact_kernel {

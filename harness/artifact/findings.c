@@ -105,63 +105,73 @@ static void check_archive(struct collector *out)
 		       "the archive is thin: it names its members' files and cannot be published alone; build it without ar's T");
 }
 
-/* The C runtime that Windows units are built for. */
-static void check_msvc(struct collector *out)
+/* The C runtime that Windows units of a library are built for. */
+static void check_msvc(struct collector *out, const struct artifact_library *library)
 {
-	const struct artifact *artifact = out->artifact;
+	const struct artifact_unit *units = out->artifact->units;
 	int first = -1, other = -1, debug = 0, level_unit = -1, levels = 0;
-	for (int u = 0; u < artifact->unit_count; u++) {
-		const struct msvc_facts *msvc = &artifact->units[u].host.msvc;
-		if (artifact->units[u].host.kind == OBJECT_UNKNOWN) /* no host code was read from it */
+	for (int u = library->first; u < library->end; u++) {
+		const struct msvc_facts *msvc = &units[u].host.msvc;
+		if (units[u].host.kind == OBJECT_UNKNOWN) /* no host code was read from it */
 			continue;
 		if (msvc->other_runtime != MSVC_RUNTIME_UNKNOWN)
-			report(out, FINDING_WARNING, "%s: wants two C runtimes at once, %s and %s; build it with one of them",
-			       artifact->units[u].name, msvc_runtime_name(msvc->runtime), msvc_runtime_name(msvc->other_runtime));
+			report(out, FINDING_WARNING, "%s: wants two C runtimes at once, %s and %s; build it with one of them", units[u].name,
+			       msvc_runtime_name(msvc->runtime), msvc_runtime_name(msvc->other_runtime));
 		if (msvc_runtime_is_debug(msvc->runtime) && debug++ == 0)
 			report(out, FINDING_WARNING,
-			       "%s: is built for the debug C runtime (%s), which only Visual Studio has; build with /MD or /MT", artifact->units[u].name,
+			       "%s: is built for the debug C runtime (%s), which only Visual Studio has; build with /MD or /MT", units[u].name,
 			       msvc->evidence);
 		if (msvc->runtime == MSVC_RUNTIME_UNKNOWN)
 			continue;
 		if (first < 0)
 			first = u;
-		else if (other < 0 && msvc->runtime != artifact->units[first].host.msvc.runtime)
+		else if (other < 0 && msvc->runtime != units[first].host.msvc.runtime)
 			other = u;
 		if (msvc->iterator_debug_level >= 0 && level_unit < 0)
 			level_unit = u;
 		else if (msvc->iterator_debug_level >= 0 && level_unit >= 0 && !levels &&
-			 msvc->iterator_debug_level != artifact->units[level_unit].host.msvc.iterator_debug_level) {
+			 msvc->iterator_debug_level != units[level_unit].host.msvc.iterator_debug_level) {
 			levels = 1;
 			report(out, FINDING_WARNING, "%s has _ITERATOR_DEBUG_LEVEL %d and %s has %d; link.exe refuses them together",
-			       artifact->units[level_unit].name, artifact->units[level_unit].host.msvc.iterator_debug_level,
-			       artifact->units[u].name, msvc->iterator_debug_level);
+			       units[level_unit].name, units[level_unit].host.msvc.iterator_debug_level, units[u].name,
+			       msvc->iterator_debug_level);
 		}
 	}
-	/* in a zip archive each library may have its own */
-	if (other >= 0 && artifact->kind != OBJECT_ZIP)
-		report(out, FINDING_WARNING, "%s is built for the C runtime %s and %s for %s; link.exe refuses them together",
-		       artifact->units[first].name, msvc_runtime_name(artifact->units[first].host.msvc.runtime), artifact->units[other].name,
-		       msvc_runtime_name(artifact->units[other].host.msvc.runtime));
+	if (other >= 0)
+		report(out, FINDING_WARNING, "%s is built for the C runtime %s and %s for %s; link.exe refuses them together", units[first].name,
+		       msvc_runtime_name(units[first].host.msvc.runtime), units[other].name,
+		       msvc_runtime_name(units[other].host.msvc.runtime));
 }
 
-static void check_toolkits(struct collector *out)
+static void check_labels(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	for (int u = 0; u < artifact->unit_count; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++) {
+			const struct artifact_image *image = &artifact->units[u].images[i];
+			if (image->entry.kind != FATBIN_ELF || !image->cubin.toolkit || image->cubin.sm == image->entry.arch)
+				continue;
+			report(out, FINDING_WARNING, "%s: an image is listed as sm_%u but is code for sm_%u", artifact->units[u].name,
+			       image->entry.arch, image->cubin.sm);
+			return;
+		}
+}
+
+static void check_toolkits(struct collector *out, const struct artifact_library *library)
 {
 	const struct artifact *artifact = out->artifact;
 	struct {
 		unsigned toolkit;
 		int images, unit;
 	} seen[16];
-	int count = 0, mislabelled = 0;
-	for (int u = 0; u < artifact->unit_count; u++) {
+	int count = 0;
+	for (int u = library->first; u < library->end; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
 		for (int i = 0; i < unit->image_count; i++) {
 			const struct artifact_image *image = &unit->images[i];
 			int at = 0;
 			if (image->entry.kind != FATBIN_ELF || !image->cubin.toolkit)
 				continue;
-			if (image->cubin.sm != image->entry.arch && mislabelled++ == 0)
-				report(out, FINDING_WARNING, "%s: an image is listed as sm_%u but is code for sm_%u", unit->name,
-				       image->entry.arch, image->cubin.sm);
 			while (at < count && seen[at].toolkit != image->cubin.toolkit)
 				at++;
 			if (at == (int)ARRAY_COUNT(seen))
@@ -210,20 +220,17 @@ static int unit_has_kernels(const struct artifact_unit *unit)
 
 /* An architecture that most units have and one has not is the classic fault of a build that was stopped and gone on
  * with. */
-static void check_targets(struct collector *out)
+static void check_targets(struct collector *out, const struct artifact_library *library)
 {
-	const struct artifact *artifact = out->artifact;
+	const struct artifact_unit *units = out->artifact->units;
 	unsigned archs[32];
 	char suffixes[32];
-	int count = 0, with_kernels = 0, sass = 0, ptx = 0;
-	for (int u = 0; u < artifact->unit_count; u++) {
-		const struct artifact_unit *unit = &artifact->units[u];
-		with_kernels += unit_has_kernels(unit);
-		for (int i = 0; i < unit->image_count; i++) {
-			const struct fatbin_entry *entry = &unit->images[i].entry;
+	int count = 0, with_kernels = 0;
+	for (int u = library->first; u < library->end; u++) {
+		with_kernels += unit_has_kernels(&units[u]);
+		for (int i = 0; i < units[u].image_count; i++) {
+			const struct fatbin_entry *entry = &units[u].images[i].entry;
 			int at = 0;
-			sass |= entry->kind == FATBIN_ELF;
-			ptx |= entry->kind == FATBIN_PTX;
 			if (entry->kind != FATBIN_ELF || count == (int)ARRAY_COUNT(archs))
 				continue;
 			while (at < count && (archs[at] != entry->arch || suffixes[at] != entry->suffix))
@@ -236,26 +243,45 @@ static void check_targets(struct collector *out)
 	}
 	for (int t = 0; t < count; t++) {
 		int without = 0, first = -1;
-		for (int u = 0; u < artifact->unit_count; u++) {
-			const struct artifact_unit *unit = &artifact->units[u];
-			if (!unit_has_kernels(unit) || unit_has_target(unit, FATBIN_ELF, archs[t], suffixes[t]))
+		for (int u = library->first; u < library->end; u++) {
+			if (!unit_has_kernels(&units[u]) || unit_has_target(&units[u], FATBIN_ELF, archs[t], suffixes[t]))
 				continue;
 			first = without++ ? first : u;
 		}
 		const char suffix[2] = {suffixes[t], 0};
 		if (without)
 			report(out, FINDING_WARNING, "sm_%u%s is missing in %d of %d units with kernels, first in %s; build all with the same -gencode", archs[t], suffix,
-			       without, with_kernels, artifact->units[first].name);
+			       without, with_kernels, units[first].name);
 	}
-	if (sass && !ptx)
+}
+
+/* Libraries with SASS and no PTX: in a wheel one of them may be meant to have it. */
+static void check_ptx(struct collector *out)
+{
+	const struct artifact *artifact = out->artifact;
+	int with_sass = 0, without_ptx = 0, first = 0;
+	for (struct artifact_library library = {0}; artifact_library_next(artifact, &library);) {
+		int sass = 0, ptx = 0;
+		for (int u = library.first; u < library.end; u++)
+			for (int i = 0; i < artifact->units[u].image_count; i++) {
+				sass |= artifact->units[u].images[i].entry.kind == FATBIN_ELF;
+				ptx |= artifact->units[u].images[i].entry.kind == FATBIN_PTX;
+			}
+		with_sass += sass;
+		if (sass && !ptx && without_ptx++ == 0)
+			first = library.first;
+	}
+	if (without_ptx && with_sass == 1)
 		report(out, FINDING_NOTE, "holds no PTX: GPUs of later families cannot run it");
+	else if (without_ptx)
+		report(out, FINDING_NOTE, "%d of %d libraries hold no PTX, first %s: GPUs of later families cannot run them", without_ptx,
+		       with_sass, artifact->units[first].name);
 }
 
 static void check_images(struct collector *out)
 {
 	const struct artifact *artifact = out->artifact;
-	const int linked = artifact_is_device_linked(artifact);
-	int debug = 0, paths = 0, relocatable = 0, obfuscated = 0, unresolved = 0;
+	int debug = 0, paths = 0, obfuscated = 0, unresolved = 0;
 	for (int u = 0; u < artifact->unit_count; u++) {
 		const struct artifact_unit *unit = &artifact->units[u];
 		for (int i = 0; i < unit->image_count; i++) {
@@ -269,9 +295,6 @@ static void check_images(struct collector *out)
 			    paths++ == 0)
 				report(out, FINDING_WARNING, "%s: tells a path of the machine it was built on: %.*s; build without -G and -lineinfo", unit->name,
 				       (int)(entry->identifier_length < 200 ? entry->identifier_length : 200), entry->identifier);
-			if (!linked && (image->relocatable_section || image->cubin.relocatable) && relocatable++ == 0)
-				report(out, FINDING_WARNING, "%s: device code is relocatable and has to be linked by nvcc -dlink before it can run",
-				       unit->name);
 			if (entry->compression == FATBIN_OBFUSCATED && obfuscated++ == 0)
 				report(out, FINDING_NOTE, "%s: holds obfuscated NVVM code, which nothing but the driver reads", unit->name);
 			if (image->ptx.unresolved && unresolved++ == 0)
@@ -281,43 +304,58 @@ static void check_images(struct collector *out)
 	}
 }
 
-static void check_host(struct collector *out)
+static void check_relocatable(struct collector *out, const struct artifact_library *library)
 {
-	const struct artifact *artifact = out->artifact;
+	for (int u = library->first; u < library->end && !library->device_linked; u++) {
+		const struct artifact_unit *unit = &out->artifact->units[u];
+		for (int i = 0; i < unit->image_count; i++)
+			if (unit->images[i].relocatable_section || unit->images[i].cubin.relocatable) {
+				report(out, FINDING_WARNING, "%s: device code is relocatable and has to be linked by nvcc -dlink before it can run",
+				       unit->name);
+				return;
+			}
+	}
+}
+
+static void check_host(struct collector *out, const struct artifact_library *library)
+{
+	const struct artifact_unit *units = out->artifact->units;
 	int per_thread = -1, legacy = -1, fixed = 0, max_unit = -1, min_unit = -1, low = 0, high = 0;
 	unsigned toolkit_major = 0;
-	for (int u = 0; u < artifact->unit_count; u++) {
-		const struct artifact_unit *unit = &artifact->units[u];
-		if (unit->host.per_thread_stream && per_thread < 0)
+	for (int u = library->first; u < library->end; u++) {
+		const struct host_object *host = &units[u].host;
+		if (host->per_thread_stream && per_thread < 0)
 			per_thread = u;
-		if (unit->host.legacy_stream && legacy < 0)
+		if (host->legacy_stream && legacy < 0)
 			legacy = u;
-		if (unit->kind == OBJECT_ELF_RELOCATABLE && unit->host.pic == PIC_NO && fixed++ == 0)
-			report(out, FINDING_WARNING, "%s: cannot be linked into a shared object (%s); build with -Xcompiler -fPIC", unit->name,
-			       unit->host.pic_evidence);
-		if (unit->host.cuda_major_min > low) {
-			low = unit->host.cuda_major_min;
+		if (units[u].kind == OBJECT_ELF_RELOCATABLE && host->pic == PIC_NO && fixed++ == 0)
+			report(out, FINDING_WARNING, "%s: cannot be linked into a shared object (%s); build with -Xcompiler -fPIC",
+			       units[u].name, host->pic_evidence);
+		if (host->cuda_major_min > low) {
+			low = host->cuda_major_min;
 			min_unit = u;
 		}
-		if (unit->host.cuda_major_max && (!high || unit->host.cuda_major_max < high)) {
-			high = unit->host.cuda_major_max;
+		if (host->cuda_major_max && (!high || host->cuda_major_max < high)) {
+			high = host->cuda_major_max;
 			max_unit = u;
 		}
-		for (int i = 0; i < unit->image_count && !toolkit_major; i++)
-			toolkit_major = unit->images[i].cubin.toolkit / 10;
+		for (int i = 0; i < units[u].image_count && !toolkit_major; i++)
+			toolkit_major = units[u].images[i].cubin.toolkit / 10;
 	}
 	if (per_thread >= 0 && legacy >= 0)
 		report(out, FINDING_WARNING,
 		       "%s launches on the per-thread default stream and %s on the legacy one; build all with the same --default-stream",
-		       artifact->units[per_thread].name, artifact->units[legacy].name);
+		       units[per_thread].name, units[legacy].name);
 	if (min_unit >= 0 && max_unit >= 0 && low > high)
 		report(out, FINDING_WARNING, "%s needs a CUDA runtime of major %d or newer (%s) and %s one of %d or older (%s)",
-		       artifact->units[min_unit].name, low, artifact->units[min_unit].host.cuda_min_symbol,
-		       artifact->units[max_unit].name, high, artifact->units[max_unit].host.cuda_max_symbol);
-	if (toolkit_major && ((low && toolkit_major < (unsigned)low) || (high && toolkit_major > (unsigned)high)))
-		report(out, FINDING_WARNING, "its device code is of CUDA %u, but its host code calls %s", toolkit_major,
-		       low && toolkit_major < (unsigned)low ? artifact->units[min_unit].host.cuda_min_symbol
-							     : artifact->units[max_unit].host.cuda_max_symbol);
+		       units[min_unit].name, low, units[min_unit].host.cuda_min_symbol, units[max_unit].name, high,
+		       units[max_unit].host.cuda_max_symbol);
+	const int is_older = toolkit_major && low && toolkit_major < (unsigned)low;
+	const int is_newer = toolkit_major && high && toolkit_major > (unsigned)high;
+	if (is_older || is_newer)
+		report(out, FINDING_WARNING, "its device code is of CUDA %u, but the host code of %s calls %s", toolkit_major,
+		       units[is_older ? min_unit : max_unit].name,
+		       is_older ? units[min_unit].host.cuda_min_symbol : units[max_unit].host.cuda_max_symbol);
 }
 
 /* Whether the folder it lies in, and the README beside it, say what is so: the rules of policies, with the claims as values. */
@@ -349,11 +387,16 @@ int artifact_findings(struct artifact *artifact, struct artifact_findings *findi
 				return -1;
 	check_kinds(&out);
 	check_archive(&out);
-	check_msvc(&out);
-	check_toolkits(&out);
-	check_targets(&out);
+	check_labels(&out);
 	check_images(&out);
-	check_host(&out);
+	for (struct artifact_library library = {0}; artifact_library_next(artifact, &library);) {
+		check_msvc(&out, &library);
+		check_toolkits(&out, &library);
+		check_targets(&out, &library);
+		check_relocatable(&out, &library);
+		check_host(&out, &library);
+	}
+	check_ptx(&out);
 	if (check_claims(&out, err)) {
 		artifact_findings_free(findings);
 		return -1;

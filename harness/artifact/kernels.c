@@ -9,7 +9,7 @@
 struct container {
 	struct artifact_unit *unit;
 	int unit_index, first, end;
-	int device_linked;            /* artifact_is_device_linked, which looks at the whole artifact */
+	struct artifact_library library; /* of the unit */
 	struct fatbin_entry *entries; /* owned; used again for the next container */
 	int capacity;
 };
@@ -24,6 +24,8 @@ static int container_next(struct artifact *artifact, struct container *at, struc
 	}
 	if (at->unit_index == artifact->unit_count)
 		return 0;
+	while (at->unit_index >= at->library.end)
+		artifact_library_next(artifact, &at->library);
 	at->unit = &artifact->units[at->unit_index];
 	const struct artifact_image *images = at->unit->images;
 	for (at->end = at->first; at->end < at->unit->image_count; at->end++) {
@@ -68,26 +70,38 @@ static int is_linked_unit(const struct artifact_unit *unit)
 	return plain && host_object_is_linked(&unit->host);
 }
 
-int artifact_is_device_linked(const struct artifact *artifact)
+static int is_device_linked(const struct artifact_unit *units, int count)
 {
 	static const char registered[] = "__cudaRegisterLinkedBinary_";
 	int linked_units = 0, others = 0, plain = 0, defined = 0;
-	for (int u = 0; u < artifact->unit_count; u++) {
-		const struct artifact_unit *unit = &artifact->units[u];
+	for (int u = 0; u < count; u++) {
+		const struct artifact_unit *unit = &units[u];
 		int relocatable = 0;
 		for (int i = 0; i < unit->image_count; i++) {
 			relocatable |= unit->images[i].relocatable_section;
 			plain |= !unit->images[i].relocatable_section && !unit->images[i].cubin.relocatable;
 		}
-		/* in a zip archive each library is linked by itself */
 		const int linked = is_linked_unit(unit);
 		linked_units += linked;
 		others += relocatable && !linked;
-		for (int s = 0; s < unit->host.symbol_count && artifact->kind != OBJECT_ZIP && !defined; s++)
+		for (int s = 0; s < unit->host.symbol_count && !defined; s++)
 			defined = unit->host.symbols[s].defined &&
 				  strncmp(unit->host.symbols[s].name, registered, sizeof registered - 1) == 0;
 	}
 	return plain && ((linked_units && !others) || defined);
+}
+
+int artifact_library_next(const struct artifact *artifact, struct artifact_library *library)
+{
+	const struct artifact_unit *units = artifact->units;
+	const int first = library->end;
+	if (first >= artifact->unit_count)
+		return 0;
+	int end = first + 1;
+	while (end < artifact->unit_count && units[end].library == units[first].library)
+		end++;
+	*library = (struct artifact_library){.first = first, .end = end, .device_linked = is_device_linked(units + first, end - first)};
+	return 1;
 }
 
 static int has_kernels(struct artifact *artifact, const struct container *at, int *has, struct error *err)
@@ -109,7 +123,7 @@ static int has_kernels(struct artifact *artifact, const struct container *at, in
 /* Relocatable code of which a linked file holds the linked form as well. */
 static int is_link_input(const struct container *at)
 {
-	return at->device_linked && at->unit->images[at->first].relocatable_section;
+	return at->library.device_linked && at->unit->images[at->first].relocatable_section;
 }
 
 static int cover_container(struct artifact *artifact, const struct container *at, int cc_major, int cc_minor,
@@ -157,7 +171,7 @@ static int cover_container(struct artifact *artifact, const struct container *at
 int artifact_coverage(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
 		      struct artifact_coverage *coverage, struct error *err)
 {
-	struct container at = {.device_linked = artifact_is_device_linked(artifact)};
+	struct container at = {0};
 	int more;
 	*coverage = (struct artifact_coverage){.first_none = -1, .first_jit = -1};
 	while ((more = container_next(artifact, &at, err)) > 0)
@@ -229,7 +243,7 @@ static int kernels_append(struct artifact_kernels *kernels, int *capacity, const
 int artifact_kernel_names(struct artifact *artifact, int cc_major, int cc_minor, enum image_policy policy,
 			  struct artifact_kernels *kernels, struct error *err)
 {
-	struct container at = {.device_linked = artifact_is_device_linked(artifact)};
+	struct container at = {0};
 	int capacity = 0, more, result = -1;
 	*kernels = (struct artifact_kernels){0};
 	while ((more = container_next(artifact, &at, err)) > 0) {

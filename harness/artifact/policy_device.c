@@ -11,15 +11,15 @@ struct container {
 	int unit_index, first, end;
 };
 
-/* The next one; 0 at the end. Starts from {.artifact's first}. */
-static int next_container(const struct artifact *artifact, struct container *at)
+/* The next one of the library; 0 at the end. Starts from {.unit_index = library->first}. */
+static int next_container(const struct artifact *artifact, const struct artifact_library *library, struct container *at)
 {
 	at->first = at->end;
-	while (at->unit_index < artifact->unit_count && at->first == artifact->units[at->unit_index].image_count) {
+	while (at->unit_index < library->end && at->first == artifact->units[at->unit_index].image_count) {
 		at->unit_index++;
 		at->first = 0;
 	}
-	if (at->unit_index == artifact->unit_count)
+	if (at->unit_index == library->end)
 		return 0;
 	at->unit = &artifact->units[at->unit_index];
 	const struct artifact_image *images = at->unit->images;
@@ -86,73 +86,95 @@ static int add_target(struct target *targets, int count, unsigned arch, char suf
 	return count;
 }
 
+/* What a library's units hold SASS for, each target once. */
+static int targets_held(const struct artifact *artifact, const struct artifact_library *library, struct target *targets, int count)
+{
+	for (struct container at = {.unit_index = library->first}; next_container(artifact, library, &at);)
+		for (int i = at.first; i < at.end && has_kernels(&at); i++)
+			if (at.unit->images[i].entry.kind == FATBIN_ELF)
+				count = add_target(targets, count, at.unit->images[i].entry.arch, at.unit->images[i].entry.suffix);
+	return count;
+}
+
 int check_sass(struct policy_look *look)
 {
 	const struct policy_setting *setting = look->setting;
-	struct target wanted[TARGETS_MAX];
-	int count = 0, containers = 0;
+	struct target asked[TARGETS_MAX] = {{0}};
+	int asked_count = 0, same = 0, containers = 0, libraries = 0, count = 0;
 	/* a PTX module is PTX because it is meant to be */
 	if (look->artifact->kind == OBJECT_PTX)
 		return 0;
 	for (int v = 0; v < setting->value_count; v++) {
 		char suffix = 0;
 		const unsigned arch = policy_target_value(setting->values[v], "sm_", &suffix);
-		if (arch) {
-			count = add_target(wanted, count, arch, suffix);
-			continue;
-		}
-		for (struct container at = {0}; next_container(look->artifact, &at);)
-			for (int i = at.first; i < at.end && has_kernels(&at); i++)
-				if (at.unit->images[i].entry.kind == FATBIN_ELF)
-					count = add_target(wanted, count, at.unit->images[i].entry.arch,
-							   at.unit->images[i].entry.suffix);
+		if (arch)
+			asked_count = add_target(asked, asked_count, arch, suffix);
+		else
+			same = 1;
 	}
-	for (struct container at = {0}; next_container(look->artifact, &at);) {
-		if (!has_kernels(&at))
-			continue;
-		containers++;
-		for (int t = 0; t < count; t++) {
-			look_at(look);
-			if (container_has(&at, FATBIN_ELF, wanted[t].arch, wanted[t].suffix))
+	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);) {
+		struct target wanted[TARGETS_MAX];
+		const int before = containers;
+		memcpy(wanted, asked, sizeof wanted);
+		count = same ? targets_held(look->artifact, &library, wanted, asked_count) : asked_count;
+		for (struct container at = {.unit_index = library.first}; next_container(look->artifact, &library, &at);) {
+			if (!has_kernels(&at))
 				continue;
-			char held[160], target[24];
-			const char suffix[2] = {wanted[t].suffix, 0};
-			snprintf(target, sizeof target, "sm_%u%s", wanted[t].arch, suffix);
-			list_targets(&at, FATBIN_ELF, held, sizeof held);
-			look_violation(look, at.unit->name, NULL, held, "%s holds no SASS for %s, only for: %s", at.unit->name, target, held);
+			containers++;
+			for (int t = 0; t < count; t++) {
+				look_at(look);
+				if (container_has(&at, FATBIN_ELF, wanted[t].arch, wanted[t].suffix))
+					continue;
+				char held[160], target[24];
+				const char suffix[2] = {wanted[t].suffix, 0};
+				snprintf(target, sizeof target, "sm_%u%s", wanted[t].arch, suffix);
+				list_targets(&at, FATBIN_ELF, held, sizeof held);
+				look_violation(look, at.unit->name, NULL, held, "%s holds no SASS for %s, only for: %s", at.unit->name, target,
+					       held);
+			}
 		}
+		libraries += containers > before;
 	}
-	look_note(look, "%d target%s in each of %d translation unit%s with kernels", count, PLURAL(count), containers, PLURAL(containers));
+	if (libraries > 1)
+		look_note(look, "so it is in each of %d libraries, with %d translation units with kernels", libraries, containers);
+	else
+		look_note(look, "%d target%s in each of %d translation unit%s with kernels", count, PLURAL(count), containers,
+			  PLURAL(containers));
 	return 0;
+}
+
+static void check_ptx_of(struct policy_look *look, const struct container *at)
+{
+	const struct policy_setting *setting = look->setting;
+	char held[160];
+	list_targets(at, FATBIN_PTX, held, sizeof held);
+	for (int v = 0; v < setting->value_count; v++) {
+		char suffix = 0;
+		int portable = 0;
+		const unsigned arch = policy_target_value(setting->values[v], "compute_", &suffix);
+		look_at(look);
+		for (int i = at->first; i < at->end; i++)
+			portable |= at->unit->images[i].entry.kind == FATBIN_PTX && at->unit->images[i].entry.suffix != 'a';
+		if (arch && !container_has(at, FATBIN_PTX, arch, suffix))
+			look_violation(look, at->unit->name, NULL, held, "%s holds no PTX for %s, but: %s", at->unit->name, setting->values[v],
+				       held);
+		else if (!arch && strcmp(setting->values[v], "some") == 0 && !portable)
+			look_violation(look, at->unit->name, NULL, held, "%s holds no PTX that GPUs of later families can compile, but: %s",
+				       at->unit->name, held);
+		else if (!arch && strcmp(setting->values[v], "none") == 0 && strcmp(held, "none") != 0)
+			look_violation(look, at->unit->name, NULL, held, "%s holds PTX: %s", at->unit->name, held);
+	}
 }
 
 int check_ptx(struct policy_look *look)
 {
-	const struct policy_setting *setting = look->setting;
 	int containers = 0;
-	for (struct container at = {0}; next_container(look->artifact, &at);) {
-		char held[160];
-		if (!has_kernels(&at))
-			continue;
-		containers++;
-		list_targets(&at, FATBIN_PTX, held, sizeof held);
-		for (int v = 0; v < setting->value_count; v++) {
-			char suffix = 0;
-			int portable = 0;
-			const unsigned arch = policy_target_value(setting->values[v], "compute_", &suffix);
-			look_at(look);
-			for (int i = at.first; i < at.end; i++)
-				portable |= at.unit->images[i].entry.kind == FATBIN_PTX && at.unit->images[i].entry.suffix != 'a';
-			if (arch && !container_has(&at, FATBIN_PTX, arch, suffix))
-				look_violation(look, at.unit->name, NULL, held, "%s holds no PTX for %s, but: %s", at.unit->name,
-					       setting->values[v], held);
-			else if (!arch && strcmp(setting->values[v], "some") == 0 && !portable)
-				look_violation(look, at.unit->name, NULL, held,
-					       "%s holds no PTX that GPUs of later families can compile, but: %s", at.unit->name, held);
-			else if (!arch && strcmp(setting->values[v], "none") == 0 && strcmp(held, "none") != 0)
-				look_violation(look, at.unit->name, NULL, held, "%s holds PTX: %s", at.unit->name, held);
-		}
-	}
+	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);)
+		for (struct container at = {.unit_index = library.first}; next_container(look->artifact, &library, &at);)
+			if (has_kernels(&at)) {
+				containers++;
+				check_ptx_of(look, &at);
+			}
 	look_note(look, "so it is in each of %d translation unit%s with kernels", containers, PLURAL(containers));
 	return 0;
 }
@@ -211,50 +233,71 @@ static unsigned release_of(const struct artifact_image *image, unsigned *also)
 	return cuda;
 }
 
+/* Whether a release, or the one it may have been as well, is among those of the setting. */
+static int is_release_asked(const struct policy_setting *setting, unsigned release, unsigned also)
+{
+	for (int v = 0; v < setting->value_count; v++) {
+		const unsigned asked = policy_release_value(setting->values[v]);
+		if (asked && (asked == release || asked == also))
+			return 1;
+	}
+	return 0;
+}
+
+/* The release that the first image of a library tells, which all others are held against. */
+struct release_measure {
+	unsigned release; /* 0: none yet */
+	const char *unit;
+};
+
+static void check_release_of(struct policy_look *look, const struct artifact_unit *unit, const struct artifact_image *image,
+			     struct release_measure *measure)
+{
+	const int one = strcmp(look->setting->values[0], "one") == 0;
+	const char *kind = image->entry.kind == FATBIN_ELF ? "SASS" : "PTX";
+	unsigned also;
+	const unsigned release = release_of(image, &also), first = measure->release ? measure->release : release;
+	char value[16];
+	if (!release)
+		return;
+	look_at(look);
+	if (!measure->release)
+		*measure = (struct release_measure){release, unit->name};
+	if ((one && (release == first || also == first)) || is_release_asked(look->setting, release, also))
+		return;
+	snprintf(value, sizeof value, "%u.%u", release / 10, release % 10);
+	if (one && measure->unit == unit->name)
+		look_violation(look, unit->name, NULL, value, "%s holds code of CUDA %u.%u and %s of CUDA %s", unit->name, first / 10,
+			       first % 10, kind, value);
+	else if (one)
+		look_violation(look, unit->name, NULL, value, "%s holds %s of CUDA %s, but %s is of CUDA %u.%u", unit->name, kind, value,
+			       measure->unit, first / 10, first % 10);
+	else
+		look_violation(look, unit->name, NULL, value, "%s holds %s of CUDA %s", unit->name, kind, value);
+}
+
 int check_toolkit_release(struct policy_look *look)
 {
-	const struct policy_setting *setting = look->setting;
-	const int one = strcmp(setting->values[0], "one") == 0;
-	unsigned first = 0;
-	const char *first_unit = NULL;
-	for (int sass = 1; sass >= 0; sass--) /* SASS names its toolkit, PTX its ISA: SASS is the measure */
-		for (int u = 0; u < look->artifact->unit_count; u++)
-			for (int i = 0; i < look->artifact->units[u].image_count; i++) {
-				const struct artifact_unit *unit = &look->artifact->units[u];
-				const struct artifact_image *image = &unit->images[i];
-				unsigned also;
-				if ((image->entry.kind == FATBIN_ELF) != sass)
-					continue;
-				const unsigned release = release_of(image, &also);
-				char value[16];
-				if (!release)
-					continue;
-				look_at(look);
-				snprintf(value, sizeof value, "%u.%u", release / 10, release % 10);
-				if (!first) {
-					first = release;
-					first_unit = unit->name;
-				}
-				int right = one && (release == first || also == first);
-				for (int v = 0; v < setting->value_count; v++) {
-					const unsigned asked = policy_release_value(setting->values[v]);
-					right |= asked && (asked == release || asked == also);
-				}
-				if (right)
-					continue;
-				if (one && first_unit == unit->name)
-					look_violation(look, unit->name, NULL, value, "%s holds code of CUDA %u.%u and %s of CUDA %s", unit->name,
-						       first / 10, first % 10, sass ? "SASS" : "PTX", value);
-				else if (one)
-					look_violation(look, unit->name, NULL, value, "%s holds %s of CUDA %s, but %s is of CUDA %u.%u", unit->name,
-						       sass ? "SASS" : "PTX", value, first_unit, first / 10, first % 10);
-				else
-					look_violation(look, unit->name, NULL, value, "%s holds %s of CUDA %s", unit->name, sass ? "SASS" : "PTX",
-						       value);
-			}
-	if (first)
-		look_note(look, "CUDA %u.%u, by %zu image%s", first / 10, first % 10, look->result->looked_at,
+	const struct artifact *artifact = look->artifact;
+	unsigned lowest = 0, highest = 0;
+	for (struct artifact_library library = {0}; artifact_library_next(artifact, &library);) {
+		struct release_measure measure = {0};
+		for (int sass = 1; sass >= 0; sass--) /* SASS names its toolkit, PTX its ISA: SASS is the measure */
+			for (int u = library.first; u < library.end; u++)
+				for (int i = 0; i < artifact->units[u].image_count; i++)
+					if ((artifact->units[u].images[i].entry.kind == FATBIN_ELF) == sass)
+						check_release_of(look, &artifact->units[u], &artifact->units[u].images[i], &measure);
+		if (measure.release && (!lowest || measure.release < lowest))
+			lowest = measure.release;
+		if (measure.release > highest)
+			highest = measure.release;
+	}
+	if (lowest && lowest == highest)
+		look_note(look, "CUDA %u.%u, by %zu image%s", lowest / 10, lowest % 10, look->result->looked_at,
 			  PLURAL(look->result->looked_at));
+	else if (lowest)
+		look_note(look, "one in each library, from CUDA %u.%u to %u.%u, by %zu images", lowest / 10, lowest % 10, highest / 10,
+			  highest % 10, look->result->looked_at);
 	return 0;
 }
 
@@ -398,24 +441,29 @@ int check_line_info(struct policy_look *look)
 	return 0;
 }
 
+static void check_relocatable_of(struct policy_look *look, const struct artifact_unit *unit)
+{
+	for (int i = 0; i < unit->image_count; i++) {
+		const struct artifact_image *image = &unit->images[i];
+		char target[24];
+		fatbin_entry_target(&image->entry, target);
+		if (image->relocatable_section || image->cubin.relocatable)
+			look_violation(look, unit->name, NULL, target, "%s: its code for %s is relocatable and not linked", unit->name, target);
+		else if (image->ptx.unresolved)
+			look_violation(look, unit->name, NULL, image->ptx.unresolved, "%s calls the device function %s, which is not in it",
+				       unit->name, image->ptx.unresolved);
+	}
+}
+
 int check_relocatable(struct policy_look *look)
 {
-	const int linked = artifact_is_device_linked(look->artifact);
-	for (int u = 0; u < look->artifact->unit_count; u++) {
-		const struct artifact_unit *unit = &look->artifact->units[u];
-		for (int i = 0; i < unit->image_count; i++) {
-			const struct artifact_image *image = &unit->images[i];
-			char target[24];
-			look_at(look);
-			if (linked)
-				continue;
-			fatbin_entry_target(&image->entry, target);
-			if (image->relocatable_section || image->cubin.relocatable)
-				look_violation(look, unit->name, NULL, target, "%s: its code for %s is relocatable and not linked", unit->name,
-					       target);
-			else if (image->ptx.unresolved)
-				look_violation(look, unit->name, NULL, image->ptx.unresolved,
-					       "%s calls the device function %s, which is not in it", unit->name, image->ptx.unresolved);
+	int linked = 0;
+	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);) {
+		linked |= library.device_linked;
+		for (int u = library.first; u < library.end; u++) {
+			look->result->looked_at += (size_t)look->artifact->units[u].image_count;
+			if (!library.device_linked)
+				check_relocatable_of(look, &look->artifact->units[u]);
 		}
 	}
 	if (linked)

@@ -40,17 +40,20 @@ static struct majors majors_of(const struct artifact_unit *unit)
 	return majors;
 }
 
-int check_runtime(struct policy_look *look)
+/* The same for all units of a library together; returns how many of them tell. */
+static int library_majors(struct policy_look *look, const struct artifact_library *library, struct majors *all)
 {
 	const unsigned asked = (unsigned)strtoul(look->setting->values[0], NULL, 10); /* "one": 0 */
-	struct majors all = {0};
 	const char *low_unit = NULL, *high_unit = NULL;
-	for (int u = 0; u < look->artifact->unit_count; u++) {
+	int told = 0;
+	*all = (struct majors){0};
+	for (int u = library->first; u < library->end; u++) {
 		const struct artifact_unit *unit = &look->artifact->units[u];
 		const struct majors majors = majors_of(unit);
 		char value[16];
 		if (!majors.low && !majors.high)
 			continue;
+		told++;
 		look_at(look);
 		snprintf(value, sizeof value, "%u", majors.low ? majors.low : majors.high);
 		if (asked && majors.low > asked)
@@ -59,23 +62,39 @@ int check_runtime(struct policy_look *look)
 		else if (asked && majors.high && majors.high < asked)
 			look_violation(look, unit->name, NULL, value, "%s wants a CUDA runtime of major %u or older (%s)", unit->name,
 				       majors.high, majors.high_by);
-		if (majors.low > all.low) {
-			bound(&all, majors.low, 0, majors.low_by);
+		if (majors.low > all->low) {
+			bound(all, majors.low, 0, majors.low_by);
 			low_unit = unit->name;
 		}
-		if (majors.high && (!all.high || majors.high < all.high)) {
-			bound(&all, 0, majors.high, majors.high_by);
+		if (majors.high && (!all->high || majors.high < all->high)) {
+			bound(all, 0, majors.high, majors.high_by);
 			high_unit = unit->name;
 		}
 	}
-	if (all.high && all.low > all.high) {
+	if (all->high && all->low > all->high) {
 		char value[32];
-		snprintf(value, sizeof value, "%u and %u", all.low, all.high);
+		snprintf(value, sizeof value, "%u and %u", all->low, all->high);
 		look_violation(look, low_unit, NULL, value,
-			       "%s wants a CUDA runtime of major %u or newer (%s), and %s one of %u or older (%s)", low_unit, all.low,
-			       all.low_by, high_unit, all.high, all.high_by);
+			       "%s wants a CUDA runtime of major %u or newer (%s), and %s one of %u or older (%s)", low_unit, all->low,
+			       all->low_by, high_unit, all->high, all->high_by);
 	}
-	if (all.low && all.low == all.high)
+	return told;
+}
+
+int check_runtime(struct policy_look *look)
+{
+	struct majors all = {0};
+	int libraries = 0;
+	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);) {
+		struct majors majors;
+		if (library_majors(look, &library, &majors)) {
+			all = majors;
+			libraries++;
+		}
+	}
+	if (libraries > 1)
+		look_note(look, "one fits each of %d libraries", libraries);
+	else if (all.low && all.low == all.high)
 		look_note(look, "CUDA %u, by %s", all.low, all.low_by);
 	else if (all.low)
 		look_note(look, "CUDA %u or newer, by %s", all.low, all.low_by);
@@ -93,67 +112,89 @@ static enum msvc_runtime runtime_named(const char *value)
 					   : MSVC_RUNTIME_UNKNOWN;
 }
 
-int check_crt(struct policy_look *look)
+/* *first: the first unit of its library that names a C runtime, NULL before. */
+static void check_crt_of(struct policy_look *look, const struct artifact_unit *unit, const struct artifact_unit **first)
 {
 	const char *asked = look->setting->values[0];
 	const enum msvc_runtime named = runtime_named(asked);
 	const int release = strcmp(asked, "release") == 0;
-	const struct artifact_unit *first = NULL;
-	for (int u = 0; u < look->artifact->unit_count; u++) {
-		const struct artifact_unit *unit = &look->artifact->units[u];
-		const struct msvc_facts *msvc = &unit->host.msvc;
-		const int is_debug = msvc_runtime_is_debug(msvc->runtime) || msvc_runtime_is_debug(msvc->other_runtime);
-		if (msvc->runtime == MSVC_RUNTIME_UNKNOWN && !msvc->has_runtime_checks && msvc->iterator_debug_level <= 0)
-			continue;
-		look_at(look);
-		const char *name = msvc_runtime_name(msvc->runtime);
-		if (msvc->other_runtime != MSVC_RUNTIME_UNKNOWN)
-			look_violation(look, unit->name, NULL, name, "%s names two C runtimes: %s and %s", unit->name, name,
-				       msvc_runtime_name(msvc->other_runtime));
-		else if (release && is_debug)
-			look_violation(look, unit->name, NULL, name, "%s is linked with a debug C runtime: %s", unit->name, msvc->evidence);
-		else if (release && msvc->has_runtime_checks)
-			look_violation(look, unit->name, NULL, "/RTC", "%s was built with /RTC, whose functions debug runtimes have", unit->name);
-		else if (release && msvc->iterator_debug_level > 0)
-			look_violation(look, unit->name, NULL, "_ITERATOR_DEBUG_LEVEL", "%s was built with _ITERATOR_DEBUG_LEVEL=%d", unit->name,
-				       msvc->iterator_debug_level);
-		else if (named != MSVC_RUNTIME_UNKNOWN && msvc->runtime != MSVC_RUNTIME_UNKNOWN && msvc->runtime != named)
-			look_violation(look, unit->name, NULL, name, "%s is linked with %s: %s", unit->name, name, msvc->evidence);
-		else if (first && msvc->runtime != MSVC_RUNTIME_UNKNOWN && msvc->runtime != first->host.msvc.runtime)
-			look_violation(look, unit->name, NULL, name, "%s is linked with %s, but %s with %s: no linker takes both", unit->name, name,
-				       first->name, msvc_runtime_name(first->host.msvc.runtime));
-		if (!first && msvc->runtime != MSVC_RUNTIME_UNKNOWN)
-			first = unit;
+	const struct msvc_facts *msvc = &unit->host.msvc;
+	const int is_debug = msvc_runtime_is_debug(msvc->runtime) || msvc_runtime_is_debug(msvc->other_runtime);
+	const char *name = msvc_runtime_name(msvc->runtime);
+	if (msvc->runtime == MSVC_RUNTIME_UNKNOWN && !msvc->has_runtime_checks && msvc->iterator_debug_level <= 0)
+		return;
+	look_at(look);
+	if (msvc->other_runtime != MSVC_RUNTIME_UNKNOWN)
+		look_violation(look, unit->name, NULL, name, "%s names two C runtimes: %s and %s", unit->name, name,
+			       msvc_runtime_name(msvc->other_runtime));
+	else if (release && is_debug)
+		look_violation(look, unit->name, NULL, name, "%s is linked with a debug C runtime: %s", unit->name, msvc->evidence);
+	else if (release && msvc->has_runtime_checks)
+		look_violation(look, unit->name, NULL, "/RTC", "%s was built with /RTC, whose functions debug runtimes have", unit->name);
+	else if (release && msvc->iterator_debug_level > 0)
+		look_violation(look, unit->name, NULL, "_ITERATOR_DEBUG_LEVEL", "%s was built with _ITERATOR_DEBUG_LEVEL=%d", unit->name,
+			       msvc->iterator_debug_level);
+	else if (named != MSVC_RUNTIME_UNKNOWN && msvc->runtime != MSVC_RUNTIME_UNKNOWN && msvc->runtime != named)
+		look_violation(look, unit->name, NULL, name, "%s is linked with %s: %s", unit->name, name, msvc->evidence);
+	else if (*first && msvc->runtime != MSVC_RUNTIME_UNKNOWN && msvc->runtime != (*first)->host.msvc.runtime)
+		look_violation(look, unit->name, NULL, name, "%s is linked with %s, but %s with %s: no linker takes both", unit->name, name,
+			       (*first)->name, msvc_runtime_name((*first)->host.msvc.runtime));
+	if (!*first && msvc->runtime != MSVC_RUNTIME_UNKNOWN)
+		*first = unit;
+}
+
+int check_crt(struct policy_look *look)
+{
+	const struct artifact_unit *named = NULL;
+	int same = 1;
+	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);) {
+		const struct artifact_unit *first = NULL;
+		for (int u = library.first; u < library.end; u++)
+			check_crt_of(look, &look->artifact->units[u], &first);
+		if (first && named)
+			same &= first->host.msvc.runtime == named->host.msvc.runtime;
+		if (!named)
+			named = first;
 	}
-	if (first)
-		look_note(look, "%s in all of %zu unit%s that name%s one", msvc_runtime_name(first->host.msvc.runtime), look->result->looked_at,
+	if (named && same)
+		look_note(look, "%s in all of %zu unit%s that name%s one", msvc_runtime_name(named->host.msvc.runtime), look->result->looked_at,
 			  PLURAL(look->result->looked_at), look->result->looked_at == 1 ? "s" : "");
+	else if (named)
+		look_note(look, "one in each library, by %zu units", look->result->looked_at);
 	return 0;
 }
 
 int check_default_stream(struct policy_look *look)
 {
 	const char *asked = look->setting->values[0];
-	const struct artifact_unit *legacy = NULL, *per_thread = NULL;
-	for (int u = 0; u < look->artifact->unit_count; u++) {
-		const struct artifact_unit *unit = &look->artifact->units[u];
-		if (!unit->host.legacy_stream && !unit->host.per_thread_stream)
-			continue;
-		look_at(look);
-		if (unit->host.legacy_stream && !legacy)
-			legacy = unit;
-		if (unit->host.per_thread_stream && !per_thread)
-			per_thread = unit;
-		if (unit->host.legacy_stream && strcmp(asked, "per-thread") == 0)
-			look_violation(look, unit->name, NULL, "legacy", "%s launches on the legacy default stream", unit->name);
-		if (unit->host.per_thread_stream && strcmp(asked, "legacy") == 0)
-			look_violation(look, unit->name, NULL, "per-thread", "%s launches on the per-thread default stream", unit->name);
+	int any_legacy = 0, any_per_thread = 0;
+	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);) {
+		const struct artifact_unit *legacy = NULL, *per_thread = NULL;
+		for (int u = library.first; u < library.end; u++) {
+			const struct artifact_unit *unit = &look->artifact->units[u];
+			if (!unit->host.legacy_stream && !unit->host.per_thread_stream)
+				continue;
+			look_at(look);
+			if (unit->host.legacy_stream && !legacy)
+				legacy = unit;
+			if (unit->host.per_thread_stream && !per_thread)
+				per_thread = unit;
+			if (unit->host.legacy_stream && strcmp(asked, "per-thread") == 0)
+				look_violation(look, unit->name, NULL, "legacy", "%s launches on the legacy default stream", unit->name);
+			if (unit->host.per_thread_stream && strcmp(asked, "legacy") == 0)
+				look_violation(look, unit->name, NULL, "per-thread", "%s launches on the per-thread default stream",
+					       unit->name);
+		}
+		if (legacy && per_thread)
+			look_violation(look, legacy->name, NULL, "both",
+				       "%s launches on the per-thread default stream and %s on the legacy one", per_thread->name, legacy->name);
+		any_legacy |= legacy != NULL;
+		any_per_thread |= per_thread != NULL;
 	}
-	if (legacy && per_thread)
-		look_violation(look, legacy->name, NULL, "both", "%s launches on the per-thread default stream and %s on the legacy one",
-			       per_thread->name, legacy->name);
-	if (legacy || per_thread)
-		look_note(look, "the %s one, in %zu unit%s", legacy ? "legacy" : "per-thread", look->result->looked_at,
+	if (any_legacy && any_per_thread)
+		look_note(look, "one in each library, by %zu units", look->result->looked_at);
+	else if (any_legacy || any_per_thread)
+		look_note(look, "the %s one, in %zu unit%s", any_legacy ? "legacy" : "per-thread", look->result->looked_at,
 			  PLURAL(look->result->looked_at));
 	return 0;
 }

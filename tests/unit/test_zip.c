@@ -1,5 +1,6 @@
 /* Zip archives and wheels: their members as units; bombs, lies and damage refused. */
 #include "artifact/artifact.h"
+#include "artifact/policy.h"
 #include "check.h"
 #include "coff_fixtures.h"
 
@@ -291,10 +292,16 @@ static void linked_libraries_stand_alone(void)
 		write_zip("linked.zip", entries, count);
 		CHECK_INT(artifact_open(in_folder("linked.zip"), &artifact, &err), 0);
 		CHECK_INT(artifact.units[0].host.needs_device_link, 0);
-		CHECK_INT(artifact_is_device_linked(&artifact), count < 3);
+		struct artifact_library library = {0};
+		for (size_t i = 0; i < count; i++) {
+			CHECK_INT(artifact_library_next(&artifact, &library), 1);
+			CHECK_INT(library.first, i);
+			CHECK_INT(library.device_linked, i < 2);
+		}
+		CHECK_INT(artifact_library_next(&artifact, &library), 0);
 		CHECK_INT(artifact_coverage(&artifact, 9, 0, IMAGE_ANY, &coverage, &err), 0);
-		if (count < 3)
-			CHECK_INT(coverage.sass, count);
+		CHECK_INT(coverage.sass, count < 3 ? count : 2);
+		CHECK_INT(coverage.none, count == 3);
 		CHECK_INT(coverage.verdict, count < 3 ? COVERAGE_SASS : COVERAGE_NONE);
 		artifact_close(&artifact);
 	}
@@ -302,6 +309,85 @@ static void linked_libraries_stand_alone(void)
 	bytes_free(&fatbin);
 	bytes_free(&linked);
 	bytes_free(&unlinked);
+}
+
+/* An object or shared object with one kernel for sm_XX by a toolkit (10 * major + minor). */
+static struct bytes code_of(unsigned sm, unsigned toolkit, int elf_type)
+{
+	const struct fixture_kernel kernel = {"k", 64, 0, 0, 0, {8}, 0, NULL, 0};
+	struct bytes cubin = {0}, fatbin = {0}, object = {0};
+	put_cubin(&cubin, 8, sm, 0, toolkit, &kernel, 1);
+	put_fatbin(&fatbin, &(struct fixture_entry){2, sm, 1, 8, 0x11, cubin.data, cubin.size, NULL, NULL}, 1);
+	const struct fixture_section sections[] = {{".nv_fatbin", SHT_PROGBITS, SHF_ALLOC, 0, 0, fatbin.data, fatbin.size, 0}};
+	put_elf(&object, &(struct fixture_elf){EM_X86_64, elf_type, 0, 0, 1, 0}, sections, 1);
+	bytes_free(&cubin);
+	bytes_free(&fatbin);
+	return object;
+}
+
+/* A wheel holds a library for each toolkit on purpose; within one of them the parts have to agree as everywhere. */
+static void libraries_are_judged_apart(void)
+{
+	struct bytes old = code_of(80, 118, ET_DYN), new = code_of(90, 130, ET_DYN), old_object = code_of(80, 118, ET_REL),
+		     new_object = code_of(90, 130, ET_REL), old_archive = {0}, mixed_archive = {0};
+	put_ar(&old_archive, FIXTURE_GNU,
+	       (struct fixture_member[]){{"x.o", old_object.data, old_object.size}, {"y.o", old_object.data, old_object.size}}, 2, 0);
+	put_ar(&mixed_archive, FIXTURE_GNU,
+	       (struct fixture_member[]){{"x.o", old_object.data, old_object.size}, {"y.o", new_object.data, new_object.size}}, 2, 0);
+	const struct {
+		struct entry entries[3];
+		size_t count;
+		int libraries, disagreements;
+	} archives[] = {
+		{{{"w/a.so", &old, 0, NULL}, {"w/b.so", &new, 0, NULL}}, 2, 2, 0},
+		{{{"w/a.so", &old, 0, NULL}, {"w/b.so", &old, 0, NULL}, {"w/libc.a", &old_archive, 0, NULL}}, 3, 3, 0},
+		{{{"w/liba.a", &old_archive, 0, NULL}, {"w/b.so", &new, 0, NULL}, {"w/libc.a", &mixed_archive, 0, NULL}}, 3, 3, 1},
+		/* what lies loose in one folder belongs together */
+		{{{"w/a.o", &old_object, 0, NULL}, {"w/b.o", &new_object, 0, NULL}}, 2, 1, 1},
+		{{{"old/a.o", &old_object, 0, NULL}, {"new/b.o", &new_object, 0, NULL}, {"new/c.o", &new_object, 0, NULL}}, 3, 2, 0},
+	};
+	for (size_t i = 0; i < sizeof archives / sizeof archives[0]; i++) {
+		static const char *const rules[] = {"targets.sass", "toolkit.release"};
+		struct artifact artifact;
+		struct artifact_findings findings;
+		struct artifact_library library = {0};
+		struct policy policy = {0};
+		struct policy_report report = {0};
+		struct error err = {0};
+		int libraries = 0, toolkits = 0, targets = 0, failures[2] = {0};
+		const int before = check_failures;
+		write_zip("libraries.whl", archives[i].entries, archives[i].count);
+		CHECK_INT(artifact_open(in_folder("libraries.whl"), &artifact, &err), 0);
+		while (artifact_library_next(&artifact, &library))
+			libraries++;
+		CHECK_INT(libraries, archives[i].libraries);
+		CHECK_INT(artifact_findings(&artifact, &findings, &err), 0);
+		for (int f = 0; f < findings.count; f++) {
+			toolkits += strstr(findings.items[f].text, "more than one CUDA release") != NULL;
+			targets += strstr(findings.items[f].text, "is missing in") != NULL;
+		}
+		CHECK_INT(toolkits, archives[i].disagreements);
+		CHECK_INT(targets, 2 * archives[i].disagreements);
+		CHECK_INT(policy_parse(&policy, "rules", "[targets]\nsass = same\n[toolkit]\nrelease = one\n", &err), 0);
+		CHECK_INT(policy_check(&policy, &artifact, &report, &err), 0);
+		for (int r = 0; r < report.count; r++)
+			for (int k = 0; k < 2; k++)
+				failures[k] += strcmp(report.items[r].rule, rules[k]) == 0 && report.items[r].verdict == POLICY_FAIL;
+		CHECK_INT(failures[0], archives[i].disagreements);
+		CHECK_INT(failures[1], archives[i].disagreements);
+		if (check_failures != before)
+			fprintf(stderr, "archive %zu\n", i);
+		policy_report_free(&report);
+		policy_free(&policy);
+		artifact_findings_free(&findings);
+		artifact_close(&artifact);
+	}
+	bytes_free(&old);
+	bytes_free(&new);
+	bytes_free(&old_object);
+	bytes_free(&new_object);
+	bytes_free(&old_archive);
+	bytes_free(&mixed_archive);
 }
 
 int main(void)
@@ -316,6 +402,7 @@ int main(void)
 	wheels_are_opened();
 	lies_are_refused();
 	linked_libraries_stand_alone();
+	libraries_are_judged_apart();
 	snprintf(line, sizeof line, "rm -rf '%s'", folder);
 	CHECK_INT(system(line), 0);
 	return check_result();
