@@ -438,27 +438,37 @@ done:
 	return result;
 }
 
-/* README files beside the artifact, beside its build-output folder, and one above that. */
+/* README files beside the artifact, in and beside its build-output folder, and one above that. A folder whose files of
+ * provenance were not published along is known by its `out/` only: then not that far up. */
 static int find_claims(struct artifact *artifact, struct error *err)
 {
 	char *own = copy_text(artifact->path, (size_t)(path_base(artifact->path) - artifact->path));
-	int result = -1, found = 0;
+	char *around_out = NULL;
+	int result = -1, found = 0, failed = 0;
 	artifact->claims = calloc(1, sizeof *artifact->claims);
 	if (!own || !artifact->claims) {
 		out_of_memory(err);
 		goto done;
 	}
-	const char *const build = artifact->provenance ? artifact->provenance->folder : NULL;
+	if (!artifact->provenance) {
+		around_out = build_folder(own, 1, &failed);
+		if (failed) {
+			out_of_memory(err);
+			goto done;
+		}
+	}
+	const char *const build = artifact->provenance ? artifact->provenance->folder : around_out;
 	const struct {
 		const char *folder;
 		int above;
-	} places[] = {{*own ? own : ".", 0}, {build, 0}, {build ? build : *own ? own : ".", 1}, {build, 2}};
+	} places[] = {{*own ? own : ".", 0}, {build, 0}, {build ? build : *own ? own : ".", 1}, {around_out ? NULL : build, 2}};
 	for (size_t i = 0; i < ARRAY_COUNT(places) && !found; i++)
 		if (places[i].folder && readme_claims_read(places[i].folder, places[i].above, artifact->claims, &found, err))
 			goto done;
 	result = 0;
 done:
 	free(own);
+	free(around_out);
 	if (artifact->claims && !found) {
 		readme_claims_free(artifact->claims);
 		free(artifact->claims);

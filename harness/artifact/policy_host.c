@@ -253,7 +253,7 @@ int check_host(struct policy_look *look)
 			continue;
 		look_at(look);
 		if (strcmp(host, asked) != 0)
-			look_violation(look, unit->name, NULL, host, "%s is %s, which is for %s", unit->name, object_kind_name(unit->kind), host);
+			look_violation(look, unit->name, NULL, host, "%s (%s) is for %s", unit->name, object_kind_name(unit->kind), host);
 	}
 	look_note(look, "all of %zu unit%s of host code", look->result->looked_at, PLURAL(look->result->looked_at));
 	return 0;

@@ -271,7 +271,7 @@ static const struct {
 	{"good.a", "[build]\nposition_independent = yes", FAIL, "a.o cannot be linked into a shared object", is_not_pic},
 	{"good.a", "[build]\nposition_independent = yes", NA, "no ELF object", pic_is_unknown},
 	{"good.a", "[build]\nhost = linux", PASS, "all of 2", NULL},
-	{"good.a", "[build]\nhost = windows", FAIL, "which is for linux", NULL},
+	{"good.a", "[build]\nhost = windows", FAIL, "is for linux", NULL},
 	{"module.ptx", "[build]\nhost = windows", NA, "no host code", NULL},
 	{"good.a", "[symbols]\nentry_points = run_*", PASS, "all 1", NULL},
 	{"bad.a", "[symbols]\nentry_points = run_mha", FAIL, "does not define run_mha", NULL},

@@ -109,6 +109,11 @@ static void readmes_are_found(void)
 	check_found(name, "0.3.0"); /* one that claims nothing does not hide another */
 	write_text("plain/k.ptx", ptx);
 	check_found("plain/k.ptx", "0.1.0");
+	/* published without the files that tell a build-output folder: its out/ does, but not as far up */
+	write_text("bare/candle-flash-attn-0123456789abcdef/out/k.ptx", ptx);
+	check_found("bare/candle-flash-attn-0123456789abcdef/out/k.ptx", NULL);
+	write_text("bare/README.md", "candle 0.4.0");
+	check_found("bare/candle-flash-attn-0123456789abcdef/out/k.ptx", "0.4.0");
 
 	struct provenance provenance;
 	struct error err = {0};
