@@ -109,8 +109,8 @@ static void inspect_path(struct output *out, const char *path)
 					 out->files_policy, &out->failures, &err))
 		refuse(out, path, &err);
 	if (list.left_out && !out->settings->list && !out->settings->extract)
-		text_append(&out->text, "\n%d object%s beside an archive or library left out: name %s to inspect %s\n", list.left_out,
-			    list.left_out == 1 ? "" : "s", list.left_out == 1 ? "it" : "one", list.left_out == 1 ? "it" : "it");
+		text_append(&out->text, "\n%d object%s beside an archive or library left out: name %s to inspect it\n", list.left_out,
+			    list.left_out == 1 ? "" : "s", list.left_out == 1 ? "it" : "one");
 	artifact_list_free(&list);
 }
 
@@ -195,10 +195,12 @@ int cmd_inspect(int argc, char **argv)
 		.positional = "PATH...",
 		.summary = "Shows what is inside artifacts: units, images, kernels, host symbols; which GPUs and drivers can run them,\n"
 			   "what made them, and what in them does not fit together. No GPU is needed.",
-		.details = "PATH is an archive, object, shared object, PTX module, cubin or fatbin, or a folder that holds some, such as\n"
-			   "a Cargo build-output folder. Without a table or --list the summary is shown.\n\n"
-			   "docs/inspect-json.schema.json describes the JSON. DIR of --extract must not be there, or be empty; it appears\n"
-			   "once all its files are written.\n\n"
+		.details = "PATH is an archive, object, library or program (ELF, DLL), wheel or zip archive, PTX module, cubin or fatbin,\n"
+			   "or a folder that holds some, such as a Cargo build-output folder. Without a table or --list the summary is\n"
+			   "shown.\n\n"
+			   "docs/inspect-json.schema.json (installed in share/doc/assay) describes the JSON, and\n"
+			   "inspect-difference-json.schema.json beside it that of --against. DIR of --extract must not be there, or be\n"
+			   "empty; it appears once all its files are written.\n\n"
 			   "policies/publish.ini, which is installed as `publish`, shows every rule that a policy can hold.\n\n"
 			   "Exit code: 0; 1 when a rule of --policy or --expect fails, or --fail-on-difference finds one; 3 when an\n"
 			   "artifact cannot be read or there is none.",

@@ -27,6 +27,9 @@ for file in smoke.h5 smoke.spec attention.spec bench.spec; do
     [ -e "$prefix/share/assay/datasets/$file" ] || { echo "$file was not installed"; exit 1; }
 done
 [ -e "$prefix/share/assay/policies/publish.ini" ] || { echo "publish.ini was not installed"; exit 1; }
+for file in inspect-json.schema.json inspect-difference-json.schema.json; do
+    [ -e "$prefix/share/doc/assay/$file" ] || { echo "$file was not installed"; exit 1; }
+done
 
 cd "$work"
 "$assay" --version

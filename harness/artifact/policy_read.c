@@ -34,6 +34,8 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reading *in, const 
 	vsnprintf(message, sizeof message, format, args);
 	va_end(args);
 	in->failed = 1;
+	if (!in->line) /* of an empty text */
+		return error_set(in->err, ERROR_INPUT, "%s: %s", in->name, message);
 	return error_set(in->err, ERROR_INPUT, "%s:%d: %s", in->name, in->line, message);
 }
 

@@ -434,7 +434,7 @@ static void promised_files_are_missed(void)
 static const struct {
 	const char *text, *message;
 } wrong[] = {
-	{"", "p.ini:0: sets no rule"},
+	{"", "p.ini: sets no rule"},
 	{"; nothing\n", "sets no rule"},
 	{"sass = same\n", "p.ini:1: 'sass' stands before the first section"},
 	{"[target]\nsass = same\n", "p.ini:1: there is no section [target]; there are: targets, toolkit, build"},
