@@ -1,11 +1,23 @@
 #include "device/ptx/matrix_private.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <string.h>
+
+#if defined(__x86_64__)
+/* Clang 14 does not know it by name: CPUID (Intel SDM volume 2A) leaf 1, ECX bit 29. */
+static int host_has_f16c(void)
+{
+	unsigned a, b, c, d;
+	return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+}
+#endif
 
 const struct ptx_matrix_kernels *ptx_matrix_kernels(void)
 {
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && host_has_f16c())
 		return __builtin_cpu_supports("avx512f") ? &ptx_matrix_kernels_avx512 : &ptx_matrix_kernels_avx2;
 #endif
 	return &ptx_matrix_kernels_base;
