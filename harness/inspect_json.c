@@ -199,6 +199,7 @@ static json_t *gpu_json(struct builder *builder, const struct inspection *in, un
 	json_put(builder, object, "verdict", json_string(coverage_verdict_name(coverage->verdict)));
 	json_put(builder, object, "units_by_sass", json_integer(coverage->sass));
 	json_put(builder, object, "units_by_jit", json_integer(coverage->jit));
+	json_put(builder, object, "units_linked_again", json_integer(coverage->relinked));
 	json_put(builder, object, "units_by_sass_unsure_tegra", json_integer(coverage->tegra));
 	json_put(builder, object, "units_built_for_debugging", json_integer(coverage->debug));
 	json_put(builder, object, "units_not", json_integer(coverage->none));

@@ -462,7 +462,10 @@ static void show_gpu(const struct inspection *in, unsigned cc, const struct arti
 				line_name(view, in->artifact.units[coverage->first_jit].name);
 			text_append(line, ",");
 		}
-		text_append(line, " from PTX %u.%u", coverage->ptx_isa / 10, coverage->ptx_isa % 10);
+		if (coverage->ptx_isa)
+			text_append(line, " from PTX %u.%u", coverage->ptx_isa / 10, coverage->ptx_isa % 10);
+		if (coverage->relinked)
+			text_append(line, "%s linked again by the driver", coverage->ptx_isa ? "," : "");
 		break;
 	case COVERAGE_NONE:
 		paint(view, colour_bad, "no  ");

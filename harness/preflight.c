@@ -30,7 +30,8 @@ int preflight(const char *path, const struct device_properties *device, enum ima
 		return -1;
 	int result = artifact_coverage(&artifact, device->cc_major, device->cc_minor, policy, &coverage, err);
 	const unsigned driver = driver_release(device);
-	if (result == 0 && coverage.none && !coverage.sass && !coverage.jit) {
+	/* the runtime shim loads containers one by one: it has nothing that links again */
+	if (result == 0 && coverage.none + coverage.relinked && !coverage.sass && coverage.jit == coverage.relinked) {
 		result = refuse_all(path, device, policy, &coverage, err);
 	} else if (result == 0 && coverage.jit && !coverage.sass && driver && cuda_of_ptx_isa(coverage.ptx_isa) > driver) {
 		const char *needed = driver_of_cuda(cuda_of_ptx_isa(coverage.ptx_isa));

@@ -123,9 +123,11 @@ void artifact_undefined_free(struct artifact_undefined *undefined);
 enum coverage_verdict { COVERAGE_NOTHING = 0, COVERAGE_SASS, COVERAGE_JIT, COVERAGE_NONE };
 struct artifact_coverage {
 	int sass, jit, none;       /* containers */
+	int relinked;              /* of `jit`: results of a device link without code for it, whose inputs all have some: the
+				      driver compiles those and links them again ("JIT linking" in the manual of nvcc) */
 	enum coverage_verdict verdict; /* COVERAGE_NOTHING: the artifact holds no device code */
 	int first_none;            /* unit of the first container that does not run; -1 */
-	char reason[256];          /* why that one does not */
+	char reason[256];          /* why that one does not; without one, why the first of `relinked` has to be */
 	int first_jit;             /* unit of the first container that has to be compiled; -1 */
 	int tegra;                 /* of `sass`: containers whose SASS is for another GPU, where one of the two is a Tegra part:
 				      NVIDIA promises no binary compatibility between them and others */
@@ -147,6 +149,11 @@ struct artifact_library {
 	int first, end;
 	int device_linked;
 };
+/* Whether the images [first, end) of a unit, a container of the library, are what its device link made: their kernels are those
+ * of relocatable code. Of images that have been loaded. */
+int artifact_is_link_result(const struct artifact *artifact, const struct artifact_library *library,
+			    const struct artifact_unit *unit, int first, int end);
+
 /* Moves on to the next one: 1; 0 at the end. Starts from {0}. */
 int artifact_library_next(const struct artifact *artifact, struct artifact_library *library);
 

@@ -10,6 +10,7 @@ struct container {
 	struct artifact_unit *unit;
 	int unit_index, first, end;
 	struct artifact_library library; /* of the unit */
+	int results;                  /* link results looked into so far, all libraries together */
 	struct fatbin_entry *entries; /* owned; used again for the next container */
 	int capacity;
 };
@@ -126,7 +127,84 @@ static int is_link_input(const struct container *at)
 	return at->library.device_linked && at->unit->images[at->first].relocatable_section;
 }
 
-static int cover_container(struct artifact *artifact, const struct container *at, int cc_major, int cc_minor,
+/* The name of a kernel of the container, or NULL when it has none or none was loaded. */
+static const char *first_kernel(const struct artifact_unit *unit, int first, int end)
+{
+	for (int i = first; i < end; i++)
+		if (unit->images[i].cubin.kernel_count)
+			return unit->images[i].cubin.kernels[0].name;
+	return NULL;
+}
+
+static int holds_kernel(const struct artifact_image *image, const char *name)
+{
+	for (int k = 0; k < image->cubin.kernel_count; k++)
+		if (strcmp(image->cubin.kernels[k].name, name) == 0)
+			return 1;
+	return 0;
+}
+
+int artifact_is_link_result(const struct artifact *artifact, const struct artifact_library *library,
+			    const struct artifact_unit *unit, int first, int end)
+{
+	const char *name = first < end && !unit->images[first].relocatable_section ? first_kernel(unit, first, end) : NULL;
+	for (int u = library->first; u < library->end && name && library->device_linked; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++)
+			if (artifact->units[u].images[i].relocatable_section && holds_kernel(&artifact->units[u].images[i], name))
+				return 1;
+	return 0;
+}
+
+/* Whether all that the device link of a library was made from has code for a GPU. *isa: of its newest PTX then. */
+static int inputs_fit(struct artifact *artifact, const struct artifact_library *library, int cc_major, int cc_minor,
+		      enum image_policy policy, int *fit, unsigned *isa, struct error *err)
+{
+	struct container at = {.unit_index = library->first, .library = *library};
+	int more;
+	*fit = 1;
+	while ((more = container_next(artifact, &at, err)) > 0 && at.unit_index < library->end) {
+		if (!at.unit->images[at.first].relocatable_section)
+			continue;
+		const int selected = fatbin_select(at.entries, at.end - at.first, -1, cc_major, cc_minor, policy, NULL, 0);
+		if (selected < 0) {
+			*fit = 0;
+			break;
+		}
+		const struct fatbin_entry *entry = &at.entries[selected];
+		if (entry->kind == FATBIN_PTX && 10 * entry->version_major + entry->version_minor > *isa)
+			*isa = 10 * entry->version_major + entry->version_minor;
+	}
+	free(at.entries);
+	return more < 0 ? -1 : 0;
+}
+
+/* Whether the driver can make what is missing from what the container was linked from. */
+static int can_relink(struct artifact *artifact, struct container *at, int cc_major, int cc_minor, enum image_policy policy, int *can,
+		      unsigned *isa, struct error *err)
+{
+	enum { RESULTS_MAX = 64 }; /* a library has one; beyond it only a made-up file goes */
+	*can = 0;
+	if (!at->library.device_linked || policy == IMAGE_SASS || at->results++ >= RESULTS_MAX)
+		return 0;
+	for (int u = at->library.first; u < at->library.end; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++)
+			if (artifact->units[u].images[i].entry.kind == FATBIN_ELF &&
+			    artifact_load_image(artifact, &artifact->units[u], &artifact->units[u].images[i], err))
+				return -1;
+	if (!artifact_is_link_result(artifact, &at->library, at->unit, at->first, at->end))
+		return 0;
+	return inputs_fit(artifact, &at->library, cc_major, cc_minor, policy, can, isa, err);
+}
+
+static void note_jit(struct artifact_coverage *coverage, const struct container *at, unsigned isa)
+{
+	if (coverage->jit++ == 0)
+		coverage->first_jit = at->unit_index;
+	if (isa > coverage->ptx_isa)
+		coverage->ptx_isa = isa;
+}
+
+static int cover_container(struct artifact *artifact, struct container *at, int cc_major, int cc_minor,
 			   enum image_policy policy, struct artifact_coverage *coverage, struct error *err)
 {
 	char reason[sizeof coverage->reason] = "";
@@ -143,10 +221,15 @@ static int cover_container(struct artifact *artifact, const struct container *at
 		}
 	}
 	if (selected < 0) {
-		int has;
-		if (has_kernels(artifact, at, &has, err))
+		int has, can;
+		unsigned isa = 0;
+		if (has_kernels(artifact, at, &has, err) || (has && can_relink(artifact, at, cc_major, cc_minor, policy, &can, &isa, err)))
 			return -1;
-		if (has && coverage->none++ == 0) {
+		if (has && can) {
+			if (coverage->relinked++ == 0 && !coverage->none)
+				memcpy(coverage->reason, reason, sizeof reason);
+			note_jit(coverage, at, isa);
+		} else if (has && coverage->none++ == 0) {
 			coverage->first_none = at->unit_index;
 			memcpy(coverage->reason, reason, sizeof reason);
 		}
@@ -160,11 +243,7 @@ static int cover_container(struct artifact *artifact, const struct container *at
 		coverage->tegra += entry->arch != cc && (is_tegra(entry->arch) || is_tegra(cc));
 		return 0;
 	}
-	const unsigned isa = 10 * entry->version_major + entry->version_minor;
-	if (coverage->jit++ == 0)
-		coverage->first_jit = at->unit_index;
-	if (isa > coverage->ptx_isa)
-		coverage->ptx_isa = isa;
+	note_jit(coverage, at, 10 * entry->version_major + entry->version_minor);
 	return 0;
 }
 

@@ -166,12 +166,24 @@ static void check_ptx_of(struct policy_look *look, const struct container *at)
 	}
 }
 
+/* What a device link made holds no PTX: the driver links again from its inputs, which are looked at themselves. */
+static int stands_for_inputs(const struct artifact *artifact, const struct artifact_library *library, const struct container *at,
+			     int *looked_into)
+{
+	enum { RESULTS_MAX = 64 }; /* a library has one; beyond it only a made-up file goes */
+	for (int i = at->first; i < at->end; i++)
+		if (at->unit->images[i].entry.kind == FATBIN_PTX)
+			return 0;
+	return library->device_linked && (*looked_into)++ < RESULTS_MAX &&
+	       artifact_is_link_result(artifact, library, at->unit, at->first, at->end);
+}
+
 int check_ptx(struct policy_look *look)
 {
-	int containers = 0;
+	int containers = 0, looked_into = 0;
 	for (struct artifact_library library = {0}; artifact_library_next(look->artifact, &library);)
 		for (struct container at = {.unit_index = library.first}; next_container(look->artifact, &library, &at);)
-			if (has_kernels(&at)) {
+			if (has_kernels(&at) && !stands_for_inputs(look->artifact, &library, &at, &looked_into)) {
 				containers++;
 				check_ptx_of(look, &at);
 			}

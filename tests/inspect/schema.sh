@@ -38,6 +38,11 @@ document several libhost.a libshared.so host.o
 document missing libhost.a /nonexistent
 document gpus libhost.a --gpu sm_86,sm_120
 document this "$assay"
+if command -v zip >/dev/null; then
+    zip -qX tried-1.0-py3-none-any.whl libshared.so libhost.a && document wheel tried-1.0-py3-none-any.whl
+else
+    echo "without zip: no wheel"
+fi
 if [ -n "$mingw" ]; then
     "$mingw" -c shared.c -o windows.obj && document coff windows.obj
     "$mingw" -shared shared.c -o windows.dll && document pe windows.dll

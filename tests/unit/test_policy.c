@@ -59,7 +59,7 @@ static struct bytes unit_bytes(const struct unit *unit)
 
 static void make_archive(const char *name, const struct unit *units, size_t count)
 {
-	struct fixture_member members[4];
+	struct fixture_member members[4] = {{0}};
 	struct bytes bytes[4], file = {0};
 	struct error err = {0};
 	for (size_t i = 0; i < count; i++) {

@@ -311,6 +311,72 @@ static void linked_libraries_stand_alone(void)
 	bytes_free(&unlinked);
 }
 
+/* A device link leaves SASS only. For other GPUs the driver compiles and links its inputs again, if all of them have code. */
+static void the_driver_links_again(void)
+{
+	static const char ptx[] = ".version 8.4\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 a) { ret; }\n";
+	const struct fixture_kernel kernel = {"k", 64, 0, 0, 0, {8}, 0, NULL, 0}, stranger = {"alone", 64, 0, 0, 0, {8}, 0, NULL, 0};
+	struct bytes cubin = {0}, other = {0}, result = {0}, whole = {0}, with_ptx = {0}, without_ptx = {0};
+	put_cubin(&cubin, 8, 80, 0, 124, &kernel, 1);
+	put_cubin(&other, 8, 80, 0, 124, &stranger, 1);
+	const struct fixture_entry sass = {2, 80, 1, 8, 0x11, cubin.data, cubin.size, NULL, NULL},
+				   alone = {2, 80, 1, 8, 0x11, other.data, other.size, NULL, NULL};
+	put_fatbin(&result, &sass, 1);
+	put_fatbin(&whole, &alone, 1);
+	put_fatbin(&without_ptx, &sass, 1);
+	put_fatbin(&with_ptx, (struct fixture_entry[]){sass, {1, 80, 8, 4, 0x11, (const unsigned char *)ptx, sizeof ptx, NULL, NULL}}, 2);
+	const struct {
+		const struct bytes *inputs, *linked;
+		int relinked;
+		enum coverage_verdict verdict;
+		enum policy_verdict ptx;
+	} cases[] = {
+		{&with_ptx, &result, 1, COVERAGE_JIT, POLICY_PASS},
+		{&without_ptx, &result, 0, COVERAGE_NONE, POLICY_FAIL},
+		{&with_ptx, &whole, 0, COVERAGE_NONE, POLICY_FAIL}, /* not what was linked */
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct fixture_section sections[] = {
+			{"__nv_relfatbin", SHT_PROGBITS, SHF_ALLOC, 0, 0, cases[i].inputs->data, cases[i].inputs->size, 0},
+			{".nv_fatbin", SHT_PROGBITS, SHF_ALLOC, 0, 0, cases[i].linked->data, cases[i].linked->size, 0}};
+		struct bytes file = {0};
+		struct artifact artifact;
+		struct artifact_coverage coverage;
+		struct policy policy = {0};
+		struct policy_report report = {0};
+		struct error err = {0};
+		const int before = check_failures;
+		put_elf(&file, &(struct fixture_elf){EM_X86_64, ET_DYN, 0, 0, 1, 0}, sections, 2);
+		write_bytes("linked.so", &file);
+		CHECK_INT(artifact_open(in_folder("linked.so"), &artifact, &err), 0);
+		CHECK_INT(artifact_coverage(&artifact, 9, 0, IMAGE_ANY, &coverage, &err), 0);
+		CHECK_INT(coverage.verdict, cases[i].verdict);
+		CHECK_INT(coverage.relinked, cases[i].relinked);
+		CHECK_INT(coverage.ptx_isa, cases[i].relinked ? 84 : 0);
+		CHECK_CONTAINS(coverage.reason, "holds SASS for sm_80 only");
+		CHECK_INT(artifact_coverage(&artifact, 9, 0, IMAGE_SASS, &coverage, &err), 0);
+		CHECK_INT(coverage.verdict, COVERAGE_NONE);
+		CHECK_INT(artifact_coverage(&artifact, 8, 6, IMAGE_ANY, &coverage, &err), 0);
+		CHECK_INT(coverage.verdict, COVERAGE_SASS);
+		CHECK_INT(policy_parse(&policy, "rules", "[targets]\nptx = some\n", &err), 0);
+		CHECK_INT(policy_check(&policy, &artifact, &report, &err), 0);
+		CHECK_INT(report.count, 1);
+		CHECK_INT(report.count ? report.items[0].verdict : POLICY_NOT_APPLICABLE, cases[i].ptx);
+		if (check_failures != before)
+			fprintf(stderr, "case %zu\n", i);
+		policy_report_free(&report);
+		policy_free(&policy);
+		artifact_close(&artifact);
+		bytes_free(&file);
+	}
+	bytes_free(&cubin);
+	bytes_free(&other);
+	bytes_free(&result);
+	bytes_free(&whole);
+	bytes_free(&with_ptx);
+	bytes_free(&without_ptx);
+}
+
 /* An object or shared object with one kernel for sm_XX by a toolkit (10 * major + minor). */
 static struct bytes code_of(unsigned sm, unsigned toolkit, int elf_type)
 {
@@ -403,6 +469,7 @@ int main(void)
 	lies_are_refused();
 	linked_libraries_stand_alone();
 	libraries_are_judged_apart();
+	the_driver_links_again();
 	snprintf(line, sizeof line, "rm -rf '%s'", folder);
 	CHECK_INT(system(line), 0);
 	return check_result();
