@@ -320,7 +320,6 @@ static int compare(const struct options *options, const struct check *checks, in
 	uint64_t *keys = calloc((size_t)count, sizeof(*keys));
 	struct machine_facts facts;
 	int same = 0, wrong = 0, unsupported = 0, failed = 0, missing = 0, both = 0;
-	long nan_bits = 0;
 	int result = -1;
 
 	if (!recorded || !keys) {
@@ -350,21 +349,18 @@ static int compare(const struct options *options, const struct check *checks, in
 			missing++;
 		} else {
 			judge(&checks[i], outcomes[i].output, recorded[i].output, &verdict);
-			nan_bits += verdict.nan_bits;
 			if (verdict.different) {
 				printf("  different      %s: %ld of %ld: %s\n", checks[i].label, verdict.different, verdict.compared, verdict.first);
 				wrong++;
 			} else
 				same++;
-			if (verdict.nan_bits)
-				printf("  NaN payloads   %s: %ld results are NaN on both, with other bits\n", checks[i].label, verdict.nan_bits);
 			if (options->verbose && verdict.worst > 0)
 				printf("  worst error    %s: %.3f of its bound\n", checks[i].label, verdict.worst);
 		}
 	}
 	printf("recorded on %s (%s) at %s\n", facts.device, facts.driver, facts.date);
-	printf("%d agree, %d differ, %d failed, %d unsupported, %d not recorded, %d run on neither device; %ld NaNs with other bits\n", same, wrong, failed,
-	       unsupported, missing, both, nan_bits);
+	printf("%d agree, %d differ, %d failed, %d unsupported, %d not recorded, %d run on neither device\n", same, wrong, failed, unsupported, missing,
+	       both);
 	if (same + wrong + failed + unsupported + missing == 0)
 		error_set(err, ERROR_INPUT, "no check was selected");
 	else

@@ -203,8 +203,8 @@ static int lower_half(struct alu *alu)
 		option[4] = (uint8_t)alu_take(alu, PTX_MOD_NaN);
 		option[5] = alu_take(alu, PTX_MOD_xorsign) && alu_take(alu, PTX_MOD_abs);
 		break;
-	case PTX_OP_abs: handler = ALU_abs_f16; break;
-	case PTX_OP_neg: handler = ALU_neg_f16; break;
+	case PTX_OP_abs: handler = bf16 ? ALU_abs_bf16 : ALU_abs_f16; break;
+	case PTX_OP_neg: handler = bf16 ? ALU_neg_bf16 : ALU_neg_f16; break;
 	case PTX_OP_ex2: case PTX_OP_tanh:
 		if (!alu_take(alu, PTX_MOD_approx))
 			return ptx_malformed(alu->lowering, ".approx is missing");

@@ -153,13 +153,15 @@ static inline uint64_t real64_3(double result, uint64_t a, uint64_t b, uint64_t 
 	return number_f64_is_nan(number_f64_bits(result)) ? quiet64(nan) : number_f64_bits(result);
 }
 static inline uint64_t flush64(uint64_t a) { return a & NUMBER_F64_INFINITY ? a : a & SIGN64; }
-/* rcp and rsqrt.approx.ftz.f64 work on the upper 32 bits and give only those (manual 9.7.3.14, 9.7.3.18). */
-static inline uint64_t approx64(double result, uint64_t a)
+/* rcp and rsqrt.approx.ftz.f64 work on the upper 32 bits and give only those (manual 9.7.3.14, 9.7.3.18). A NaN that shows in the
+ * lower bits only is an infinity there, and a NaN result has the bits of f32's in the upper ones, as on an H100; the manual leaves
+ * both open. */
+static inline uint64_t approx64(double result)
 {
 	const uint64_t bits = number_f64_bits(result);
 	const uint64_t rounded = (bits + 0x80000000ull) & HIGH32;
 	const uint64_t number = (bits & ~SIGN64) >= NUMBER_F64_INFINITY ? bits & HIGH32 : flush64(rounded);
-	return number_f64_is_nan(bits) ? (number_f64_is_nan(a) ? quiet64(a) & HIGH32 : NUMBER_F64_NAN) : number;
+	return number_f64_is_nan(bits) ? (uint64_t)NUMBER_F32_NAN << 32 : number;
 }
 static inline int64_t order64(uint64_t a) { return (int64_t)(a ^ (uint64_t)((int64_t)a >> 63) >> 1); }
 static inline uint64_t least64(uint64_t a, uint64_t b, int take_a)

@@ -36,11 +36,8 @@ uint32_t number_from_f64(double value, const struct number_format *format, enum 
 	const int exponent = (int)(bits >> 52 & 2047);
 	const uint64_t mantissa = bits & 0xfffffffffffffull;
 
-	if (exponent == 2047 && mantissa) {
-		if (!format->has_nan)
-			return largest;
-		return format == &number_tf32_format ? NUMBER_F32_NAN : format->nan;
-	}
+	if (exponent == 2047 && mantissa)
+		return format->has_nan ? place(format->nan, format) : largest;
 	if (exponent == 2047)
 		return place(sign | infinity, format);
 

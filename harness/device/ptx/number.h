@@ -2,8 +2,8 @@
  * f64. The inline functions are written so that a loop over lanes vectorises. core/dtype.h has the conversions to nearest
  * that the rest of the program uses; a test holds the two against each other.
  *
- * NaN: what PTX calls canonical: 0x7fffffff (f32), 0x7fff (f16, bf16), 0x7f (e4m3, e5m2); a generated f64 NaN has the bits
- * 0xfff8000000000000 (math_constants.h of the CUDA toolkit: CUDART_NAN_F, CUDART_NAN). */
+ * NaN: what PTX calls canonical: 0x7fffffff (f32), 0x7fff (f16, bf16), 0x7fffe000 (tf32), 0x7f (e4m3, e5m2); a generated f64 NaN
+ * has the bits 0xfff8000000000000 (math_constants.h of the CUDA toolkit: CUDART_NAN_F, CUDART_NAN). */
 #ifndef ASSAY_DEVICE_PTX_NUMBER_H
 #define ASSAY_DEVICE_PTX_NUMBER_H
 
@@ -30,7 +30,8 @@ static inline int number_f64_is_nan(uint64_t bits) { return (bits & 0x7fffffffff
 static inline uint32_t number_f32_flush(uint32_t bits) { return bits & 0x7f800000u ? bits : bits & 0x80000000u; }
 static inline uint32_t number_f16_flush(uint32_t bits) { return bits & 0x7c00u ? bits : bits & 0x8000u; }
 
-/* Exact; a NaN becomes the canonical one. The argument has no bits above the low 16. */
+/* Exact. The argument has no bits above the low 16. A NaN of f16 becomes the canonical one; one of bf16 keeps its bits, a
+ * signalling one too, as an H100 does in cvt.f32.bf16; the manual leaves it open. */
 static inline uint32_t number_f16_to_f32(uint32_t half)
 {
 	const uint32_t size = half & 0x7fff, sign = (half & 0x8000) << 16;
@@ -42,7 +43,7 @@ static inline uint32_t number_f16_to_f32(uint32_t half)
 }
 static inline uint32_t number_bf16_to_f32(uint32_t bf16)
 {
-	return (bf16 & 0x7fff) > 0x7f80 ? NUMBER_F32_NAN : bf16 << 16;
+	return bf16 << 16;
 }
 
 /* To nearest even; overflow to infinity; NaN to 0x7fff. */
@@ -106,7 +107,7 @@ extern const struct number_format number_f16_format, number_bf16_format, number_
 
 /* One rounding of a double (exact, or rounded to odd from something longer). Overflow goes to infinity or the largest number as
  * the mode says; with `satfinite`, and in formats without infinity, always to the largest number. NaN to the canonical one, in
- * formats that have none to the largest number. tf32 gives the 19 bits shifted to where f32 has them. */
+ * formats that have none to the largest number. tf32 gives the 19 bits shifted to where f32 has them, the others 0. */
 uint32_t number_from_f64(double value, const struct number_format *format, enum number_rounding rounding, int satfinite);
 /* Exact. NaN: the canonical NaN of f32, widened. */
 double number_to_f64(uint32_t bits, const struct number_format *format);
