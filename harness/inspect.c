@@ -129,7 +129,8 @@ int inspect_open(const char *path, const struct gpu_list *gpus, struct inspectio
 	struct artifact *artifact = &inspection->artifact;
 	if (artifact_open(path, artifact, err))
 		return -1;
-	if (artifact_load_images(artifact, 1u << FATBIN_ELF, err) || artifact_entry_points(artifact, &inspection->points, err) || artifact_undefined(artifact, &inspection->undefined, err) ||
+	if (artifact_load_images(artifact, 1u << FATBIN_ELF, err) || artifact_entry_points(artifact, &inspection->points, err) ||
+	    artifact_undefined(artifact, &inspection->undefined, err) ||
 	    artifact_driver_needs(artifact, &inspection->needs, err) || artifact_mha_abi(artifact, &inspection->abi, err) ||
 	    artifact_findings(artifact, &inspection->findings, err))
 		goto failed;

@@ -55,10 +55,11 @@ static int add_row(struct kernel_rows *rows, size_t *capacity, const struct kern
 	return 0;
 }
 
-static int container_has_sass(const struct artifact_unit *unit, int container)
+/* Of the container that begins with the unit's image `first`. */
+static int container_has_sass(const struct artifact_unit *unit, int first)
 {
-	for (int i = 0; i < unit->image_count; i++)
-		if (unit->images[i].entry.container == container && unit->images[i].entry.kind == FATBIN_ELF)
+	for (int i = first; i < unit->image_count && unit->images[i].entry.container == unit->images[first].entry.container; i++)
+		if (unit->images[i].entry.kind == FATBIN_ELF)
 			return 1;
 	return 0;
 }
@@ -71,7 +72,7 @@ static int load_lone_ptx(struct artifact *artifact, struct artifact_unit *unit, 
 		struct artifact_image *image = &unit->images[i];
 		if (image->entry.container != container) {
 			container = image->entry.container;
-			has_sass = container_has_sass(unit, container);
+			has_sass = container_has_sass(unit, i);
 		}
 		if (!has_sass && image->entry.kind == FATBIN_PTX && image->entry.compression < FATBIN_OBFUSCATED &&
 		    artifact_load_image(artifact, unit, image, err))
@@ -113,7 +114,7 @@ int inspect_kernel_rows(struct inspection *in, const struct inspect_selection *s
 			const struct artifact_image *image = &unit->images[i];
 			if (image->entry.container != container) {
 				container = image->entry.container;
-				has_sass = container_has_sass(unit, container);
+				has_sass = container_has_sass(unit, i);
 			}
 			if (!image->loaded || (image->entry.kind == FATBIN_PTX && has_sass))
 				continue;

@@ -103,6 +103,7 @@ static int names_compare(struct names *before, struct names *after, struct diffe
 	return 0;
 }
 
+/* Neighbours are often the same; the rest is for names_sort, since a made-up file may name another target in each entry. */
 static struct names targets_of(const struct artifact *artifact)
 {
 	struct names names = {0};
@@ -110,10 +111,7 @@ static struct names targets_of(const struct artifact *artifact)
 		for (int i = 0; i < artifact->units[u].image_count; i++) {
 			char target[24];
 			fatbin_entry_target(&artifact->units[u].images[i].entry, target);
-			int known = 0;
-			for (int k = names.count; k-- > 0 && !known;)
-				known = strcmp(names.items[k], target) == 0;
-			if (!known)
+			if (!names.count || strcmp(names.items[names.count - 1], target) != 0)
 				names_take(&names, strdup(target));
 		}
 	return names;
@@ -169,7 +167,7 @@ static void list_add(struct text *list, const char *word)
 	if (list->length > LONGEST)
 		return;
 	for (const char *at = list->data; at && (at = strstr(at, word)); at += length)
-		if ((at == list->data || strncmp(at - 2, ", ", 2) == 0) && (!at[length] || at[length] == ','))
+		if ((at == list->data || (at - list->data >= 2 && memcmp(at - 2, ", ", 2) == 0)) && (!at[length] || at[length] == ','))
 			return;
 	text_append(list, "%s%s", list->length ? ", " : "", word);
 }
@@ -318,11 +316,15 @@ done:
 
 /* ---- by target ---- */
 
+/* Those that a made-up file has too many of share the last one. */
 static struct difference_target *target_named(struct difference *difference, const char *name)
 {
+	enum { TARGETS_MAX = 256 };
 	for (int i = 0; i < difference->target_count; i++)
 		if (strcmp(difference->target[i].name, name) == 0)
 			return &difference->target[i];
+	if (difference->target_count == TARGETS_MAX)
+		return &difference->target[TARGETS_MAX - 1];
 	if (difference->target_count % 16 == 0) {
 		struct difference_target *larger = realloc(difference->target, (size_t)(difference->target_count + 16) * sizeof *larger);
 		if (!larger)
