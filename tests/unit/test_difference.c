@@ -177,7 +177,7 @@ struct unit {
 
 static void make(const char *name, const struct unit *units, size_t count)
 {
-	struct fixture_member members[4];
+	struct fixture_member members[4] = {{0}};
 	struct bytes objects[4] = {{0}}, file = {0};
 	struct error err = {0};
 	for (size_t i = 0; i < count; i++) {
@@ -433,6 +433,24 @@ static void policies_judge_changes(void)
 	close_all(&difference, artifacts);
 }
 
+/* A flag that is the end of another one is a flag of its own. */
+static void flags_of_build_folders_are_listed(void)
+{
+	static const char output[] = "cargo:info=Builder { extra_args: [\"--O3\", \"-O3\", \"-O3\"] }\n";
+	struct artifact artifacts[2];
+	struct error err = {0};
+	const char *flags = NULL;
+	CHECK_INT(make_dirs(in_folder("built/out"), &err), 0);
+	CHECK_INT(write_file_atomically(in_folder("built/output"), output, strlen(output), &err), 0);
+	make("built/out/lib.a", (struct unit[]){{"a.o", "run_mha", 90, 130, 0, {{"k", 40, 0, 0, 0, {8}, 0, code[0], 64}}, NULL}}, 1);
+	struct difference difference = difference_of("built/out/lib.a", "base.a", artifacts);
+	for (int i = 0; i < difference.fact_count; i++)
+		if (strcmp(difference.facts[i].what, "flags in the build folder") == 0)
+			flags = difference.facts[i].before;
+	CHECK_TEXT(flags, "--O3, -O3");
+	close_all(&difference, artifacts);
+}
+
 int main(void)
 {
 	const char *base = getenv("TMPDIR");
@@ -451,6 +469,7 @@ int main(void)
 	the_same_is_the_same();
 	compression_hides_nothing();
 	policies_judge_changes();
+	flags_of_build_folders_are_listed();
 	snprintf(command, sizeof command, "rm -rf '%s'", folder);
 	CHECK_INT(system(command), 0);
 	return check_result();
