@@ -521,7 +521,7 @@ static int check_compiling(struct policy_look *look, const char *promised, int w
 			continue;
 		if (artifact_coverage(look->artifact, (int)(cc / 10), (int)(cc % 10), IMAGE_ANY, &coverage, look->err))
 			return -1;
-		if (!coverage.jit)
+		if (!coverage.jit || !coverage.ptx_isa) /* linked again from SASS: nothing to compile */
 			continue;
 		const char *own = driver_of(cuda_of_compute_capability(cc), windows);
 		const char *oldest = own && driver_compare(own, promised) > 0 ? own : promised;
