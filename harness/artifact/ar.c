@@ -219,7 +219,11 @@ static int member_name(struct reading *in, const struct header *header, size_t a
 			return error_set(err, ERROR_INPUT, "archive member at 0x%zx: its name '%s' is longer than the member", at,
 					 header->name);
 		in->ar->flavour = AR_BSD;
-		const char *start = (const char *)in->reader.data + member->offset;
+		/* the size of a thin archive's member is that of another file */
+		const char *start = (const char *)read_bytes(&in->reader, member->offset, number);
+		if (!start)
+			return error_set(err, ERROR_INPUT, "archive member at 0x%zx: its name of %llu bytes is cut off", at,
+					 (unsigned long long)number);
 		if (copy_name(in, at, start, strnlen(start, (size_t)number), &member->name, err))
 			return -1;
 		member->offset += (size_t)number;

@@ -106,8 +106,10 @@ int coff_sections_read(const void *bytes, size_t size, uint64_t offset, size_t c
 static int strings_find(struct coff_file *coff, struct reader *reader, struct error *err)
 {
 	const uint64_t at = coff->symbols + coff->symbol_count * coff->symbol_size;
-	if (!coff->symbols)
+	if (!coff->symbols) {
+		coff->symbol_count = 0; /* without a table the number means nothing */
 		return 0;
+	}
 	if (!range_within(coff->symbols, coff->symbol_count * coff->symbol_size, reader->size))
 		return error_set(err, ERROR_INPUT,
 				 "COFF symbol table: claims %llu symbols at 0x%llx of a file of 0x%zx; the file is cut off or damaged",

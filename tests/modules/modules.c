@@ -468,7 +468,7 @@ static int compare(const char *first, const char *second)
 
 int main(int argc, char **argv)
 {
-	const char *device = device_default_id(), *path = NULL;
+	const char *device = NULL, *path = NULL;
 	int at = 1;
 
 	if (argc == 4 && !strcmp(argv[1], "--compare"))
@@ -485,5 +485,6 @@ int main(int argc, char **argv)
 		fputs("usage: modules [--device ID] --store FILE MODULE.ptx...\n       modules --compare FILE FILE\n", stderr);
 		return 2;
 	}
-	return store(device, path, argv + at, argc - at);
+	/* asked only where it must be: to look for a GPU is to start the driver, and the children that are forked could not */
+	return store(device ? device : device_default_id(), path, argv + at, argc - at);
 }

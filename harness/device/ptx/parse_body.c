@@ -261,7 +261,7 @@ static int parse_list(struct ptx_body *body, struct ptx_operand *list)
 	if (ptx_take_mark(lexer, ')', body->err))
 		return -1;
 	list->count = body->scratch_count - base;
-	list->first = ptx_add_elements(body, body->scratch + base, list->count);
+	list->first = ptx_add_elements(body, list->count ? body->scratch + base : NULL, list->count);
 	body->scratch_count = base;
 	return list->first < 0 ? -1 : 0;
 }

@@ -305,7 +305,7 @@ static int parse_elements(struct ptx_body *body, int closing, struct ptx_operand
 	if (ptx_take_mark(lexer, closing, body->err))
 		return -1;
 	operand->count = body->scratch_count - base;
-	operand->first = ptx_add_elements(body, body->scratch + base, operand->count);
+	operand->first = ptx_add_elements(body, operand->count ? body->scratch + base : NULL, operand->count);
 	body->scratch_count = base;
 	return operand->first < 0 ? -1 : 0;
 }
@@ -343,7 +343,7 @@ static int parse_address(struct ptx_body *body, struct ptx_operand *operand)
 			}
 		}
 		operand->count = body->scratch_count - base;
-		operand->first = ptx_add_elements(body, body->scratch + base, operand->count);
+		operand->first = ptx_add_elements(body, operand->count ? body->scratch + base : NULL, operand->count);
 		body->scratch_count = base;
 		if (operand->first < 0)
 			return -1;
