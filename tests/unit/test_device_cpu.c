@@ -108,15 +108,112 @@ static void guarded_memory_ends_at_a_fault(struct device *device)
 	CHECK_INT(err.kind, ERROR_ENVIRONMENT);
 }
 
-static void kernels_are_refused_with_a_reason(struct device *device)
+static const char scale_ptx[] =
+	".version 7.0\n.target sm_80\n.address_size 64\n"
+	".global .align 4 .f32 factor = 0f40400000;\n" /* 3 */
+	".visible .entry scale(.param .u64 to, .param .u32 n)\n{\n"
+	".reg .b32 %r<4>; .reg .f32 %f<4>; .reg .b64 %rd<4>; .reg .pred %p<2>;\n"
+	"mov.u32 %r1, %tid.x;\nld.param.u32 %r2, [n];\nsetp.ge.u32 %p1, %r1, %r2;\n@%p1 bra DONE;\n"
+	"ld.param.u64 %rd1, [to];\nmul.wide.u32 %rd2, %r1, 4;\nadd.s64 %rd1, %rd1, %rd2;\n"
+	"ld.global.f32 %f1, [%rd1];\nld.global.f32 %f2, [factor];\nmul.f32 %f3, %f1, %f2;\nst.global.f32 [%rd1], %f3;\n"
+	"DONE: ret;\n}\n";
+
+static void kernels_run(struct device *device)
+{
+	const struct device_ops *ops = device->ops;
+	const struct device_dim3 one = {1, 1, 1}, block = {64, 1, 1};
+	float values[40];
+	struct error err = {0};
+	struct device_module *module;
+	struct device_function *function;
+	struct device_counts counts;
+	device_pointer memory, factor;
+	uint32_t n = 40;
+	size_t bytes;
+	int value;
+
+	for (int i = 0; i < 40; i++)
+		values[i] = (float)i;
+	CHECK_INT(ops->alloc(device, sizeof values, &memory, &err), 0);
+	CHECK_INT(ops->copy_in(device, memory, values, sizeof values, NULL, &err), 0);
+	CHECK_INT(ops->module_load(device, scale_ptx, &module, &err), 0);
+	CHECK_INT(ops->module_global(device, module, "factor", &factor, &bytes, &err), 0);
+	CHECK_INT((long long)bytes, 4);
+	CHECK_INT(ops->module_function(device, module, "absent", &function, &err), -1);
+	CHECK_INT(err.device_code, 500);
+	CHECK_INT(ops->module_function(device, module, "scale", &function, &err), 0);
+	CHECK_INT(ops->function_get(device, function, DEVICE_FUNCTION_MAX_THREADS, &value, &err), 0);
+	CHECK_INT(value, 1024);
+	CHECK_INT(ops->function_occupancy(device, function, 256, 0, &value, &err), 0);
+	CHECK_INT(value, 8);
+	void *arguments[] = {&memory, &n};
+	CHECK_INT(ops->launch(device, function, one, block, 0, NULL, arguments, &err), 0);
+	CHECK_INT(ops->launch(device, function, one, block, 64 << 10, NULL, arguments, &err), -1); /* more than was asked for */
+	CHECK_INT(err.device_code, 1);
+	CHECK_INT(ops->function_set(device, function, DEVICE_FUNCTION_MAX_DYNAMIC_SHARED, 64 << 10, &err), 0);
+	CHECK_INT(ops->launch(device, function, one, block, 64 << 10, NULL, arguments, &err), 0);
+	CHECK_INT(ops->copy_out(device, values, memory, sizeof values, NULL, &err), 0);
+	for (int i = 0; i < 40; i++)
+		CHECK_INT((int)values[i], 9 * i);
+	CHECK_INT(device_counts(device, &counts), 1);
+	CHECK_INT((long long)counts.launches, 2);
+	CHECK_INT((long long)counts.flops, 80);
+	CHECK_INT(device_findings(device, NULL, 0), 0);
+	CHECK_INT(ops->module_unload(device, module, &err), 0);
+	CHECK_INT(ops->free(device, memory, &err), 0);
+}
+
+/* What a kernel does wrong is told, and what ends it ends the device, as on a GPU. */
+static void faults_are_told(struct device *device)
+{
+	const struct device_ops *ops = device->ops;
+	const struct device_dim3 one = {1, 1, 1}, block = {64, 1, 1};
+	struct device_finding findings[4];
+	struct error err = {0};
+	struct device_module *module;
+	struct device_function *function;
+	device_pointer memory;
+	uint32_t n = 41;
+
+	CHECK_INT(ops->alloc(device, 64 * sizeof(float), &memory, &err), 0);
+	device_mark(device, memory, 64 * sizeof(float), DEVICE_MEMORY_NO_ACCESS);
+	device_mark(device, memory, 40 * sizeof(float), DEVICE_MEMORY_OUTPUT);
+	CHECK_INT(ops->module_load(device, scale_ptx, &module, &err), 0);
+	CHECK_INT(ops->module_function(device, module, "scale", &function, &err), 0);
+	void *arguments[] = {&memory, &n};
+	CHECK_INT(ops->launch(device, function, one, block, 0, NULL, arguments, &err), 0);
+	CHECK_INT(ops->synchronize(device, &err), 0);
+	const int count = device_findings(device, findings, 4);
+	CHECK(count >= 2);
+	int access = 0, undefined = 0;
+	for (int i = 0; i < count && i < 4; i++) {
+		access |= findings[i].fault == DEVICE_FAULT_ACCESS && strstr(findings[i].text, "just past the end of an output of 160 bytes");
+		undefined |= findings[i].fault == DEVICE_FAULT_UNDEFINED;
+	}
+	CHECK(access);
+	CHECK(undefined); /* the product of what nobody wrote, in an output */
+	CHECK_INT(device_findings(device, findings, 4) > 0, 1); /* which is still there */
+
+	device_pointer nowhere = 4096;
+	arguments[0] = &nowhere;
+	CHECK_INT(ops->launch(device, function, one, block, 0, NULL, arguments, &err), 0);
+	CHECK_INT(ops->synchronize(device, &err), -1);
+	CHECK_INT(err.device_code, 700);
+	CHECK_INT(device_error_is_sticky(&err), 1);
+	CHECK_INT(ops->launch(device, function, one, block, 0, NULL, arguments, &err), -1);
+	CHECK_INT(ops->module_unload(device, module, &err), 0);
+	CHECK_INT(ops->free(device, memory, &err), 0);
+}
+
+static void what_cannot_run_is_refused(struct device *device)
 {
 	struct error err = {0};
 	struct device_module *module;
 	int value;
 
-	CHECK_INT(device->ops->module_load(device, ".version 7.0", &module, &err), -1);
+	CHECK_INT(device->ops->module_load(device, "\177ELF and so on", &module, &err), -1);
 	CHECK_INT(err.kind, ERROR_UNSUPPORTED);
-	CHECK_CONTAINS(err.message, "does not run kernels");
+	CHECK_CONTAINS(err.message, "no PTX");
 	CHECK(module == NULL);
 	CHECK_INT(device->ops->attribute(device, 16, &value, &err), -1);
 	CHECK_INT(device->ops->stream_wait_value(device, NULL, 1, &err), -1);
@@ -219,9 +316,11 @@ int main(void)
 	CHECK_CONTAINS(device->properties.gemm_library, "OpenBLAS");
 	memory_is_owned_and_filled(device);
 	guarded_memory_ends_at_a_fault(device);
-	kernels_are_refused_with_a_reason(device);
+	what_cannot_run_is_refused(device);
+	kernels_run(device);
 	events_measure_time(device);
 	check_gemm(device);
+	faults_are_told(device); /* the device is of no use afterwards */
 	device_close(device);
 	names_select_devices();
 	errors_have_names();
