@@ -22,7 +22,8 @@ json assay run libflashattention.a --device cpu --dataset cases.spec --filter d4
 json_value runs.0.summary.cases <document
 json assay bench libflashattention.a --device cpu --dataset cases.spec --filter d40 --json - --benchmark-json bench.json
 json_value runs.0.summary.cases <document
-json_value benchmarks.0.error_occurred <bench.json
+# Google Benchmark 1.8 tells a benchmark that was left out from one that failed
+{ json_value benchmarks.0.error_occurred <bench.json || json_value benchmarks.0.skipped <bench.json; } 2>/dev/null
 json assay report result.h5 --json -
 json_value runs.0.summary.statuses.fail <document
 json assay report result.h5 --gbench-json -

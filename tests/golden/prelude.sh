@@ -16,7 +16,10 @@ skip() {
 
 # archive NAME.a C-SOURCE: an archive of one object
 archive() {
-    printf '%s\n' "$2" | "$CC" -fPIC -x c -c -o member.o - && ar rcsD "$1" member.o && rm member.o
+    # without what one compiler adds and another does not
+    printf '%s\n' "$2" | "$CC" -fPIC -x c -c -o member.o - &&
+        objcopy -R .comment -R .note.gnu.property member.o &&
+        ar rcsD "$1" member.o && rm member.o
 }
 
 # Whoever may do everything is not stopped by permissions.
