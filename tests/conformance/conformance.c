@@ -140,6 +140,8 @@ static int child(const struct options *options, const struct check *checks, int 
 	}
 	if (stuck)
 		_exit(CHILD_STUCK); /* closing a device in that state may hang */
+	if (whole)
+		device->ops->module_unload(device, whole, NULL);
 	device_close(device);
 	return 0;
 }
