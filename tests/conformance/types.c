@@ -116,9 +116,9 @@ uint64_t input_value(enum value_kind kind, int bits, uint64_t random, int edge)
 			return edges_f32[edge];
 		return bits_of_float((float)((int)(random >> 32 & 0x1ffffff) - 0x1000000) * (random & 1 ? 0x1.921fb6p-22f : 0x1.3a28c6p-16f));
 	case HALF_MODERATE:
-		return random & 15 << 28 ? moderate(random, 5, 10, 4) : 0;
+		return random & 0xfffffffff0000000ull ? moderate(random, 5, 10, 4) : 0;
 	case BHALF_MODERATE:
-		return random & 15 << 28 ? moderate(random, 8, 7, 6) : 0;
+		return random & 0xfffffffff0000000ull ? moderate(random, 8, 7, 6) : 0;
 	case FLOAT_MODERATE:
 		return moderate(random, 8, 23, 6);
 	case DOUBLE_MODERATE:
