@@ -46,7 +46,6 @@ static void cpu_close(struct device *device)
 	tdestroy(cpu->allocations, free);
 	ptx_memory_destroy(cpu->memory);
 	free(cpu->outputs);
-	free(cpu->findings);
 	free(cpu);
 }
 

@@ -9,6 +9,8 @@ struct device_stream {
 	char unused;
 };
 
+enum { CPU_FINDINGS_KEPT = 64 };
+
 struct cpu_range {
 	device_pointer pointer;
 	size_t bytes;
@@ -25,9 +27,9 @@ struct cpu_device {
 	char lost_message[320];
 	struct cpu_range *outputs; /* marked DEVICE_MEMORY_OUTPUT */
 	size_t output_count, output_capacity;
-	struct device_finding *findings; /* not yet taken */
-	int finding_count, finding_capacity;
-	int findings_in_all;
+	struct device_finding findings[CPU_FINDINGS_KEPT]; /* not yet taken */
+	int finding_count;
+	int findings_in_all;       /* more than finding_count only when all places are taken */
 	struct device_counts counts;
 };
 

@@ -16,8 +16,7 @@ enum {
 	SHARED_PER_BLOCK = 227 << 10,
 	SHARED_WITHOUT_OPT_IN = 48 << 10,
 	THREADS_PER_MULTIPROCESSOR = 2048,
-	BLOCKS_PER_MULTIPROCESSOR = 32,
-	FINDINGS_KEPT = 64
+	BLOCKS_PER_MULTIPROCESSOR = 32
 };
 
 /* Warp instructions of one block before a loop counts as endless: some minutes of one core. Who runs cases has a limit of time
@@ -266,15 +265,8 @@ static void kernel_name_for_people(char *name, size_t size)
 static void note(struct cpu_device *cpu, const struct ptx_finding *finding)
 {
 	cpu->findings_in_all++;
-	if (cpu->finding_count == FINDINGS_KEPT)
+	if (cpu->finding_count == CPU_FINDINGS_KEPT)
 		return;
-	if (cpu->finding_count == cpu->finding_capacity) {
-		struct device_finding *more = realloc(cpu->findings, FINDINGS_KEPT * sizeof *more);
-		if (!more)
-			return;
-		cpu->findings = more;
-		cpu->finding_capacity = FINDINGS_KEPT;
-	}
 	struct device_finding *kept = &cpu->findings[cpu->finding_count++];
 	struct ptx_finding readable = *finding;
 	kernel_name_for_people(readable.kernel, sizeof readable.kernel);
@@ -290,9 +282,7 @@ void cpu_look_at(struct cpu_device *cpu, device_pointer pointer, size_t bytes)
 		return;
 	const int count = ptx_memory_host_read(cpu->memory, pointer, bytes, findings, ROOM);
 	for (int i = 0; i < count && i < ROOM; i++)
-		note(cpu, &findings[i]);
-	if (count > ROOM)
-		cpu->findings_in_all += count - ROOM;
+		note(cpu, &findings[i]); /* further ones of the same range say the same */
 }
 
 void cpu_forget_output(struct cpu_device *cpu, device_pointer pointer)

@@ -202,7 +202,7 @@ struct device_ops {
 	 * again but for that; `free` ends it. */
 	void (*mark)(struct device *device, device_pointer pointer, size_t bytes, enum device_memory_use use);
 	/* What kernels did wrong since the last call, and the OUTPUT memory that holds values made of memory nobody wrote.
-	 * Takes them: at most `room` are given; returns how many there were. */
+	 * Takes them: returns how many there were, of which the first `room` (at most 64) are given. */
 	int (*findings)(struct device *device, struct device_finding *findings, int room);
 	/* What kernels did since the last call, added up. 0: counts are not kept, *counts is zeroed. */
 	int (*counts)(struct device *device, struct device_counts *counts);
