@@ -9,6 +9,7 @@
 #include "device/device.h"
 #include "judge/judge.h"
 #include "judge/verdict.h"
+#include "kernels/operator.h"
 
 /* A tensor of the case on the device. Tensors that share storage share `storage` as well. */
 struct bound_tensor {
@@ -44,15 +45,17 @@ struct output_promise {
 	char why[200];
 };
 
+enum work_unit { WORK_FLOPS, WORK_BYTES }; /* which of the two bounds the operation: what its throughput is stated in */
 struct work {
 	double flops, bytes;     /* of one call: what the case asks for; each input read once, each output written once */
+	enum work_unit unit;
 };
 
 struct family {
 	const char *name;
 	const char *const *axes;          /* NULL-terminated axis names for specs */
 	const char *const *defaults;      /* for each axis the value of a section that leaves it out */
-	const char *const *entry_points;  /* NULL-terminated symbol names it can call */
+	const char *const *entry_points;  /* NULL-terminated symbol names it can call; NULL for operators, which have `symbols` */
 	const char *const *profiles;      /* NULL-terminated names of ABI profiles: index is binding.abi */
 
 	/* Shapes, attributes and name of the case; tensors without data. `err` names axis and value when they contradict. */
@@ -82,6 +85,23 @@ struct family {
 	/* 1 when the entry point can launch this kernel (mangled name) on this device, by all that is known; 0 when it provably
 	 * cannot. NULL function: it can launch every kernel. */
 	int (*reaches)(const char *kernel, const struct device_properties *device);
+
+	/* ---- operators (operator.h): everything from `supports` to `judge` above and the baseline below may be NULL, but for
+	 * make_case, fill, check_case and work ---- */
+	/* Tells all entry points of the profile. Not NULL: this is an operator family. */
+	void (*symbols)(enum operator_abi abi, operator_visit visit, void *context);
+	/* Arguments and shape of the launch for a case. NULL: the entry points are host functions, called through `call`. */
+	int (*launch)(const struct test_case *test, int abi, struct operator_launch *launch, struct error *err);
+	/* What every element of `output` has to be: tensor_elements(output) expectations (zeroed before), row-major. The case
+	 * has its inputs' data. May be called from any thread. */
+	int (*expectations)(const struct test_case *test, int abi, const struct tensor *output, struct expectation *expected,
+			    struct error *err);
+	/* Further rules, or, where `expectations` is NULL, all of them: breaks and holds checks. */
+	int (*judge_outputs)(const struct operator_outputs *outputs, struct judgement *out, struct error *err);
+	/* Why outputs of this case may differ between runs on the same inputs ("atomic additions in any order"), or NULL: they
+	 * must be equal bit by bit. NULL function: never. */
+	const char *(*varies)(const struct test_case *test);
+
 	/* Baseline: prepares and queues the unfused chain. May be NULL. */
 	int (*baseline_open)(void *state, const struct binding *binding, void **baseline, struct error *err);
 	int (*baseline_enqueue)(void *baseline, struct device_stream *stream, struct error *err);
@@ -93,7 +113,9 @@ extern const struct family *const families[]; /* NULL-terminated */
 const struct family *family_find(const char *name);
 /* Value that `axis` has when a section leaves it out; NULL when the family or the axis is unknown. */
 const char *family_default(const char *family, const char *axis);
-/* Family that has `symbol` among its entry points, or NULL. */
+/* Family that has `symbol` among its entry points (of any profile), or NULL. */
 const struct family *family_of_entry_point(const char *symbol);
+/* Whether the profile has the symbol; *found (may be NULL) then says what it is, `name` in it being the argument. */
+int family_has_symbol(const struct family *family, int abi, const char *symbol, struct operator_symbol *found);
 
 #endif

@@ -12,6 +12,7 @@ static const struct {
 	[DTYPE_INVALID] = {"?", 0, 0, 0}, [DTYPE_F16] = {"f16", 2, 10, 5}, [DTYPE_BF16] = {"bf16", 2, 7, 8},
 	[DTYPE_F32] = {"f32", 4, 23, 8},  [DTYPE_F64] = {"f64", 8, 52, 11}, [DTYPE_U8] = {"u8", 1, 0, 0},
 	[DTYPE_I32] = {"i32", 4, 0, 0},   [DTYPE_U32] = {"u32", 4, 0, 0},   [DTYPE_I64] = {"i64", 8, 0, 0},
+	[DTYPE_I16] = {"i16", 2, 0, 0},   [DTYPE_F8_E4M3] = {"f8_e4m3", 1, 3, 4},
 };
 
 static int valid(enum dtype type)
@@ -61,6 +62,8 @@ double dtype_max_finite(enum dtype type)
 {
 	if (!dtype_is_float(type))
 		return 0.0;
+	if (type == DTYPE_F8_E4M3)
+		return 448.0; /* the largest exponent holds numbers too, but for its last mantissa */
 	return ldexp(2.0 - dtype_epsilon(type), bias(type));
 }
 
@@ -123,6 +126,34 @@ static double widen(uint16_t bits, enum dtype type)
 
 uint16_t f16_from_f64(double value) { return narrow(value, DTYPE_F16); }
 uint16_t bf16_from_f64(double value) { return narrow(value, DTYPE_BF16); }
+
+double f8_e4m3_to_f64(uint8_t bits)
+{
+	const double sign = bits & 0x80 ? -1.0 : 1.0;
+	const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+	if (exponent == 15 && mantissa == 7)
+		return copysign(NAN, sign);
+	return sign * (exponent ? ldexp(8 + mantissa, exponent - 10) : ldexp(mantissa, -9));
+}
+
+uint8_t f8_e4m3_from_f64(double value)
+{
+	const uint8_t sign = signbit(value) ? 0x80 : 0;
+	const double size = fabs(value);
+	if (isnan(value))
+		return sign | 0x7f;
+	if (size >= 448.0)
+		return sign | 0x7e;
+	int exponent;
+	frexp(size, &exponent);
+	if (exponent < -5)
+		exponent = -5; /* subnormal numbers are spaced as the smallest normal ones, 2^-6 */
+	/* units of the last place, a whole number from 0 to 16, rounded half to even; 16 is 8 of the next exponent. The default
+	 * rounding of rint is to nearest even, and this program never changes it. */
+	const int units = (int)rint(ldexp(size, 4 - exponent));
+	return (uint8_t)(sign | (units < 8 ? units : units + 8 * (exponent + 5)));
+}
+
 double f16_to_f64(uint16_t bits) { return widen(bits, DTYPE_F16); }
 
 double bf16_to_f64(uint16_t bits) { return (double)bf16_to_f32(bits); }
@@ -158,6 +189,13 @@ double dtype_load(enum dtype type, const void *array, size_t index)
 	}
 	case DTYPE_U8:
 		return (double)*at;
+	case DTYPE_F8_E4M3:
+		return f8_e4m3_to_f64(*at);
+	case DTYPE_I16: {
+		int16_t value;
+		memcpy(&value, at, sizeof value);
+		return (double)value;
+	}
 	case DTYPE_I32: {
 		int32_t value;
 		memcpy(&value, at, sizeof value);
@@ -206,6 +244,14 @@ void dtype_store(enum dtype type, void *array, size_t index, double value)
 	case DTYPE_U8:
 		*at = (unsigned char)clamp(value, 0.0, 255.0);
 		break;
+	case DTYPE_F8_E4M3:
+		*at = f8_e4m3_from_f64(value);
+		break;
+	case DTYPE_I16: {
+		const int16_t whole = (int16_t)clamp(value, -32768.0, 32767.0);
+		memcpy(at, &whole, sizeof whole);
+		break;
+	}
 	case DTYPE_I32: {
 		const int32_t whole = (int32_t)clamp(value, -2147483648.0, 2147483647.0);
 		memcpy(at, &whole, sizeof whole);
@@ -232,7 +278,8 @@ uint64_t dtype_ulp_distance(enum dtype type, uint64_t a, uint64_t b)
 	const int width = (int)dtype_size(type) * 8;
 	const uint64_t sign = 1ull << (width - 1);
 	const uint64_t magnitude = sign - 1;
-	const uint64_t infinity = ((1ull << formats[type].exponent_bits) - 1) << formats[type].mantissa_bits;
+	/* the largest pattern that is no NaN */
+	const uint64_t infinity = type == DTYPE_F8_E4M3 ? 0x7e : ((1ull << formats[type].exponent_bits) - 1) << formats[type].mantissa_bits;
 	const uint64_t size_a = a & magnitude, size_b = b & magnitude;
 	if (!dtype_is_float(type) || size_a > infinity || size_b > infinity)
 		return UINT64_MAX;

@@ -134,16 +134,16 @@ hid_t hdf5_file_access(void)
 	return access;
 }
 
-/* A float type of 16 bits with its sign in the highest. */
-static hid_t float16_type(size_t exponent_bits)
+/* A float type of 8 or 16 bits with its sign in the highest. */
+static hid_t float_type(size_t bits, size_t exponent_bits)
 {
-	const size_t mantissa_bits = 15 - exponent_bits;
+	const size_t mantissa_bits = bits - 1 - exponent_bits;
 	const hid_t type = H5Tcopy(H5T_IEEE_F32LE);
 	if (type < 0)
 		return -1;
 	/* fields first: the precision cannot shrink below them */
-	if (H5Tset_fields(type, 15, mantissa_bits, exponent_bits, 0, mantissa_bits) < 0 || H5Tset_precision(type, 16) < 0 ||
-	    H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, (1u << (exponent_bits - 1)) - 1) < 0) {
+	if (H5Tset_fields(type, bits - 1, mantissa_bits, exponent_bits, 0, mantissa_bits) < 0 ||
+	    H5Tset_precision(type, bits) < 0 || H5Tset_size(type, bits / 8) < 0 || H5Tset_ebias(type, (1u << (exponent_bits - 1)) - 1) < 0) {
 		H5Tclose(type);
 		return -1;
 	}
@@ -154,9 +154,9 @@ int64_t hdf5_type_of(enum dtype type)
 {
 	switch (type) {
 	case DTYPE_F16:
-		return float16_type(5);
+		return float_type(16, 5);
 	case DTYPE_BF16:
-		return float16_type(8);
+		return float_type(16, 8);
 	case DTYPE_F32:
 		return H5Tcopy(H5T_IEEE_F32LE);
 	case DTYPE_F64:
@@ -169,6 +169,10 @@ int64_t hdf5_type_of(enum dtype type)
 		return H5Tcopy(H5T_STD_U32LE);
 	case DTYPE_I64:
 		return H5Tcopy(H5T_STD_I64LE);
+	case DTYPE_I16:
+		return H5Tcopy(H5T_STD_I16LE);
+	case DTYPE_F8_E4M3:
+		return float_type(8, 4);
 	default:
 		return -1;
 	}

@@ -67,6 +67,7 @@ struct judgement {
 	char reason[512];        /* "" for a pass */
 	struct check_result checks[CHECK_NAMES_COUNT];
 	char mistrust[256];      /* why a fault could not have shown, or "" */
+	double precise_margin;   /* operators: margin by the bounds of a precise build, whichever decided */
 	double margin;           /* max over groups of scaled error / bound: passes when <= 1 */
 	double scaled_max, scaled_bound; /* of the group with the largest margin */
 	double low_scaled_max;   /* of the unfused chain, same group */
