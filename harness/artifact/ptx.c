@@ -114,17 +114,61 @@ static int starts_with(const struct scanner *in, const char *word, size_t length
 
 /* What is counted of the bodies: an instruction has either modifier once at most. */
 struct modifiers {
-	unsigned ftz, approx;
+	unsigned ftz, approx, ftz_exact, ftz_approx, f32_precise;
+	int has_half;
 };
 
-static void count_modifier(struct scanner *in, struct modifiers *counts)
+/* The instruction that the modifier at `in->at` belongs to, from `start` on. */
+static struct token instruction_at(const struct scanner *in, const char *start)
+{
+	const char *first = in->at, *last = in->at;
+	while (first > start && is_word(first[-1]))
+		first--;
+	while (last < in->end && is_word(*last))
+		last++;
+	return (struct token){first, (size_t)(last - first)};
+}
+
+static int has_modifier(struct token instruction, const char *modifier)
+{
+	return memmem(instruction.text, instruction.length, modifier, strlen(modifier)) != NULL;
+}
+
+/* Arithmetic that a build with fast math gives .ftz or replaces by an approximation. */
+static int is_arithmetic(struct token instruction)
+{
+	static const char *const names[] = {"add.", "sub.", "mul.", "fma.", "div.", "rcp.", "sqrt.", "min.", "max.", "setp."};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		const size_t length = strlen(names[i]);
+		if (instruction.length > length && memcmp(instruction.text, names[i], length) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void count_modifier(struct scanner *in, const char *start, struct modifiers *counts)
 {
 	switch ((size_t)(in->end - in->at) > 1 ? in->at[1] : 0) {
 	case 'f':
-		counts->ftz += (unsigned)starts_with(in, ".ftz", 4);
+		if (starts_with(in, ".ftz", 4)) {
+			counts->ftz++;
+			const struct token instruction = instruction_at(in, start);
+			const int is_approx = has_modifier(instruction, ".approx");
+			counts->ftz_exact += !is_approx;
+			counts->ftz_approx += is_approx && has_modifier(instruction, ".f32");
+		} else if (starts_with(in, ".f32", 4)) {
+			const struct token instruction = instruction_at(in, start);
+			counts->f32_precise += is_arithmetic(instruction) && !has_modifier(instruction, ".ftz") &&
+					       !has_modifier(instruction, ".approx");
+		} else if (starts_with(in, ".f16", 4) || starts_with(in, ".f16x2", 6)) {
+			counts->has_half = 1;
+		}
 		break;
 	case 'a':
 		counts->approx += (unsigned)starts_with(in, ".approx", 7);
+		break;
+	case 'b':
+		counts->has_half |= starts_with(in, ".bf16", 5) || starts_with(in, ".bf16x2", 7);
 		break;
 	case 'l':
 		in->ptx->line_info |= starts_with(in, ".loc", 4);
@@ -135,10 +179,11 @@ static void count_modifier(struct scanner *in, struct modifiers *counts)
 /* From behind a '{' to behind its '}'. Bodies make up nearly all of a module, so this looks only at what can matter. */
 static int skip_braces(struct scanner *in, struct modifiers *counts)
 {
+	const char *const start = in->at;
 	for (int depth = 1; in->at < in->end;) {
 		const char c = *in->at;
 		if (c == '.') {
-			count_modifier(in, counts);
+			count_modifier(in, start, counts);
 		} else if (c == '{') {
 			depth++;
 		} else if (c == '}') {
@@ -322,6 +367,10 @@ static int read_entry(struct scanner *in)
 				return -1;
 			entry->ftz = counts.ftz;
 			entry->approx = counts.approx;
+			entry->ftz_exact = counts.ftz_exact;
+			entry->ftz_approx = counts.ftz_approx;
+			entry->f32_precise = counts.f32_precise;
+			entry->has_half = counts.has_half;
 			return 0;
 		}
 		if (is(token, ";")) /* a declaration without a body */
@@ -429,4 +478,9 @@ void ptx_free(struct ptx *ptx)
 	free(ptx->entries);
 	free(ptx->unresolved);
 	*ptx = (struct ptx){0};
+}
+
+int ptx_entry_is_fast(const struct ptx_entry *entry)
+{
+	return entry->ftz_exact > 0 || (entry->ftz_approx > 0 && entry->f32_precise == 0 && !entry->has_half);
 }

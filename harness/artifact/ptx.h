@@ -23,6 +23,10 @@ struct ptx_entry {
 	int explicit_cluster;         /* .explicitcluster */
 	unsigned max_cluster_rank;    /* .maxclusterrank; 0: none */
 	unsigned ftz, approx;         /* instructions in its body with that modifier */
+	unsigned ftz_exact;           /* of `ftz`: those that are not .approx as well (fma.rn.ftz.f32, setp.lt.ftz.f32, cvt ...) */
+	unsigned ftz_approx;          /* of `ftz`: those that are, and of f32 (ex2.approx.ftz.f32) */
+	unsigned f32_precise;         /* f32 arithmetic with neither modifier: add.f32, div.rn.f32, sqrt.rn.f32 ... */
+	int has_half;                 /* f16 or bf16 occurs in its body */
 };
 
 struct ptx {
@@ -43,5 +47,12 @@ struct ptx {
 /* `text` need not be NUL-terminated. ERROR_INPUT when it has no .version and .target, or an entry is cut off. */
 int ptx_parse(const char *text, size_t size, struct ptx *ptx, struct error *err);
 void ptx_free(struct ptx *ptx);
+
+/* Whether the kernel was compiled with fast math (nvcc --use_fast_math, or -ftz=true). The functions of a precise build use
+ * ex2.approx.ftz, rcp.approx.ftz and the like inside, but add, multiply and compare without .ftz; a build with fast math has
+ * .ftz on all f32 arithmetic. A kernel that is one approximation and no arithmetic (a reciprocal) counts too, unless it works
+ * on f16 or bf16, whose own functions are such approximations in every build. Kernels without f32 arithmetic are alike in both
+ * builds and are not fast. */
+int ptx_entry_is_fast(const struct ptx_entry *entry);
 
 #endif

@@ -109,6 +109,51 @@ static void modifiers_and_clusters_are_counted(void)
 	ptx_free(&ptx);
 }
 
+/* What nvcc 13.0 makes of these kernels, without and with --use_fast_math. */
+static void fast_math_is_told_from_the_functions_of_a_precise_build(void)
+{
+	static const struct {
+		const char *body;
+		int fast;
+	} kernels[] = {
+		/* expf, x / y, sqrtf, 1 / x */
+		{"fma.rn.f32 f, a, b, c; add.f32 f, f, b; ex2.approx.ftz.f32 f, f; mul.f32 f, f, a;", 0},
+		{"div.rn.f32 f, a, b;", 0},
+		{"sqrt.rn.f32 f, a;", 0},
+		{"rcp.rn.f32 f, a;", 0},
+		{"mul.ftz.f32 f, a, b; ex2.approx.ftz.f32 f, f;", 1},
+		{"div.approx.ftz.f32 f, a, b;", 1},
+		{"sqrt.approx.ftz.f32 f, a;", 1},
+		{"rcp.approx.ftz.f32 f, a;", 1},
+		/* a comparison; a conversion; a sum of which one addition only is flushed */
+		{"setp.gt.f32 p, a, b;", 0},
+		{"setp.gt.ftz.f32 p, a, b;", 1},
+		{"cvt.f64.f32 d, a;", 0},
+		{"cvt.ftz.f64.f32 d, a;", 1},
+		{"add.f32 f, a, b; add.ftz.f32 f, f, b;", 1},
+		/* hsqrt, and a product of f16: alike in both builds */
+		{"cvt.f32.f16 f, h; sqrt.approx.ftz.f32 f, f; cvt.rn.f16.f32 h, f;", 0},
+		{"cvt.f32.bf16 f, h; rcp.approx.ftz.f32 f, f; cvt.rn.bf16.f32 h, f;", 0},
+		{"mul.f16 h, h, h;", 0},
+		/* no arithmetic of f32 at all; a double's reciprocal starts from rcp.approx.ftz.f64 */
+		{"add.s32 a, b, c; mov.f32 f, g; st.global.f32 [x], f;", 0},
+		{"rcp.approx.ftz.f64 d, d; fma.rn.f64 d, d, d, d;", 0},
+		{"", 0},
+	};
+	for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+		char text[400];
+		struct ptx ptx;
+		struct error err = {0};
+		snprintf(text, sizeof text, ".version 8.0\n.target sm_80\n.entry k() {\n%s ret;\n}\n", kernels[i].body);
+		CHECK_INT(parse(text, &ptx, &err), 0);
+		CHECK_INT(ptx.entry_count, 1);
+		if (ptx_entry_is_fast(&ptx.entries[0]) != kernels[i].fast)
+			fprintf(stderr, "%s\n", kernels[i].body);
+		CHECK_INT(ptx_entry_is_fast(&ptx.entries[0]), kernels[i].fast);
+		ptx_free(&ptx);
+	}
+}
+
 static void damage_is_named(void)
 {
 	static const struct {
@@ -162,6 +207,7 @@ int main(void)
 	reads_a_module();
 	names_what_has_to_be_linked();
 	modifiers_and_clusters_are_counted();
+	fast_math_is_told_from_the_functions_of_a_precise_build();
 	damage_is_named();
 	return check_result();
 }
