@@ -114,7 +114,7 @@ static int starts_with(const struct scanner *in, const char *word, size_t length
 
 /* What is counted of the bodies: an instruction has either modifier once at most. */
 struct modifiers {
-	unsigned ftz, approx, ftz_exact, ftz_approx, f32_precise;
+	unsigned ftz, approx, ftz_exact, f32_approx, f32_precise;
 	int has_half;
 };
 
@@ -152,10 +152,7 @@ static void count_modifier(struct scanner *in, const char *start, struct modifie
 	case 'f':
 		if (starts_with(in, ".ftz", 4)) {
 			counts->ftz++;
-			const struct token instruction = instruction_at(in, start);
-			const int is_approx = has_modifier(instruction, ".approx");
-			counts->ftz_exact += !is_approx;
-			counts->ftz_approx += is_approx && has_modifier(instruction, ".f32");
+			counts->ftz_exact += !has_modifier(instruction_at(in, start), ".approx");
 		} else if (starts_with(in, ".f32", 4)) {
 			const struct token instruction = instruction_at(in, start);
 			counts->f32_precise += is_arithmetic(instruction) && !has_modifier(instruction, ".ftz") &&
@@ -165,7 +162,10 @@ static void count_modifier(struct scanner *in, const char *start, struct modifie
 		}
 		break;
 	case 'a':
-		counts->approx += (unsigned)starts_with(in, ".approx", 7);
+		if (starts_with(in, ".approx", 7)) {
+			counts->approx++;
+			counts->f32_approx += has_modifier(instruction_at(in, start), ".f32");
+		}
 		break;
 	case 'b':
 		counts->has_half |= starts_with(in, ".bf16", 5) || starts_with(in, ".bf16x2", 7);
@@ -368,7 +368,7 @@ static int read_entry(struct scanner *in)
 			entry->ftz = counts.ftz;
 			entry->approx = counts.approx;
 			entry->ftz_exact = counts.ftz_exact;
-			entry->ftz_approx = counts.ftz_approx;
+			entry->f32_approx = counts.f32_approx;
 			entry->f32_precise = counts.f32_precise;
 			entry->has_half = counts.has_half;
 			return 0;
@@ -482,5 +482,5 @@ void ptx_free(struct ptx *ptx)
 
 int ptx_entry_is_fast(const struct ptx_entry *entry)
 {
-	return entry->ftz_exact > 0 || (entry->ftz_approx > 0 && entry->f32_precise == 0 && !entry->has_half);
+	return entry->ftz_exact > 0 || (entry->f32_approx > 0 && entry->f32_precise == 0 && !entry->has_half);
 }

@@ -24,7 +24,7 @@ struct ptx_entry {
 	unsigned max_cluster_rank;    /* .maxclusterrank; 0: none */
 	unsigned ftz, approx;         /* instructions in its body with that modifier */
 	unsigned ftz_exact;           /* of `ftz`: those that are not .approx as well (fma.rn.ftz.f32, setp.lt.ftz.f32, cvt ...) */
-	unsigned ftz_approx;          /* of `ftz`: those that are, and of f32 (ex2.approx.ftz.f32) */
+	unsigned f32_approx;          /* of `approx`: those of f32 (ex2.approx.ftz.f32, tanh.approx.f32) */
 	unsigned f32_precise;         /* f32 arithmetic with neither modifier: add.f32, div.rn.f32, sqrt.rn.f32 ... */
 	int has_half;                 /* f16 or bf16 occurs in its body */
 };

@@ -125,6 +125,7 @@ static void fast_math_is_told_from_the_functions_of_a_precise_build(void)
 		{"div.approx.ftz.f32 f, a, b;", 1},
 		{"sqrt.approx.ftz.f32 f, a;", 1},
 		{"rcp.approx.ftz.f32 f, a;", 1},
+		{"tanh.approx.f32 f, a;", 1},
 		/* a comparison; a conversion; a sum of which one addition only is flushed */
 		{"setp.gt.f32 p, a, b;", 0},
 		{"setp.gt.ftz.f32 p, a, b;", 1},
