@@ -1,18 +1,17 @@
 #include "execute.h"
 
-#include "artifact/demangle.h"
 #include "bench_case.h"
 #include "buffers.h"
 #include "core/util.h"
 #include "judge/judge.h"
 #include "keep.h"
 #include "kernels/family.h"
+#include "observe.h"
 #include "preflight.h"
 #include "source.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,158 +166,20 @@ struct attempt { /* state of the case that runs */
 	int context_lost;
 };
 
-static void conclude(struct attempt *attempt, enum status status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void conclude(struct attempt *attempt, enum status status, const char *format, ...)
-{
-	struct judgement *judgement = &attempt->record->judgement;
-	va_list args;
-	va_start(args, format);
-	vsnprintf(judgement->reason, sizeof judgement->reason, format, args);
-	va_end(args);
-	judgement->status = status;
-}
-
-/* What a device that watches its kernels saw since the last time. Each fault breaks the check of its kind; one that ends a
- * kernel without being wrong by a check (a trap, an endless loop) decides the case. */
-static void take_findings(struct attempt *attempt)
-{
-	enum { ROOM = 16 };
-	struct judgement *judgement = &attempt->record->judgement;
-	struct device_finding findings[ROOM]; /* not allocated: a finding that is lost would be a check that holds */
-	const int count = device_findings(attempt->executor->device, findings, ROOM);
-	for (int i = 0; i < count && i < ROOM; i++) {
-		static const enum check checks[DEVICE_FAULT_COUNT] = {
-			[DEVICE_FAULT_ACCESS] = CHECK_ACCESS,
-			[DEVICE_FAULT_UNDEFINED] = CHECK_UNDEFINED,
-			[DEVICE_FAULT_RACE] = CHECK_RACE,
-			[DEVICE_FAULT_BARRIER] = CHECK_BARRIER,
-		};
-		const enum device_fault fault = findings[i].fault;
-		if (fault == DEVICE_FAULT_ENDLESS)
-			conclude(attempt, STATUS_TIMEOUT, "%s", findings[i].text);
-		else if (fault == DEVICE_FAULT_STOPPED)
-			conclude(attempt, STATUS_CRASHED, "%s", findings[i].text);
-		else if (fault == DEVICE_FAULT_UNSUPPORTED)
-			conclude(attempt, STATUS_UNSUPPORTED, "%s", findings[i].text);
-		else
-			judgement_break(judgement, checks[fault], "%s%s", findings[i].text,
-					count > 1 ? " (and others)" : "");
-	}
-}
-
-/* Whether the device of this run makes the checks of take_findings. */
 static int is_watched(const struct attempt *attempt)
 {
 	return attempt->executor->device->ops->findings && !attempt->executor->setup.unchecked;
 }
 
-static int is_broken(const struct judgement *judgement, enum check check)
+static struct observer observer_of(const struct attempt *attempt)
 {
-	return judgement->checks[check].state == CHECK_BROKEN;
-}
-
-/* A call of this program failed while the case ran: what that says depends on whether the device context survived. */
-static void conclude_error(struct attempt *attempt, const struct error *err)
-{
-	struct judgement *judgement = &attempt->record->judgement;
-	if (device_error_is_sticky(err)) {
-		const struct judge_policy policy = {.disabled_checks = attempt->executor->setup.disabled_checks};
-		attempt->context_lost = 1;
-		take_findings(attempt);
-		if (judgement->status != STATUS_COUNT)
-			return; /* the fault says it all */
-		if (is_broken(judgement, CHECK_ACCESS) || is_broken(judgement, CHECK_UNDEFINED) || is_broken(judgement, CHECK_BARRIER)) {
-			judgement_decide(judgement, &policy);
-			if (judgement->status == STATUS_FAIL)
-				return;
-			/* switched off, but the kernel did not come to its end for it: a crash like any other */
-		}
-		/* with that check switched off the case still did not come to its end: then it is a crash like any other */
-		if (attempt->executor->setup.guard == GUARD_PAGES && !(policy.disabled_checks & 1u << CHECK_GUARD) &&
-		    strcmp(device_error_name(err->device_code), "CUDA_ERROR_ILLEGAL_ADDRESS") == 0) {
-			judgement_break(judgement, CHECK_GUARD, "the device reported an illegal address with every buffer set against "
-				"unmapped memory: the kernel reads or writes outside its tensors");
-			judgement_decide(judgement, &policy);
-			return;
-		}
-		conclude(attempt, STATUS_CRASHED, "the device context was lost: %s", err->message);
-	} else if (err->kind == ERROR_UNSUPPORTED) {
-		conclude(attempt, STATUS_UNSUPPORTED, "%s", err->message);
-	} else {
-		conclude(attempt, STATUS_ERROR, "%s", err->message);
-	}
-}
-
-static void note_launches(struct attempt *attempt, const struct cudart_log *log)
-{
-	struct case_record *record = attempt->record;
-	record->launch_count = (int64_t)log->launch_count;
-	for (size_t i = 0; i < log->launch_count && i < RECORD_LAUNCHES_MAX && i < CUDART_LAUNCHES_MAX; i++) {
-		const struct cudart_launch *from = &log->launches[i];
-		struct launch_record *to = &record->launches[i];
-		snprintf(to->kernel, sizeof to->kernel, "%s", from->kernel ? from->kernel : "?");
-		to->grid[0] = from->grid.x, to->grid[1] = from->grid.y, to->grid[2] = from->grid.z;
-		to->block[0] = from->block.x, to->block[1] = from->block.y, to->block[2] = from->block.z;
-		to->dynamic_shared = from->dynamic_shared;
-		to->default_stream = from->default_stream;
-		to->device_code = from->device_code ? from->device_code : from->result;
-	}
-	snprintf(record->image, sizeof record->image, "%s", log->image_summary);
-}
-
-/* No image for this GPU, or one that this driver or device cannot run, is a property of the pair and not a fault of a
- * kernel. Values of cudaError_t (driver_types.h). */
-static int launch_is_unsupported(const struct cudart_launch *launch)
-{
-	enum { NO_KERNEL_IMAGE = 209, JIT_COMPILER_NOT_FOUND = 221, UNSUPPORTED_PTX_VERSION = 222, JIT_DISABLED = 223, NOT_SUPPORTED = 801 };
-	return launch->result == NO_KERNEL_IMAGE || launch->result == JIT_COMPILER_NOT_FOUND ||
-	       launch->result == UNSUPPORTED_PTX_VERSION || launch->result == JIT_DISABLED || launch->result == NOT_SUPPORTED;
-}
-
-/* What the shim saw of one call. Returns 1 when the case is decided by it. */
-static int judge_launches(struct attempt *attempt)
-{
-	struct executor *executor = attempt->executor;
-	struct judgement *judgement = &attempt->record->judgement;
-	if (executor->setup.cudart == CUDART_REAL) {
-		snprintf(attempt->record->image, sizeof attempt->record->image, "chosen by the CUDA runtime");
-		return 0; /* the shim sees nothing: these checks are not made */
-	}
-	const struct cudart_log *log = executor->log();
-	note_launches(attempt, log);
-	if (log->missing_count) {
-		char *name = demangle(log->missing[0]);
-		conclude(attempt, STATUS_UNSUPPORTED, "the archive needs %s, which neither it nor this program has",
-			 name ? name : log->missing[0]);
-		free(name);
-		return 1;
-	}
-	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
-		const struct cudart_launch *launch = &log->launches[i];
-		if (launch_is_unsupported(launch)) {
-			conclude(attempt, STATUS_UNSUPPORTED, "%s", launch->message);
-			return 1;
-		}
-	}
-	if (log->first_error)
-		judgement_break(judgement, CHECK_LAUNCH, "%s returned error %d (%s) and the entry point went on in silence",
-				log->first_error_call, log->first_error, log->first_error_message);
-	else
-		judgement_hold(judgement, CHECK_LAUNCH);
-	if (log->launch_count == log->failed_launches)
-		judgement_break(judgement, CHECK_NO_LAUNCH, "the entry point launched no kernel");
-	else
-		judgement_hold(judgement, CHECK_NO_LAUNCH);
-	for (size_t i = 0; i < log->launch_count && i < CUDART_LAUNCHES_MAX; i++) {
-		const struct cudart_launch *launch = &log->launches[i];
-		if (launch->result == 0 && !launch->default_stream && !launch->ordered_stream && !log->synchronizations)
-			judgement_break(judgement, CHECK_STREAM, "%s ran on a stream of the archive's own that nothing waits for: work "
-				"on the default stream can overtake it", launch->kernel);
-	}
-	if (log->launch_count > log->failed_launches)
-		judgement_hold(judgement, CHECK_STREAM);
-	return 0;
+	const struct worker_setup *setup = &attempt->executor->setup;
+	return (struct observer){
+		.device = attempt->executor->device,
+		.record = attempt->record,
+		.disabled_checks = setup->disabled_checks,
+		.guard_pages = setup->guard == GUARD_PAGES,
+	};
 }
 
 static int call_once(struct attempt *attempt, struct error *err)
@@ -331,7 +192,8 @@ static int call_once(struct attempt *attempt, struct error *err)
 	stage(executor, STAGE_WAIT);
 	if (device_synchronize(executor->device, err))
 		return -1;
-	take_findings(attempt);
+	const struct observer observer = observer_of(attempt);
+	observe_findings(&observer);
 	return 0;
 }
 
@@ -576,7 +438,12 @@ static int verify(struct attempt *attempt, struct error *err)
 	if (call_once(attempt, err))
 		return -1;
 	device_counts(executor->device, &attempt->record->counts);
-	if (judgement->status != STATUS_COUNT || judge_launches(attempt))
+	if (judgement->status != STATUS_COUNT)
+		return 1;
+	const struct observer observer = observer_of(attempt);
+	if (executor->setup.cudart == CUDART_REAL) /* the shim sees nothing: its checks are not made */
+		snprintf(attempt->record->image, sizeof attempt->record->image, "chosen by the CUDA runtime");
+	else if (observe_log(&observer, executor->log()))
 		return 1;
 	if (buffers_snapshot(&executor->buffers, &attempt->binding, err) || judge_inputs(attempt, err))
 		return -1;
@@ -615,12 +482,12 @@ int executor_run(struct executor *executor, uint64_t index, int want_bench, stru
 	snprintf(record->entry_point, sizeof record->entry_point, "%s", executor->setup.entry_point);
 	stage(executor, STAGE_PREPARE);
 	if (case_source_load(executor->source, index, 1, &attempt.test, &family, &err)) {
-		conclude(&attempt, STATUS_ERROR, "%s", err.message);
+		judgement_conclude(&record->judgement, STATUS_ERROR, "%s", err.message);
 		return 0;
 	}
 	snprintf(record->family, sizeof record->family, "%s", family->name);
 	if (family != executor->family) {
-		conclude(&attempt, STATUS_SKIPPED, "%s computes %s, not %s", executor->setup.entry_point, executor->family->name, family->name);
+		judgement_conclude(&record->judgement, STATUS_SKIPPED, "%s computes %s, not %s", executor->setup.entry_point, executor->family->name, family->name);
 		case_free(&attempt.test);
 		return 0;
 	}
@@ -637,8 +504,9 @@ int executor_run(struct executor *executor, uint64_t index, int want_bench, stru
 	const struct judge_policy policy = {.disabled_checks = executor->setup.disabled_checks};
 	record->judgement.status = STATUS_COUNT; /* not decided */
 	const int outcome = verify(&attempt, &err);
+	const struct observer observer = observer_of(&attempt);
 	if (outcome < 0)
-		conclude_error(&attempt, &err);
+		attempt.context_lost |= observe_error(&observer, &err);
 	if (record->judgement.status == STATUS_COUNT)
 		judgement_decide(&record->judgement, &policy);
 	record->verify_seconds = monotonic_seconds() - start;
@@ -650,7 +518,7 @@ int executor_run(struct executor *executor, uint64_t index, int want_bench, stru
 		if (bencher_run(executor->bencher, &executor->buffers, family, executor->family_state, &attempt.binding, record, &err)) {
 			/* it passed: a failure to time it is said, not held against it, unless the context is gone */
 			if (device_error_is_sticky(&err))
-				conclude_error(&attempt, &err);
+				attempt.context_lost |= observe_error(&observer, &err);
 			else
 				snprintf(record->note, sizeof record->note, "not timed: %.200s", err.message);
 		}

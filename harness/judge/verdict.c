@@ -165,3 +165,12 @@ void judgement_decide(struct judgement *judgement, const struct judge_policy *po
 		judgement->status = STATUS_PASS;
 	}
 }
+
+void judgement_conclude(struct judgement *judgement, enum status status, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(judgement->reason, sizeof judgement->reason, format, args);
+	va_end(args);
+	judgement->status = status;
+}

@@ -88,6 +88,10 @@ void judgement_break(struct judgement *judgement, enum check check, const char *
 /* Everything may hold and yet prove nothing: the first reason is kept. */
 void judgement_mistrust(struct judgement *judgement, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Sets a status that no check decides (error, crashed, timeout, unsupported, skipped), with its reason. */
+void judgement_conclude(struct judgement *judgement, enum status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Checks that are switched off (--without-check NAME), to show in a test that each faulty specimen is caught by one
  * check: bit 1u << check. */
 struct judge_policy {
