@@ -371,6 +371,7 @@ static int read_entry(struct scanner *in)
 			entry->f32_approx = counts.f32_approx;
 			entry->f32_precise = counts.f32_precise;
 			entry->has_half = counts.has_half;
+			entry->text_size = (size_t)(in->at - name.text);
 			return 0;
 		}
 		if (is(token, ";")) /* a declaration without a body */

@@ -27,6 +27,7 @@ struct ptx_entry {
 	unsigned f32_approx;          /* of `approx`: those of f32 (ex2.approx.ftz.f32, tanh.approx.f32) */
 	unsigned f32_precise;         /* f32 arithmetic with neither modifier: add.f32, div.rn.f32, sqrt.rn.f32 ... */
 	int has_half;                 /* f16 or bf16 occurs in its body */
+	size_t text_size;             /* bytes from its name to its '}': what compiling it costs, roughly */
 };
 
 struct ptx {
