@@ -21,12 +21,43 @@ const char *family_default(const char *name, const char *axis)
 	return NULL;
 }
 
+struct search {
+	const char *symbol;
+	struct operator_symbol found;
+	int hit;
+};
+
+static void look(void *context, const struct operator_symbol *symbol)
+{
+	struct search *search = context;
+	if (search->hit || strcmp(symbol->name, search->symbol) != 0)
+		return;
+	search->hit = 1;
+	search->found = *symbol;
+	search->found.name = search->symbol;
+}
+
+int family_has_symbol(const struct family *family, int abi, const char *symbol, struct operator_symbol *found)
+{
+	struct search search = {.symbol = symbol};
+	if (!family->symbols || abi < 0 || abi >= OPERATOR_ABI_COUNT)
+		return 0;
+	family->symbols((enum operator_abi)abi, look, &search);
+	if (search.hit && found)
+		*found = search.found;
+	return search.hit;
+}
+
 const struct family *family_of_entry_point(const char *symbol)
 {
-	for (const struct family *const *family = families; *family; family++)
-		for (const char *const *entry = (*family)->entry_points; *entry; entry++)
+	for (const struct family *const *family = families; *family; family++) {
+		for (const char *const *entry = (*family)->entry_points; entry && *entry; entry++)
 			if (strcmp(*entry, symbol) == 0)
 				return *family;
+		for (int abi = 0; (*family)->symbols && abi < OPERATOR_ABI_COUNT; abi++)
+			if (family_has_symbol(*family, abi, symbol, NULL))
+				return *family;
+	}
 	return NULL;
 }
 

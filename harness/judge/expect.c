@@ -1,0 +1,281 @@
+#include "judge/expect.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int mantissa_bits(enum dtype type)
+{
+	return type == DTYPE_F64 ? 52 : type == DTYPE_F32 ? 23 : type == DTYPE_F16 ? 10 : type == DTYPE_BF16 ? 7 : 3;
+}
+
+double unit_in_last_place(enum dtype type, long double value)
+{
+	if (!dtype_is_float(type))
+		return 0.0;
+	const long double size = fabsl(value), most = (long double)dtype_max_finite(type);
+	const double least = dtype_smallest_subnormal(type);
+	int exponent; /* size in [2^(exponent-1), 2^exponent) */
+	frexpl(size < most ? size : most, &exponent);
+	if (size == 0)
+		return least;
+	const double unit = ldexp(1.0, exponent - 1 - mantissa_bits(type));
+	return unit > least ? unit : least;
+}
+
+static const struct {
+	long double low, high;
+} whole_ranges[DTYPE_COUNT] = {
+	[DTYPE_U8] = {0, 255}, [DTYPE_I16] = {-32768, 32767}, [DTYPE_I32] = {-2147483648.0L, 2147483647.0L},
+	[DTYPE_U32] = {0, 4294967295.0L}, [DTYPE_I64] = {-9223372036854775808.0L, 9223372036854775807.0L},
+};
+
+long double round_to_dtype(enum dtype type, long double value)
+{
+	if (isnan(value))
+		return value;
+	if (!dtype_is_float(type)) {
+		const long double low = whole_ranges[type].low, high = whole_ranges[type].high;
+		return value <= low ? low : value >= high ? high : rintl(value);
+	}
+	const long double most = (long double)dtype_max_finite(type), unit = (long double)unit_in_last_place(type, value);
+	if (isinf(value))
+		return type == DTYPE_F8_E4M3 ? copysignl(most, value) : value;
+	/* scaling by a power of two is exact, so this rounds once */
+	const long double rounded = rintl(value / unit) * unit;
+	if (fabsl(rounded) > most)
+		return copysignl(type == DTYPE_F8_E4M3 ? most : (long double)INFINITY, value);
+	return copysignl(rounded, value);
+}
+
+long double load_exact(enum dtype type, const void *array, size_t index)
+{
+	if (type == DTYPE_I64) {
+		int64_t whole;
+		memcpy(&whole, (const char *)array + index * sizeof whole, sizeof whole);
+		return (long double)whole;
+	}
+	return (long double)dtype_load(type, array, index);
+}
+
+/* How one element answers to one right value. */
+struct answer {
+	int right;          /* by the bound that decides */
+	int not_finite;     /* wrong because a NaN or infinity is where a number is due, or the other way round */
+	long double error;  /* |got - value|; +inf when that says nothing */
+};
+
+/* The least size that rounds to an infinity. */
+static long double overflow_from(enum dtype type)
+{
+	const double most = dtype_max_finite(type);
+	return (long double)most + (long double)unit_in_last_place(type, (long double)most) / 2;
+}
+
+static struct answer compare(enum dtype type, long double got, long double value, double bound, unsigned flags)
+{
+	struct answer answer = {.error = (long double)INFINITY};
+	if (isnan(got) || isnan(value)) {
+		answer.right = isnan(got) && isnan(value);
+		answer.not_finite = !answer.right;
+		answer.error = answer.right ? 0 : answer.error;
+		return answer;
+	}
+	const long double most = dtype_is_float(type) ? (long double)dtype_max_finite(type) : 0;
+	if (type == DTYPE_F8_E4M3 && fabsl(value) > most)
+		value = copysignl(most, value); /* it saturates */
+	if (isinf(value)) {
+		answer.right = got == value;
+		answer.not_finite = 0; /* a finite number, or the other infinity: a wrong number */
+		answer.error = answer.right ? 0 : answer.error;
+		return answer;
+	}
+	if (isinf(got)) {
+		answer.right = bound > 0 && signbit(got) == signbit(value) && fabsl(value) + (long double)bound >= overflow_from(type);
+		answer.not_finite = !answer.right;
+		answer.error = answer.right ? 0 : answer.error;
+		return answer;
+	}
+	answer.error = fabsl(got - value);
+	answer.right = answer.error <= (long double)bound;
+	if (answer.right && (flags & EXPECT_SIGNED_ZERO) && got == 0 && value == 0 && !signbit(got) != !signbit(value))
+		answer.right = 0;
+	return answer;
+}
+
+struct wrong { /* elements that broke one check */
+	int64_t count, first;
+	long double got, value;
+	double bound;
+	long double error;
+};
+
+struct tally {
+	const struct expectation_layout *layout;
+	struct judgement *out;
+	struct wrong exact, numbers, finite;
+	int64_t exact_elements, number_elements;
+};
+
+static void note_wrong(struct wrong *wrong, int64_t index, long double got, const struct expectation *expected, double bound,
+		       long double error)
+{
+	/* the worst is told; without a measure of how bad, the first */
+	if (!wrong->count || (isfinite(error) && isfinite(wrong->error) && bound > 0 && wrong->bound > 0 &&
+			      error / (long double)bound > wrong->error / (long double)wrong->bound)) {
+		wrong->first = index;
+		wrong->got = got;
+		wrong->value = expected->flags & EXPECT_NAN ? (long double)NAN : expected->value;
+		wrong->bound = bound;
+		wrong->error = error;
+	}
+	wrong->count++;
+}
+
+/* Bin of a ratio: see judge.h. */
+static int bin_of(double ratio)
+{
+	int exponent;
+	if (!(ratio > 0))
+		return 0;
+	if (!(ratio < 1))
+		return JUDGE_HISTOGRAM_BINS - 1;
+	frexp(ratio, &exponent); /* [2^(exponent-1), 2^exponent) */
+	const int bin = exponent - 1 + 31;
+	return bin < 0 ? 0 : bin;
+}
+
+static void note_figures(struct tally *tally, int64_t index, long double got, long double value, long double error,
+			 double bound, double precise)
+{
+	struct judgement *out = tally->out;
+	const enum dtype type = tally->layout->dtype;
+	const double ratio = error == 0 ? 0 : bound > 0 ? (double)(error / (long double)bound) : (double)INFINITY;
+	const double precise_ratio = error == 0 ? 0 : precise > 0 ? (double)(error / (long double)precise) : (double)INFINITY;
+	out->elements++;
+	out->histogram[bin_of(ratio)]++;
+	if (precise_ratio > out->precise_margin)
+		out->precise_margin = precise_ratio;
+	if (ratio > out->margin || out->elements == 1) {
+		out->margin = ratio;
+		out->scaled_max = (double)error;
+		out->scaled_bound = bound;
+		out->worst_value = (double)got;
+		out->worst_reference = (double)value;
+		int64_t rest = index;
+		for (int i = 3, axis = tally->layout->rank - 1; i >= 0; i--, axis--) {
+			const int64_t extent = axis >= 0 ? tally->layout->dims[axis] : 1;
+			out->worst_index[i] = axis < 0 ? -1 : i == 0 ? rest : rest % extent;
+			rest /= extent;
+		}
+	}
+	if (!isfinite(error))
+		return;
+	if ((double)error > out->absolute_max)
+		out->absolute_max = (double)error;
+	if (value != 0 && (double)(error / fabsl(value)) > out->relative_max)
+		out->relative_max = (double)(error / fabsl(value));
+	/* units mean little for subnormal results, as in judge.h */
+	const double least_normal = dtype_smallest_subnormal(type) * ldexp(1.0, mantissa_bits(type));
+	if (dtype_is_float(type) && fabsl(value) >= (long double)least_normal) {
+		const double units = (double)(error / (long double)unit_in_last_place(type, value)) + 0.5;
+		const uint64_t whole = units < 0x1p63 ? (uint64_t)units : UINT64_MAX;
+		if (whole > out->ulp_max)
+			out->ulp_max = whole;
+	}
+}
+
+static void judge_one(struct tally *tally, int64_t index, long double got, const struct expectation *expected, enum math math)
+{
+	struct judgement *out = tally->out;
+	const enum dtype type = tally->layout->dtype;
+	const double precise = expected->bound;
+	const double bound = math == MATH_FAST && expected->fast_bound > precise ? expected->fast_bound : precise;
+	long double value = expected->flags & EXPECT_NAN ? (long double)NAN : expected->value;
+	out->nan_count += isnan(got) != 0;
+	out->inf_count += isinf(got) != 0;
+	if ((expected->flags & EXPECT_ANY) || (math == MATH_FAST && (expected->flags & EXPECT_FAST_ANY)))
+		return;
+	struct answer answer = compare(type, got, value, bound, expected->flags);
+	if ((expected->flags & EXPECT_OTHER) && !(answer.right && answer.error == 0)) {
+		const struct answer other = compare(type, got, expected->other, bound, expected->flags);
+		if (other.right && (!answer.right || other.error < answer.error)) {
+			answer = other;
+			value = expected->other;
+		}
+	}
+	if (!answer.right && (expected->flags & EXPECT_OR_NAN) && isnan(got))
+		answer = (struct answer){.right = 1};
+	const int is_exact = !(bound > 0);
+	if (is_exact)
+		tally->exact_elements++;
+	else
+		tally->number_elements++;
+	note_figures(tally, index, got, value, answer.right && isinf(got) ? 0 : answer.error, bound, precise);
+	if (answer.right)
+		return;
+	if (out->margin < 1 || isnan(out->margin))
+		out->margin = (double)INFINITY; /* a wrong sign of zero has no error to measure */
+	note_wrong(answer.not_finite ? &tally->finite : is_exact ? &tally->exact : &tally->numbers, index, got, expected, bound,
+		   answer.error);
+}
+
+static void describe(const struct expectation_layout *layout, int64_t linear, char *text, size_t size)
+{
+	int64_t index[6];
+	size_t used = (size_t)snprintf(text, size, "%s[", layout->name);
+	for (int axis = layout->rank - 1; axis >= 0; axis--) {
+		index[axis] = linear % layout->dims[axis];
+		linear /= layout->dims[axis];
+	}
+	for (int axis = 0; axis < layout->rank && used < size; axis++)
+		used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, axis ? ", " : "", index[axis]);
+	if (used < size)
+		snprintf(text + used, size - used, "]");
+}
+
+static void conclude(const struct tally *tally, enum check check, const struct wrong *wrong, int64_t elements)
+{
+	char where[128];
+	if (!wrong->count) {
+		if (elements)
+			judgement_hold(tally->out, check);
+		return;
+	}
+	describe(tally->layout, wrong->first, where, sizeof where);
+	if (!(wrong->bound > 0))
+		judgement_break(tally->out, check, "%" PRId64 " of %" PRId64 " elements: %s is %.21Lg where %.21Lg is due", wrong->count,
+				elements, where, wrong->got, wrong->value);
+	else if (!isfinite(wrong->error))
+		judgement_break(tally->out, check, "%" PRId64 " of %" PRId64 " elements: %s is %.17Lg where %.17Lg +- %.3g is due",
+				wrong->count, elements, where, wrong->got, wrong->value, wrong->bound);
+	else
+		judgement_break(tally->out, check, "%" PRId64 " of %" PRId64 " elements: %s is %.17Lg where %.17Lg +- %.3g is due: %.3Lg "
+				"times the bound, %.3Lg units in the last place", wrong->count, elements, where, wrong->got,
+				wrong->value, wrong->bound, wrong->error / (long double)wrong->bound,
+				wrong->error / (long double)unit_in_last_place(tally->layout->dtype, wrong->value));
+}
+
+int64_t judge_expectations(const struct expectation_layout *layout, const void *storage, const struct expectation *expected,
+			   enum math math, struct judgement *out)
+{
+	struct tally tally = {.layout = layout, .out = out};
+	int64_t index[6] = {0}, elements = 1, offset = 0;
+	for (int axis = 0; axis < layout->rank; axis++)
+		elements *= layout->dims[axis];
+	for (int64_t i = 0; i < elements; i++) {
+		judge_one(&tally, i, load_exact(layout->dtype, storage, (size_t)offset), &expected[i], math);
+		for (int axis = layout->rank - 1; axis >= 0; axis--) {
+			offset += layout->strides[axis];
+			if (++index[axis] < layout->dims[axis])
+				break;
+			offset -= layout->strides[axis] * layout->dims[axis];
+			index[axis] = 0;
+		}
+	}
+	conclude(&tally, CHECK_EXACT, &tally.exact, tally.exact_elements);
+	conclude(&tally, CHECK_NUMBERS, &tally.numbers, tally.number_elements);
+	conclude(&tally, CHECK_FINITE, &tally.finite, tally.exact_elements + tally.number_elements);
+	return tally.exact.count + tally.numbers.count + tally.finite.count;
+}
