@@ -7,6 +7,7 @@
 #include "artifact/pe.h"
 #include "artifact/policy.h"
 #include "artifact/ptx_compare.h"
+#include "artifact/ptx_slice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,33 @@ void fuzz_cubin(const uint8_t *data, size_t size)
 	cubin_free(&cubin);
 }
 
+/* Each entry alone, the first ones: what comes out has the entry's text in it, and is a module again. */
+static void cut_ptx(const char *text, size_t size)
+{
+	enum { CUTS_MOST = 8 };
+	struct ptx_slicer *slicer;
+	if (ptx_slicer_open(&slicer, text, size, NULL))
+		return;
+	for (size_t i = 0; i < ptx_slicer_entry_count(slicer) && i < CUTS_MOST; i++) {
+		const struct ptx_slice_entry entry = ptx_slicer_entry(slicer, i);
+		char *name = copy_text(entry.name, entry.name_length), *cut;
+		const char *const names[] = {name};
+		size_t cut_size;
+		struct ptx ptx;
+		if (!name)
+			abort();
+		if (ptx_slicer_cut(slicer, names, 1, &cut, &cut_size, NULL))
+			abort();
+		if (cut_size < entry.text_size || !memmem(cut, cut_size, name, entry.name_length))
+			abort();
+		if (ptx_parse(cut, cut_size, &ptx, NULL) == 0)
+			ptx_free(&ptx);
+		free(cut);
+		free(name);
+	}
+	ptx_slicer_close(slicer);
+}
+
 void fuzz_ptx(const uint8_t *data, size_t size)
 {
 	struct ptx ptx;
@@ -109,6 +137,7 @@ void fuzz_ptx(const uint8_t *data, size_t size)
 		ptx_free(&ptx);
 	if (ptx_digests_make((const char *)data, size, &digests, NULL) == 0)
 		ptx_digests_free(&digests);
+	cut_ptx((const char *)data, size);
 }
 
 void fuzz_fatbin(const uint8_t *data, size_t size)
