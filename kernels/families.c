@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-const struct family *const families[] = {&attention_family, NULL};
+extern const struct family indexing_family, sort_family;
+
+const struct family *const families[] = {&attention_family, &indexing_family, &sort_family, NULL};
 
 const struct family *family_find(const char *name)
 {
