@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+extern const struct family reduce_family;
 extern const struct family indexing_family, sort_family;
 
-const struct family *const families[] = {&attention_family, &indexing_family, &sort_family, NULL};
+const struct family *const families[] = {&attention_family, &indexing_family, &sort_family, &reduce_family, NULL};
 
 const struct family *family_find(const char *name)
 {
