@@ -25,10 +25,22 @@ static void artifact_record_free(struct artifact_record *artifact)
 	free(artifact->abi);
 	free(artifact->cudart);
 	free(artifact->stubbed);
+	free(artifact->refused);
 	for (size_t i = 0; i < artifact->kernel_count; i++)
 		free(artifact->kernels[i]);
 	free(artifact->kernels);
 	free(artifact->kernel_launched);
+}
+
+static void inventory_free(struct inventory_record *inventory)
+{
+	free(inventory->folder);
+	free(inventory->profile);
+	free(inventory->evidence);
+	free(inventory->claim);
+	free(inventory->modules);
+	free(inventory->missing);
+	free(inventory->unknown);
 }
 
 void run_record_free(struct run_record *record)
@@ -39,6 +51,13 @@ void run_record_free(struct run_record *record)
 		artifact_record_free(&record->artifacts[i]);
 	free(record->cases);
 	free(record->artifacts);
+	for (size_t i = 0; i < record->dataset_count; i++)
+		free(record->datasets[i].path);
+	free(record->datasets);
+	for (size_t i = 0; i < record->inventory_count; i++)
+		inventory_free(&record->inventories[i]);
+	free(record->inventories);
+	free(record->math);
 	free(record->command);
 	free(record->version);
 	free(record->date);
@@ -61,6 +80,76 @@ int run_record_add(struct run_record *record, const struct case_record *added, s
 	}
 	record->cases[record->case_count++] = *added;
 	return 0;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct case_record *x = a, *y = b;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+void run_record_sort(struct run_record *record)
+{
+	int sorted = 1;
+	for (size_t i = 1; i < record->case_count; i++)
+		sorted &= record->cases[i - 1].order <= record->cases[i].order;
+	if (!sorted)
+		qsort(record->cases, record->case_count, sizeof *record->cases, by_order);
+}
+
+int run_record_add_dataset(struct run_record *record, const char *path, struct error *err)
+{
+	struct file_map map;
+	for (size_t i = 0; i < record->dataset_count; i++)
+		if (strcmp(record->datasets[i].path, path) == 0)
+			return (int)i;
+	struct dataset_record *datasets = reallocarray(record->datasets, record->dataset_count + 1, sizeof *datasets);
+	if (datasets)
+		record->datasets = datasets;
+	char *own = strdup(path), *first = record->dataset ? NULL : strdup(path);
+	if (!datasets || !own || (!record->dataset && !first)) {
+		free(own);
+		free(first);
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	}
+	if (file_map_open(&map, path, err)) {
+		free(own);
+		free(first);
+		return -1;
+	}
+	struct dataset_record *dataset = &datasets[record->dataset_count];
+	*dataset = (struct dataset_record){.path = own};
+	sha256_hex(map.data, map.size, dataset->sha256);
+	file_map_close(&map);
+	if (first) {
+		record->dataset = first;
+		memcpy(record->dataset_sha256, dataset->sha256, sizeof record->dataset_sha256);
+	}
+	return (int)record->dataset_count++;
+}
+
+struct inventory_record *run_record_add_inventory(struct run_record *record, struct error *err)
+{
+	struct inventory_record *inventories = reallocarray(record->inventories, record->inventory_count + 1, sizeof *inventories);
+	if (!inventories) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return NULL;
+	}
+	record->inventories = inventories;
+	struct inventory_record *added = &inventories[record->inventory_count++];
+	*added = (struct inventory_record){.folder = strdup(""), .profile = strdup(""), .evidence = strdup(""), .claim = strdup(""),
+					   .modules = strdup(""), .missing = strdup(""), .unknown = strdup("")};
+	if (!added->folder || !added->profile || !added->evidence || !added->claim || !added->modules || !added->missing ||
+	    !added->unknown) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return NULL;
+	}
+	return added;
+}
+
+int inventory_is_broken(const struct inventory_record *inventory)
+{
+	return inventory->claim && inventory->claim[0] && inventory->missing_count > 0;
 }
 
 int artifact_record_mark(struct artifact_record *artifact, const char *kernel, struct error *err)
@@ -104,6 +193,8 @@ int run_record_exit_code(const struct run_record *record, int strict)
 			bad++;
 		}
 	}
+	for (size_t i = 0; i < record->inventory_count; i++)
+		bad += inventory_is_broken(&record->inventories[i]) != 0;
 	return bad ? 1 : passed ? 0 : 3;
 }
 
@@ -113,7 +204,9 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
 	if (record->artifact >= 0 && (size_t)record->artifact < run->artifact_count)
 		text_append_quoted(out, run->artifacts[record->artifact].path);
 	text_append(out, " --dataset ");
-	text_append_quoted(out, run->dataset ? run->dataset : "");
+	const int known = record->dataset >= 0 && (size_t)record->dataset < run->dataset_count;
+	const char *dataset = known ? run->datasets[record->dataset].path : run->dataset;
+	text_append_quoted(out, dataset ? dataset : "");
 	text_append(out, " --filter ");
 	text_append_quoted(out, record->name);
 	if (run->repeat_options)

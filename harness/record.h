@@ -8,6 +8,7 @@
 #include "dataset/case.h"
 #include "device/device.h"
 #include "judge/verdict.h"
+#include "kernels/family.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +58,11 @@ struct case_record {
 	struct launch_record launches[RECORD_LAUNCHES_MAX]; /* of one call */
 	int64_t launch_count;         /* may exceed the table */
 	double flops, bytes;          /* of one call */
+	enum work_unit unit;          /* which of the two bounds it */
+	int32_t dataset;              /* index into run_record.datasets; 0 where there is none */
+	uint64_t order;               /* as planned: cases that ran side by side finish in any order */
+	char module[24];              /* operators: "unary", "libmoe" ...; "" otherwise */
+	int fast_math;                /* the kernel was compiled with fast math */
 	struct timing_record hot, cold, baseline; /* baseline: the unfused chain, hot */
 	double enqueue_seconds;       /* host time of the call itself, median */
 	double ungated_seconds;       /* event pair around a call on an idle stream, median: kernel + launch latency */
@@ -84,10 +90,39 @@ struct artifact_record {
 	char *abi;                    /* profile name and why: "0.9.2 (kernel parameters of 440 bytes)" */
 	char *cudart;                 /* "shim" or the path of the real runtime */
 	char *stubbed;                /* newline-separated symbols that were stubbed */
-	double link_seconds, load_seconds;
+	double link_seconds, load_seconds; /* load_seconds: for modules the driver's, all parts together */
+	/* modules, which are loaded in parts (cut down to some entry points each), side by side: */
+	double load_longest_seconds;  /* of one part */
+	double load_wall_seconds;     /* from the first part's start to the last part's end */
+	int64_t load_parts;           /* 0: not loaded in parts */
+	int64_t entry_points;         /* that a program can call */
+	int64_t fast_kernels;         /* of the entry points: compiled with fast math */
+	char *refused;                /* newline-separated entry points that the driver did not load, with its message */
 	char **kernels;               /* mangled names that the archive registers, for coverage */
 	uint8_t *kernel_launched;     /* [kernel_count], enum kernel_coverage */
 	size_t kernel_count;
+};
+
+/* Entry points of a set of artifacts (those of one folder) against what a release of the producing project has. */
+struct inventory_record {
+	char *folder;                 /* all strings owned */
+	char *profile;                /* "0.9.2" */
+	char *evidence;               /* what says that it is this one */
+	char *claim;                  /* what says that it is whole ("--abi", a folder's name), "": nothing: then missing ones are no fault */
+	char *modules;                /* that were looked at: "affine, binary" */
+	char *missing, *unknown;      /* newline-separated entry points, "unary: uexp_f32" */
+	int64_t architecture;         /* 90: those of older architectures only are not expected */
+	int64_t expected, present;    /* present: of those expected */
+	int64_t missing_count, unknown_count;
+	int64_t without_case;         /* known entry points for which the dataset has no case */
+	int64_t cases_without_entry;  /* cases of the dataset whose entry point is not among them */
+};
+/* A claim that does not hold. */
+int inventory_is_broken(const struct inventory_record *inventory);
+
+struct dataset_record {
+	char *path;
+	char sha256[65];
 };
 
 struct run_record {
@@ -99,6 +134,12 @@ struct run_record {
 	struct device_properties device;
 	double matrix_product_flops;  /* FLOP/s of this card's f16 matrix product in this run; 0 when not measured */
 	double matrix_product_flops_bf16;
+	double copy_bytes_per_second; /* this card's copy rate in this run, bytes read plus bytes written; 0 when not measured */
+	char *math;                   /* "precise" or "fast": what builds with fast math were held to */
+	struct dataset_record *datasets; /* of the cases, in order; the first is `dataset` */
+	size_t dataset_count;
+	struct inventory_record *inventories;
+	size_t inventory_count;
 	char *dataset;                /* path */
 	char dataset_sha256[65];
 	uint64_t seed;
@@ -116,13 +157,19 @@ struct run_record {
 void run_record_free(struct run_record *record);
 /* Appends a copy; takes over raw samples and clocks. */
 int run_record_add(struct run_record *record, const struct case_record *added, struct error *err);
+/* Puts the cases into the order in which they were planned. */
+void run_record_sort(struct run_record *record);
+/* Index of the dataset, which is added when it is not there; -1. The first one becomes record->dataset too. */
+int run_record_add_dataset(struct run_record *record, const char *path, struct error *err);
+/* Adds a zeroed one with empty strings; NULL. */
+struct inventory_record *run_record_add_inventory(struct run_record *record, struct error *err);
 
 /* Marks the kernel as launched in the artifact's coverage table; unknown names are added (an archive's own table may be
  * incomplete). */
 int artifact_record_mark(struct artifact_record *artifact, const char *kernel, struct error *err);
 
 /* Exit code by the statuses of the cases: 1 when one failed, is mistrusted, crashed, timed out or had an error (strict:
- * also unsupported or skipped); else 0 when at least one passed; else 3. */
+ * also unsupported or skipped), or when an inventory that is claimed to be whole is not; else 0 when at least one passed; else 3. */
 int run_record_exit_code(const struct run_record *record, int strict);
 
 /* Appends the command that verifies this one case again: "assay verify PATH --dataset D --filter NAME ..." */
@@ -134,14 +181,20 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
  * file of a killed run can be read as it is); tables and headers have checksums:
  *   /            attributes: schema, generator "assay"
  *   /run         attributes: version, date, host, dataset, dataset_sha256, seed, complete (0 or 1), wall_seconds,
- *                matrix_product_flops, matrix_product_flops_bf16; texts (arrays of bytes): command, repeat_options, notes
+ *                matrix_product_flops, matrix_product_flops_bf16, copy_bytes_per_second, math; texts (arrays of bytes):
+ *                command, repeat_options, notes
+ *   /run/datasets/N, /run/inventories/N
+ *                attributes and texts: the fields of struct dataset_record and struct inventory_record
  *   /run/device  attributes: the fields of struct device_properties
- *   /artifacts/N attributes: path, sha256, size, kind, toolkit, abi, cudart, link_seconds, load_seconds; texts: provenance,
- *                stubbed, kernels (a name a line); kernel_launched (u8, in the order of kernels)
+ *   /artifacts/N attributes: path, sha256, size, kind, toolkit, abi, cudart, link_seconds, load_seconds, load_longest_seconds,
+ *                load_wall_seconds, load_parts, entry_points, fast_kernels; texts: provenance, stubbed, refused, kernels (a name
+ *                a line); kernel_launched (u8, in the order of kernels)
  *   /cases/table one row a case (a compound; units are in the members' names); attribute checks: names of the checks in
  *                the order of the member check_states, whose values are those of enum check_state
  *   /cases/counts a row for each case that was counted: member case_row says which row of table it belongs to; absent in files
  *                of 0.1.0
+ *   /cases/operators
+ *                likewise a row for each case of an operator family, and for each that is not of the first dataset
  *   /cases/texts, launches, clocks, samples
  *                what a case has any number of; the table says from which row on and how many. Texts: "reason",
  *                "mistrust", "note", or the name of a check; samples: seconds. */
@@ -150,7 +203,10 @@ struct record_writer;
 /* Creates PATH.partial and writes the conditions (everything of `run` but its cases). A file of that name is replaced.
  * ERROR_INPUT when it cannot be written. */
 int record_writer_open(struct record_writer **writer, const char *path, const struct run_record *run, struct error *err);
-/* Appends one case and flushes, so that a killed run keeps it. After a failure the writer can only be discarded. */
+/* Appends one case and flushes, so that a killed run keeps it, or leaves the flush, which costs more than a
+ * small case, to the caller. After a failure the writer can only be discarded. */
+int record_writer_add_unflushed(struct record_writer *writer, const struct case_record *record, struct error *err);
+int record_writer_flush(struct record_writer *writer, struct error *err);
 int record_writer_add(struct record_writer *writer, const struct case_record *record, struct error *err);
 /* Writes everything of `run` but its cases once more (coverage, notes and wall time are known only at the end) with
  * complete = 1, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */

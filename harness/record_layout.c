@@ -154,6 +154,17 @@ static const struct member count_row_members[] = {
 	END,
 };
 
+static const struct member operator_members[] = {
+	SCALAR(record_operator_row, case_row, U64),
+	SCALAR(record_operator_row, order, U64),
+	SCALAR(record_operator_row, precise_margin, F64),
+	SCALAR(record_operator_row, dataset, I32),
+	SCALAR(record_operator_row, fast_math, U8),
+	STRING(record_operator_row, unit),
+	STRING(record_operator_row, module),
+	END,
+};
+
 /* Chunks are rewritten whole with every flush, hence small ones where a case adds little. */
 const struct record_table_info record_tables[RECORD_TABLES] = {
 	[RECORD_ROWS] = {"table", sizeof(struct record_row), 8},
@@ -162,6 +173,7 @@ const struct record_table_info record_tables[RECORD_TABLES] = {
 	[RECORD_CLOCKS] = {"clocks", sizeof(struct clock_reading), 256},
 	[RECORD_SAMPLES] = {"samples", sizeof(double), 1024},
 	[RECORD_COUNTS] = {"counts", sizeof(struct record_counts_row), 16},
+	[RECORD_OPERATORS] = {"operators", sizeof(struct record_operator_row), 64},
 };
 
 static const struct member *const layouts[RECORD_TABLES] = {
@@ -170,6 +182,7 @@ static const struct member *const layouts[RECORD_TABLES] = {
 	[RECORD_LAUNCHES] = launch_members,
 	[RECORD_CLOCKS] = clock_members,
 	[RECORD_COUNTS] = count_row_members,
+	[RECORD_OPERATORS] = operator_members,
 };
 
 static hid_t compound_type(const struct member *members, size_t size);

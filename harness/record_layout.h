@@ -57,7 +57,17 @@ struct record_counts_row {
 	struct device_counts counts;
 };
 
-enum record_table { RECORD_ROWS, RECORD_TEXTS, RECORD_LAUNCHES, RECORD_CLOCKS, RECORD_SAMPLES, RECORD_COUNTS, RECORD_TABLES };
+/* What only cases of operator families have, of the case in that row of the table. */
+struct record_operator_row {
+	uint64_t case_row, order;
+	double precise_margin;
+	int32_t dataset;
+	uint8_t fast_math;
+	char unit[8], module[24];
+};
+
+enum record_table { RECORD_ROWS, RECORD_TEXTS, RECORD_LAUNCHES, RECORD_CLOCKS, RECORD_SAMPLES, RECORD_COUNTS, RECORD_OPERATORS,
+		    RECORD_TABLES };
 
 struct record_table_info {
 	const char *name;   /* in /cases */

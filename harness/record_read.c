@@ -152,6 +152,102 @@ static int read_device(hid_t run, struct device_properties *device, const struct
 	return result;
 }
 
+/* What files of 0.1.0 lack stays as it is. */
+static int optional(int result)
+{
+	return result == READ_ABSENT ? 0 : result;
+}
+
+static int optional_owned(hid_t object, const char *name, char **text, const struct hdf5_place *place, struct error *err)
+{
+	char buffer[PATH_TEXT_MAX] = "";
+	if (optional(read_text(object, name, buffer, sizeof buffer, place, err)))
+		return -1;
+	*text = strdup(buffer);
+	return *text ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+}
+
+/* Opens the numbered groups of a list and reads each with `read_one`, for which there is room in the caller's array. */
+static int read_list(hid_t parent, const char *name, size_t size, void **items, size_t *count,
+		     int (*read_one)(hid_t group, void *item, const struct hdf5_place *place, struct error *err),
+		     const struct hdf5_place *place, struct error *err)
+{
+	H5G_info_t info;
+	int result = -1;
+	if (!has_member(parent, name))
+		return 0;
+	const hid_t list = open_member(parent, name, H5O_TYPE_GROUP, place, err);
+	if (list < 0)
+		return -1;
+	if (H5Gget_info(list, &info) < 0 || info.nlinks > ARTIFACTS_MAX) {
+		place_error(place, err, "its list of %s cannot be read", name);
+		goto done;
+	}
+	*items = calloc(info.nlinks ? (size_t)info.nlinks : 1, size);
+	if (!*items) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	for (size_t i = 0; i < (size_t)info.nlinks; i++) {
+		char number[24];
+		snprintf(number, sizeof number, "%zu", i);
+		const hid_t group = open_member(list, number, H5O_TYPE_GROUP, place, err);
+		if (group < 0)
+			goto done;
+		(*count)++;
+		const int failed = read_one(group, (char *)*items + i * size, place, err);
+		hdf5_close(group);
+		if (failed)
+			goto done;
+	}
+	result = 0;
+done:
+	hdf5_close(list);
+	return result;
+}
+
+static int read_dataset_record(hid_t group, void *item, const struct hdf5_place *place, struct error *err)
+{
+	struct dataset_record *dataset = item;
+	return get_owned(group, "path", &dataset->path, place, err) ||
+	       get_text(group, "sha256", dataset->sha256, sizeof dataset->sha256, place, err) ? -1 : 0;
+}
+
+static int get_count(hid_t group, const char *name, int64_t *value, const struct hdf5_place *place, struct error *err)
+{
+	return required(read_int(group, name, value, place, err), name, place, err);
+}
+
+static int read_inventory(hid_t group, void *item, const struct hdf5_place *place, struct error *err)
+{
+	struct inventory_record *inventory = item;
+	return get_owned(group, "folder", &inventory->folder, place, err) ||
+	       get_owned(group, "profile", &inventory->profile, place, err) ||
+	       get_owned(group, "evidence", &inventory->evidence, place, err) ||
+	       get_owned(group, "claim", &inventory->claim, place, err) ||
+	       get_owned(group, "modules", &inventory->modules, place, err) ||
+	       get_count(group, "architecture", &inventory->architecture, place, err) ||
+	       get_count(group, "expected", &inventory->expected, place, err) ||
+	       get_count(group, "present", &inventory->present, place, err) ||
+	       get_count(group, "missing_count", &inventory->missing_count, place, err) ||
+	       get_count(group, "unknown_count", &inventory->unknown_count, place, err) ||
+	       get_count(group, "without_case", &inventory->without_case, place, err) ||
+	       get_count(group, "cases_without_entry", &inventory->cases_without_entry, place, err) ||
+	       get_long_text(group, "missing", &inventory->missing, place, err) ||
+	       get_long_text(group, "unknown", &inventory->unknown, place, err) ? -1 : 0;
+}
+
+static int read_lists(hid_t group, struct run_record *run, const struct hdf5_place *place, struct error *err)
+{
+	void *datasets = NULL, *inventories = NULL;
+	int result = read_list(group, "datasets", sizeof *run->datasets, &datasets, &run->dataset_count, read_dataset_record, place, err);
+	run->datasets = datasets;
+	if (result == 0)
+		result = read_list(group, "inventories", sizeof *run->inventories, &inventories, &run->inventory_count, read_inventory, place, err);
+	run->inventories = inventories;
+	return result;
+}
+
 static int read_run(struct reader *reader, struct run_record *run, struct error *err)
 {
 	const struct hdf5_place *place = &reader->place;
@@ -167,6 +263,8 @@ static int read_run(struct reader *reader, struct run_record *run, struct error 
 			   get_real(group, "wall_seconds", &run->wall_seconds, place, err) ||
 			   get_real(group, "matrix_product_flops", &run->matrix_product_flops, place, err) ||
 			   get_real(group, "matrix_product_flops_bf16", &run->matrix_product_flops_bf16, place, err) ||
+			   optional(read_real(group, "copy_bytes_per_second", &run->copy_bytes_per_second, place, err)) ||
+			   optional_owned(group, "math", &run->math, place, err) || read_lists(group, run, place, err) ||
 			   get_long_text(group, "command", &run->command, place, err) ||
 			   get_long_text(group, "repeat_options", &run->repeat_options, place, err) ||
 			   get_long_text(group, "notes", &run->notes, place, err) || read_device(group, &run->device, place, err) ? -1 : 0;
@@ -247,6 +345,12 @@ static int read_artifact(hid_t parent, size_t index, struct artifact_record *art
 			   get_owned(group, "abi", &artifact->abi, place, err) || get_owned(group, "cudart", &artifact->cudart, place, err) ||
 			   get_real(group, "link_seconds", &artifact->link_seconds, place, err) ||
 			   get_real(group, "load_seconds", &artifact->load_seconds, place, err) ||
+			   optional(read_real(group, "load_longest_seconds", &artifact->load_longest_seconds, place, err)) ||
+			   optional(read_real(group, "load_wall_seconds", &artifact->load_wall_seconds, place, err)) ||
+			   optional(read_int(group, "load_parts", &artifact->load_parts, place, err)) ||
+			   optional(read_int(group, "entry_points", &artifact->entry_points, place, err)) ||
+			   optional(read_int(group, "fast_kernels", &artifact->fast_kernels, place, err)) ||
+			   get_long_text(group, "refused", &artifact->refused, place, err) ||
 			   get_long_text(group, "provenance", &artifact->provenance, place, err) ||
 			   get_long_text(group, "stubbed", &artifact->stubbed, place, err) ||
 			   get_long_text(group, "kernels", &kernels, place, err) || split_kernels(artifact, kernels, err) ||
@@ -307,7 +411,7 @@ static int read_table(struct reader *reader, enum record_table table, struct err
 	hsize_t dims[H5S_MAX_RANK];
 	size_t bytes;
 	int rank, result = -1;
-	if (table == RECORD_COUNTS && H5Lexists(reader->cases, record_tables[table].name, H5P_DEFAULT) == 0)
+	if ((table == RECORD_COUNTS || table == RECORD_OPERATORS) && H5Lexists(reader->cases, record_tables[table].name, H5P_DEFAULT) == 0)
 		return 0; /* files of 0.1.0 have none */
 	dataset = open_member(reader->cases, record_tables[table].name, H5O_TYPE_DATASET, &place, err);
 	if (dataset < 0)
@@ -527,11 +631,27 @@ static int take_case(struct reader *reader, struct record_row *row, size_t artif
 	return 0;
 }
 
+static int take_operator(struct record_operator_row *row, const struct run_record *run, struct case_record *record)
+{
+	clean(row->unit, sizeof row->unit);
+	clean(row->module, sizeof row->module);
+	if (row->dataset < 0 || (row->dataset > 0 && (size_t)row->dataset >= run->dataset_count))
+		return -1;
+	record->dataset = row->dataset;
+	record->order = row->order;
+	record->fast_math = row->fast_math != 0;
+	record->unit = strcmp(row->unit, "bytes") == 0 ? WORK_BYTES : WORK_FLOPS;
+	record->judgement.precise_margin = row->precise_margin;
+	memcpy(record->module, row->module, sizeof record->module);
+	return 0;
+}
+
 static int take_cases(struct reader *reader, struct run_record *run, struct error *err)
 {
 	struct record_row *rows = reader->rows[RECORD_ROWS];
 	const struct record_counts_row *counts = reader->rows[RECORD_COUNTS];
-	size_t counted = 0;
+	struct record_operator_row *operators = reader->rows[RECORD_OPERATORS];
+	size_t counted = 0, operated = 0;
 	int result = -1;
 	struct case_record *record = calloc(1, sizeof *record); /* some 10 KiB */
 	if (!record)
@@ -546,6 +666,12 @@ static int take_cases(struct reader *reader, struct run_record *run, struct erro
 		/* rows of the two tables are in the same order; a killed run may have left counts whose case is not there */
 		if (counted < reader->counts[RECORD_COUNTS] && counts[counted].case_row == i)
 			record->counts = counts[counted++].counts;
+		if (operated < reader->counts[RECORD_OPERATORS] && operators[operated].case_row == i &&
+		    take_operator(&operators[operated++], run, record)) {
+			case_record_free(record);
+			place_error(&reader->place, err, "a row of cases/operators contradicts the rest of the file");
+			goto done;
+		}
 		if (run_record_add(run, record, err)) {
 			case_record_free(record);
 			goto done;
@@ -637,6 +763,8 @@ int record_read(struct run_record *run, const char *path, struct error *err)
 		if (read_table(&reader, (enum record_table)table, err))
 			goto done;
 	result = take_cases(&reader, run, err);
+	if (result == 0)
+		run_record_sort(run);
 done:
 	for (int table = 0; table < RECORD_TABLES; table++)
 		free(reader.rows[table]);

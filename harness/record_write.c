@@ -13,6 +13,7 @@ struct record_writer {
 	hid_t file, cases;
 	hid_t tables[RECORD_TABLES], types[RECORD_TABLES];
 	hsize_t rows[RECORD_TABLES];
+	int unflushed; /* rows were added since the last flush */
 	int failed; /* a write went wrong: what is in the file cannot be relied on */
 };
 
@@ -82,6 +83,52 @@ static int write_device(hid_t run, const struct device_properties *device)
 	return failed ? -1 : 0;
 }
 
+static hid_t numbered_group(hid_t parent, size_t index)
+{
+	char name[24];
+	snprintf(name, sizeof name, "%zu", index);
+	return H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static int write_datasets(hid_t parent, const struct run_record *run)
+{
+	const hid_t list = H5Gcreate2(parent, "datasets", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	int failed = list < 0;
+	for (size_t i = 0; !failed && i < run->dataset_count; i++) {
+		const hid_t group = numbered_group(list, i);
+		failed = group < 0 || write_text(group, "path", or_empty(run->datasets[i].path)) ||
+			 write_text(group, "sha256", run->datasets[i].sha256);
+		hdf5_close(group);
+	}
+	hdf5_close(list);
+	return failed ? -1 : 0;
+}
+
+static int write_inventories(hid_t parent, const struct run_record *run)
+{
+	const hid_t list = H5Gcreate2(parent, "inventories", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	int failed = list < 0;
+	for (size_t i = 0; !failed && i < run->inventory_count; i++) {
+		const struct inventory_record *inventory = &run->inventories[i];
+		const hid_t group = numbered_group(list, i);
+		failed = group < 0 || write_text(group, "folder", or_empty(inventory->folder)) ||
+			 write_text(group, "profile", or_empty(inventory->profile)) ||
+			 write_text(group, "evidence", or_empty(inventory->evidence)) ||
+			 write_text(group, "claim", or_empty(inventory->claim)) ||
+			 write_text(group, "modules", or_empty(inventory->modules)) ||
+			 write_int(group, "architecture", inventory->architecture) ||
+			 write_int(group, "expected", inventory->expected) || write_int(group, "present", inventory->present) ||
+			 write_int(group, "missing_count", inventory->missing_count) ||
+			 write_int(group, "unknown_count", inventory->unknown_count) ||
+			 write_int(group, "without_case", inventory->without_case) ||
+			 write_int(group, "cases_without_entry", inventory->cases_without_entry) ||
+			 write_long_text(group, "missing", inventory->missing) || write_long_text(group, "unknown", inventory->unknown);
+		hdf5_close(group);
+	}
+	hdf5_close(list);
+	return failed ? -1 : 0;
+}
+
 static int write_run(hid_t file, const struct run_record *run, int complete)
 {
 	const hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -93,6 +140,8 @@ static int write_run(hid_t file, const struct run_record *run, int complete)
 			   write_int(group, "complete", complete) || write_real(group, "wall_seconds", run->wall_seconds) ||
 			   write_real(group, "matrix_product_flops", run->matrix_product_flops) ||
 			   write_real(group, "matrix_product_flops_bf16", run->matrix_product_flops_bf16) ||
+			   write_real(group, "copy_bytes_per_second", run->copy_bytes_per_second) ||
+			   write_text(group, "math", or_empty(run->math)) || write_datasets(group, run) || write_inventories(group, run) ||
 			   write_long_text(group, "command", run->command) ||
 			   write_long_text(group, "repeat_options", run->repeat_options) ||
 			   write_long_text(group, "notes", run->notes) || write_device(group, &run->device);
@@ -115,6 +164,12 @@ static int write_artifact(hid_t parent, size_t index, const struct artifact_reco
 			   write_text(group, "cudart", or_empty(artifact->cudart)) ||
 			   write_real(group, "link_seconds", artifact->link_seconds) ||
 			   write_real(group, "load_seconds", artifact->load_seconds) ||
+			   write_real(group, "load_longest_seconds", artifact->load_longest_seconds) ||
+			   write_real(group, "load_wall_seconds", artifact->load_wall_seconds) ||
+			   write_int(group, "load_parts", artifact->load_parts) ||
+			   write_int(group, "entry_points", artifact->entry_points) ||
+			   write_int(group, "fast_kernels", artifact->fast_kernels) ||
+			   write_long_text(group, "refused", artifact->refused) ||
 			   write_long_text(group, "provenance", artifact->provenance) ||
 			   write_long_text(group, "stubbed", artifact->stubbed) || write_long_text(group, "kernels", kernels.data) ||
 			   write_bytes(group, "kernel_launched", artifact->kernel_launched, artifact->kernel_count);
@@ -266,6 +321,16 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	}
 	const int64_t launches = record->launch_count < RECORD_LAUNCHES_MAX ? record->launch_count : RECORD_LAUNCHES_MAX;
 	const size_t clocks = record->clocks && record->clock_count > 0 ? (size_t)record->clock_count : 0;
+	struct record_operator_row operator_row;
+	memset(&operator_row, 0, sizeof operator_row);
+	operator_row.case_row = writer->rows[RECORD_ROWS];
+	operator_row.order = record->order;
+	operator_row.precise_margin = judgement->precise_margin;
+	operator_row.dataset = record->dataset;
+	operator_row.fast_math = record->fast_math != 0;
+	snprintf(operator_row.unit, sizeof operator_row.unit, "%s", record->unit == WORK_BYTES ? "bytes" : "flops");
+	snprintf(operator_row.module, sizeof operator_row.module, "%s", record->module);
+	const int is_operator = record->module[0] || record->dataset || record->order || record->unit;
 	const struct record_counts_row counts = {.case_row = writer->rows[RECORD_ROWS], .counts = record->counts};
 	/* the row comes last: what it speaks of is there by then */
 	return append_texts(writer, record, &row.texts) ||
@@ -274,6 +339,7 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	       append_timing(writer, &record->hot, &row.hot) || append_timing(writer, &record->cold, &row.cold) ||
 	       append_timing(writer, &record->baseline, &row.baseline) ||
 	       append(writer, RECORD_COUNTS, &counts, record->counts.launches > 0, &(struct record_span){0}) ||
+	       append(writer, RECORD_OPERATORS, &operator_row, is_operator, &(struct record_span){0}) ||
 	       append(writer, RECORD_ROWS, &row, 1, &(struct record_span){0}) ? -1 : 0;
 }
 
@@ -377,16 +443,35 @@ fail:
 	return -1;
 }
 
-int record_writer_add(struct record_writer *writer, const struct case_record *record, struct error *err)
+int record_writer_add_unflushed(struct record_writer *writer, const struct case_record *record, struct error *err)
 {
 	const struct hdf5_place place = place_of(writer);
 	if (writer->failed)
 		return error_set(err, ERROR_INPUT, "%s: cannot be written since an earlier write failed", writer->path);
-	if (append_case(writer, record) || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0) {
+	if (append_case(writer, record)) {
 		writer->failed = 1;
 		return place_hdf5_error(&place, err, "cannot be written");
 	}
+	writer->unflushed = 1;
 	return 0;
+}
+
+int record_writer_flush(struct record_writer *writer, struct error *err)
+{
+	const struct hdf5_place place = place_of(writer);
+	if (!writer->unflushed || writer->failed)
+		return 0;
+	if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0) {
+		writer->failed = 1;
+		return place_hdf5_error(&place, err, "cannot be written");
+	}
+	writer->unflushed = 0;
+	return 0;
+}
+
+int record_writer_add(struct record_writer *writer, const struct case_record *record, struct error *err)
+{
+	return record_writer_add_unflushed(writer, record, err) || record_writer_flush(writer, err) ? -1 : 0;
 }
 
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err)

@@ -3,16 +3,25 @@
 #include "dataset/spec.h"
 #include "dataset/store.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What is known of a case without making it again. */
+struct listed {
+	char name[CASE_NAME_MAX];
+	char entry[64];
+	const char *family; /* of the spec, or a static text */
+	size_t place;       /* in the spec */
+};
 
 struct case_source {
 	char *path;
 	uint64_t seed;
 	struct dataset *dataset; /* one of the two */
 	struct spec *spec;
-	size_t *spec_index;      /* [count]: spec cases without duplicates */
-	char (*names)[CASE_NAME_MAX];
+	struct listed *listed;   /* [count]; NULL when opened for places only. Spec cases: without duplicates */
 	size_t count;
 };
 
@@ -73,7 +82,7 @@ static int drop_duplicates(struct case_source *source, struct error *err)
 		goto done;
 	}
 	for (size_t i = 0; i < source->count; i++)
-		sorted[i] = (struct named){source->names[i], i};
+		sorted[i] = (struct named){source->listed[i].name, i};
 	qsort(sorted, source->count, sizeof *sorted, by_name);
 	for (size_t i = 1; i < source->count; i++)
 		drop[sorted[i].index] = strcmp(sorted[i].name, sorted[i - 1].name) == 0;
@@ -82,8 +91,8 @@ static int drop_duplicates(struct case_source *source, struct error *err)
 		if (drop[i])
 			continue;
 		if (kept != i)
-			memcpy(source->names[kept], source->names[i], sizeof source->names[i]);
-		source->spec_index[kept++] = source->spec_index[i];
+			source->listed[kept] = source->listed[i];
+		kept++;
 	}
 	source->count = kept;
 	result = 0;
@@ -91,6 +100,103 @@ done:
 	free(sorted);
 	free(drop);
 	return result;
+}
+
+/* ---- names of a spec's cases: each has to be made for it ---- */
+
+struct listing { /* cases [first, last) of a source, for one thread */
+	struct case_source *source;
+	size_t first, last;
+	int failed;
+	struct error err;
+};
+
+static int list_one(struct case_source *source, size_t index, struct error *err)
+{
+	const struct assignment assignment = spec_at(source->spec, index);
+	const struct family *family = family_find(assignment.family);
+	struct test_case test;
+	if (!family)
+		return error_set(err, ERROR_INPUT, "%s:%d: unknown family %s", source->path, assignment.line, assignment.family);
+	if (family->make_case(&assignment, source->seed, &test, err))
+		return error_context(err, "%s:%d", source->path, assignment.line);
+	struct listed *listed = &source->listed[index];
+	const char *entry = case_get_text(&test, "entry");
+	memcpy(listed->name, test.name, sizeof listed->name);
+	snprintf(listed->entry, sizeof listed->entry, "%s", entry ? entry : "");
+	listed->family = family->name;
+	listed->place = index;
+	case_free(&test);
+	return 0;
+}
+
+static void *list_part(void *context)
+{
+	struct listing *part = context;
+	for (size_t i = part->first; i < part->last && !part->failed; i++)
+		part->failed = list_one(part->source, i, &part->err);
+	return NULL;
+}
+
+static int list_spec(struct case_source *source, struct error *err)
+{
+	enum { THREADS_MAX = 16, LEAST = 500 };
+	struct listing parts[THREADS_MAX];
+	pthread_t threads[THREADS_MAX];
+	int started[THREADS_MAX] = {0};
+	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t count = source->count / LEAST + 1;
+	if (count > THREADS_MAX)
+		count = THREADS_MAX;
+	if (processors > 0 && count > (size_t)processors)
+		count = (size_t)processors;
+	for (size_t i = 0; i < count; i++) {
+		parts[i] = (struct listing){.source = source, .first = source->count * i / count, .last = source->count * (i + 1) / count};
+		started[i] = i > 0 && pthread_create(&threads[i], NULL, list_part, &parts[i]) == 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!started[i])
+			list_part(&parts[i]);
+	for (size_t i = 0; i < count; i++)
+		if (started[i])
+			pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].failed) { /* the first in the order of the file */
+			if (err)
+				*err = parts[i].err;
+			return -1;
+		}
+	return drop_duplicates(source, err);
+}
+
+/* The first word of a stored case's name tells what it is for. */
+static int list_stored(struct case_source *source, struct error *err)
+{
+	for (size_t i = 0; i < source->count; i++) {
+		struct listed *listed = &source->listed[i];
+		char word[64];
+		const char *name = dataset_case_name(source->dataset, i);
+		const struct family *family;
+		snprintf(listed->name, sizeof listed->name, "%s", name);
+		snprintf(word, sizeof word, "%.*s", (int)strcspn(name, "/"), name);
+		listed->place = i;
+		if ((family = family_find(word)) && !family->symbols) {
+			listed->family = family->name;
+		} else if ((family = family_of_entry_point(word)) && family->symbols) {
+			listed->family = family->name;
+			snprintf(listed->entry, sizeof listed->entry, "%s", word);
+		} else {
+			struct test_case test;
+			if (dataset_read(source->dataset, i, 0, &test, err))
+				return -1;
+			const char *entry = case_get_text(&test, "entry");
+			family = family_find(test.family);
+			listed->family = family ? family->name : "";
+			snprintf(listed->entry, sizeof listed->entry, "%s", entry ? entry : "");
+			case_free(&test);
+		}
+	}
+	return 0;
 }
 
 static int is_hdf5(const char *path, int *hdf5, struct error *err)
@@ -108,7 +214,7 @@ static int is_hdf5(const char *path, int *hdf5, struct error *err)
 	return 0;
 }
 
-int case_source_open(struct case_source **out, const char *path, uint64_t seed, struct error *err)
+static int open_source(struct case_source **out, const char *path, uint64_t seed, int list, struct error *err)
 {
 	*out = NULL;
 	int hdf5;
@@ -120,37 +226,16 @@ int case_source_open(struct case_source **out, const char *path, uint64_t seed, 
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	}
 	source->seed = seed;
-	if (hdf5) {
-		if (dataset_open(&source->dataset, path, err))
-			goto fail;
-		source->count = dataset_count(source->dataset);
-	} else {
-		if (spec_open(&source->spec, path, source_axes_of, NULL, err))
-			goto fail;
-		source->count = spec_count(source->spec);
-		source->spec_index = calloc(source->count ? source->count : 1, sizeof *source->spec_index);
-		source->names = calloc(source->count ? source->count : 1, sizeof *source->names);
-		if (!source->spec_index || !source->names) {
+	if (hdf5 ? dataset_open(&source->dataset, path, err) : spec_open(&source->spec, path, source_axes_of, NULL, err))
+		goto fail;
+	source->count = hdf5 ? dataset_count(source->dataset) : spec_count(source->spec);
+	if (list) {
+		source->listed = calloc(source->count ? source->count : 1, sizeof *source->listed);
+		if (!source->listed) {
 			error_set(err, ERROR_ENVIRONMENT, "out of memory");
 			goto fail;
 		}
-		for (size_t i = 0; i < source->count; i++) {
-			const struct assignment assignment = spec_at(source->spec, i);
-			const struct family *family = family_find(assignment.family);
-			struct test_case test;
-			if (!family) {
-				error_set(err, ERROR_INPUT, "%s:%d: unknown family %s", path, assignment.line, assignment.family);
-				goto fail;
-			}
-			if (family->make_case(&assignment, seed, &test, err)) {
-				error_context(err, "%s:%d", path, assignment.line);
-				goto fail;
-			}
-			memcpy(source->names[i], test.name, sizeof test.name);
-			source->spec_index[i] = i;
-			case_free(&test);
-		}
-		if (drop_duplicates(source, err))
+		if (hdf5 ? list_stored(source, err) : list_spec(source, err))
 			goto fail;
 	}
 	if (source->count == 0) {
@@ -162,6 +247,16 @@ int case_source_open(struct case_source **out, const char *path, uint64_t seed, 
 fail:
 	case_source_close(source);
 	return -1;
+}
+
+int case_source_open(struct case_source **source, const char *path, uint64_t seed, struct error *err)
+{
+	return open_source(source, path, seed, 1, err);
+}
+
+int case_source_open_places(struct case_source **source, const char *path, uint64_t seed, struct error *err)
+{
+	return open_source(source, path, seed, 0, err);
 }
 
 size_t case_source_count(const struct case_source *source)
@@ -176,16 +271,31 @@ int case_source_is_stored(const struct case_source *source)
 
 const char *case_source_name(const struct case_source *source, size_t index)
 {
-	return source->dataset ? dataset_case_name(source->dataset, index) : source->names[index];
+	return source->listed[index].name;
 }
 
-int case_source_load(const struct case_source *source, size_t index, int with_data, struct test_case *test,
-		     const struct family **family, struct error *err)
+const char *case_source_family(const struct case_source *source, size_t index)
 {
-	if (index >= source->count)
-		return error_set(err, ERROR_INTERNAL, "%s: has no case %zu", source->path, index);
+	return source->listed[index].family;
+}
+
+const char *case_source_entry(const struct case_source *source, size_t index)
+{
+	return source->listed[index].entry;
+}
+
+size_t case_source_place(const struct case_source *source, size_t index)
+{
+	return source->listed[index].place;
+}
+
+int case_source_load_place(const struct case_source *source, size_t place, int with_data, struct test_case *test,
+			   const struct family **family, struct error *err)
+{
+	if (place >= (source->dataset ? dataset_count(source->dataset) : spec_count(source->spec)))
+		return error_set(err, ERROR_INTERNAL, "%s: has no case %zu", source->path, place);
 	if (source->dataset) {
-		if (dataset_read(source->dataset, index, with_data, test, err))
+		if (dataset_read(source->dataset, place, with_data, test, err))
 			return -1;
 		*family = family_find(test->family);
 		if (!*family) {
@@ -194,7 +304,7 @@ int case_source_load(const struct case_source *source, size_t index, int with_da
 			return -1;
 		}
 	} else {
-		if (make_spec_case(source, source->spec_index[index], test, family, err))
+		if (make_spec_case(source, place, test, family, err))
 			return -1;
 		if (with_data && (*family)->fill(test, err)) {
 			case_free(test);
@@ -210,14 +320,21 @@ int case_source_load(const struct case_source *source, size_t index, int with_da
 	return 0;
 }
 
+int case_source_load(const struct case_source *source, size_t index, int with_data, struct test_case *test,
+		     const struct family **family, struct error *err)
+{
+	if (index >= source->count)
+		return error_set(err, ERROR_INTERNAL, "%s: has no case %zu", source->path, index);
+	return case_source_load_place(source, source->listed[index].place, with_data, test, family, err);
+}
+
 void case_source_close(struct case_source *source)
 {
 	if (!source)
 		return;
 	dataset_close(source->dataset);
 	spec_close(source->spec);
-	free(source->spec_index);
-	free(source->names);
+	free(source->listed);
 	free(source->path);
 	free(source);
 }

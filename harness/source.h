@@ -14,6 +14,18 @@ int case_source_open(struct case_source **source, const char *path, uint64_t see
 size_t case_source_count(const struct case_source *source);
 const char *case_source_name(const struct case_source *source, size_t index);
 int case_source_is_stored(const struct case_source *source);
+/* Name of the case's family, and the entry point that the case is for ("" where its family has one for all). Of a stored case
+ * they are told by its name (FAMILY/... or ENTRY/...) where that starts with one of the two, so that listing reads no group. */
+const char *case_source_family(const struct case_source *source, size_t index);
+const char *case_source_entry(const struct case_source *source, size_t index);
+
+/* For processes that are told which cases to load: names are not made, which takes most of the time that opening a long spec
+ * takes. Only case_source_load_place and case_source_close may be called then. A place is what case_source_place says of a case
+ * in a source that was opened from the same file. */
+int case_source_open_places(struct case_source **source, const char *path, uint64_t seed, struct error *err);
+size_t case_source_place(const struct case_source *source, size_t index);
+int case_source_load_place(const struct case_source *source, size_t place, int with_data, struct test_case *test,
+			   const struct family **family, struct error *err);
 /* The case with its inputs filled (with_data) or described only, checked by its family. The caller frees it. */
 int case_source_load(const struct case_source *source, size_t index, int with_data, struct test_case *test,
 		     const struct family **family, struct error *err);

@@ -41,6 +41,7 @@ struct worker_ready {
 	struct device_properties device;
 	double link_seconds, load_seconds, open_seconds;
 	double matrix_product_flops, matrix_product_flops_bf16;
+	double copy_bytes_per_second;         /* of large copies on the device: bytes read plus bytes written */
 	uint32_t stubbed_count, kernel_count; /* that many strings follow: stubs, then kernels */
 };
 
