@@ -1,6 +1,8 @@
 /* Keeps the specimens' PTX in one small file, and makes the fat binaries of it that host code embeds.
  *
  *   prebuilt_ptx pack OUT.zst FILE.ptx...       names are those of the files, without .ptx
+ *   prebuilt_ptx pack-tree OUT.zst FOLDER FILE.ptx...   the files lie in FOLDER, and their names have the way from there
+ *   prebuilt_ptx unpack IN.zst FOLDER           all of them, each to FOLDER/NAME.ptx
  *   prebuilt_ptx fatbin IN.zst NAME OUT.fatbin  one container with one zstd entry, as `nvcc -fatbin` writes it for PTX only
  *   prebuilt_ptx list IN.zst
  *
@@ -11,12 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <zstd.h>
 
 #include "artifact/fatbin.h"
 
-enum { LEVEL = 19, WINDOW_LOG = 27, SECTIONS_MAX = 256 };
+enum { LEVEL = 19, WINDOW_LOG = 27, SECTIONS_MAX = 1024 };
 
 struct section {
 	char name[64], same_as[64];
@@ -88,7 +91,8 @@ static size_t plain_text(char *text)
 	return (size_t)(to - text);
 }
 
-static int pack(const char *out, char **files, int count)
+/* `root`: where the files' names begin, or NULL: they have no folder in their names, and are found as they are. */
+static int pack(const char *out, const char *root, char **files, int count)
 {
 	char *all = NULL;
 	size_t used = 0;
@@ -97,10 +101,15 @@ static int pack(const char *out, char **files, int count)
 		return fail(out, "out of memory");
 	for (int i = 0; i < count; i++) {
 		struct section *section = &sections[i];
-		const char *base = strrchr(files[i], '/') ? strrchr(files[i], '/') + 1 : files[i];
+		char path[4096];
+		if (snprintf(path, sizeof path, "%s%s%s", root ? root : "", root ? "/" : "", files[i]) >= (int)sizeof path)
+			return fail(files[i], "its name is too long");
+		const char *base = !root && strrchr(files[i], '/') ? strrchr(files[i], '/') + 1 : files[i];
+		if (strlen(base) > sizeof section->name + 3 || count > SECTIONS_MAX)
+			return fail(path, count > SECTIONS_MAX ? "too many modules" : "its name is too long");
 		snprintf(section->name, sizeof section->name, "%.*s", (int)(strlen(base) > 4 ? strlen(base) - 4 : 0), base);
 		size_t size;
-		section->text = read_file(files[i], &size);
+		section->text = read_file(path, &size);
 		if (!section->text)
 			return 1;
 		section->size = plain_text(section->text);
@@ -184,6 +193,38 @@ static const struct section *find(const struct section *sections, int count, con
 	return NULL;
 }
 
+/* Makes the folders on the way to a file. */
+static int make_way(char *path)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		const int bad = mkdir(path, 0777) && errno != EEXIST;
+		*slash = '/';
+		if (bad)
+			return fail(path, strerror(errno));
+	}
+	return 0;
+}
+
+static int unpack_all(const char *in, const char *folder)
+{
+	static struct section sections[SECTIONS_MAX];
+	int count;
+	if (unpack(in, sections, &count))
+		return 1;
+	for (int i = 0; i < count; i++) {
+		char path[4096];
+		const struct section *section = find(sections, count, sections[i].name);
+		if (snprintf(path, sizeof path, "%s/%s.ptx", folder, sections[i].name) >= (int)sizeof path)
+			return fail(folder, "its name is too long");
+		if (!section)
+			return fail(in, "its sections cannot be read");
+		if (make_way(path) || write_file(path, section->text, section->size))
+			return 1;
+	}
+	return 0;
+}
+
 static void put(unsigned char *at, uint64_t value, int bytes)
 {
 	for (int i = 0; i < bytes; i++)
@@ -249,11 +290,16 @@ static int list(const char *in)
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && strcmp(argv[1], "pack") == 0)
-		return pack(argv[2], argv + 3, argc - 3);
+		return pack(argv[2], NULL, argv + 3, argc - 3);
+	if (argc >= 5 && strcmp(argv[1], "pack-tree") == 0)
+		return pack(argv[2], argv[3], argv + 4, argc - 4);
+	if (argc == 4 && strcmp(argv[1], "unpack") == 0)
+		return unpack_all(argv[2], argv[3]);
 	if (argc == 5 && strcmp(argv[1], "fatbin") == 0)
 		return fatbin(argv[2], argv[3], argv[4]);
 	if (argc == 3 && strcmp(argv[1], "list") == 0)
 		return list(argv[2]);
-	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | fatbin IN.zst NAME OUT.fatbin | list IN.zst\n");
+	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | pack-tree OUT.zst FOLDER FILE.ptx... | unpack IN.zst FOLDER |\n"
+			"       fatbin IN.zst NAME OUT.fatbin | list IN.zst\n");
 	return 2;
 }
