@@ -20,6 +20,60 @@ struct bencher {
  * 16 GiB take 4096. */
 enum { GEMM_SIDE = 8192, GEMM_SIDE_SMALL = 4096 };
 
+/* Of the tensors of a case, for cold timing: small cases would need thousands to fill the cache, and more than this add nothing
+ * but set-up time. */
+enum { MOST_SETS = 512 };
+
+/* A million random numbers over and over: random enough for the power that they cost, and cheap to make. */
+static int fill_random(struct device *device, device_pointer memory, size_t bytes, enum dtype dtype, struct error *err)
+{
+	const int64_t count = 1 << 20;
+	const size_t part = (size_t)count * dtype_size(dtype);
+	void *numbers = malloc(part);
+	int result = numbers ? generate_array(numbers, dtype, count, count, "normal", 1.0, 1, 1, err)
+			     : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	for (size_t at = 0; result == 0 && at < bytes; at += part)
+		result = device->ops->copy_in(device, memory + at, numbers, bytes - at < part ? bytes - at : part, NULL, err);
+	free(numbers);
+	return result;
+}
+
+/* The rate at which this card copies its own memory, bytes read and written counted: what operations that move data are held
+ * against. 1 GiB from here to there is 20 times the largest L2. */
+static const size_t copy_bytes = (size_t)1 << 30;
+
+struct copied {
+	struct device *device;
+	device_pointer from, to;
+	size_t bytes;
+};
+
+static int enqueue_copy(void *context, int rotation, struct error *err)
+{
+	const struct copied *copied = context;
+	(void)rotation;
+	return copied->device->ops->copy(copied->device, copied->to, copied->from, copied->bytes, NULL, err);
+}
+
+static int measure_copy(struct device *device, double *bytes_per_second, struct error *err)
+{
+	struct copied copied = {.device = device, .bytes = copy_bytes < device->properties.memory_bytes / 16 ? copy_bytes : device->properties.memory_bytes / 16};
+	struct sampler_result samples = {0};
+	const struct sampler_work work = {.enqueue = enqueue_copy, .context = &copied, .rotations = 1, .operations = 1};
+	const struct sampler_options options = {.max_seconds = 0.1};
+	device_pointer memory;
+	if (device_alloc(device, 2 * copied.bytes, &memory, err))
+		return -1;
+	copied.from = memory;
+	copied.to = memory + copied.bytes;
+	const int result = fill_random(device, memory, copied.bytes, DTYPE_F32, err) || sampler_run(device, &work, &options, &samples, err) ? -1 : 0;
+	if (result == 0)
+		*bytes_per_second = 2.0 * (double)copied.bytes / samples.statistics.median;
+	sampler_result_free(&samples);
+	device_free(device, memory);
+	return result;
+}
+
 struct product {
 	struct device *device;
 	struct device_gemm gemm;
@@ -37,22 +91,11 @@ static int measure_product(struct bencher *bencher, enum dtype dtype, double *fl
 	struct device *device = bencher->device;
 	const int64_t side = device->properties.memory_bytes < (size_t)16 << 30 ? GEMM_SIDE_SMALL : GEMM_SIDE;
 	const size_t bytes = (size_t)side * (size_t)side * dtype_size(dtype);
-	/* one row of random numbers, shifted from row to row on the device, is random enough for power and cheap to make */
-	const int64_t seed_count = 1 << 20;
 	device_pointer memory = 0;
-	void *seed = malloc((size_t)seed_count * dtype_size(dtype));
 	struct sampler_result samples = {0};
 	int result = -1;
-	if (!seed) {
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (device_alloc(device, 3 * bytes, &memory, err) || fill_random(device, memory, 2 * bytes, dtype, err))
 		goto done;
-	}
-	if (generate_array(seed, dtype, seed_count, seed_count, "normal", 1.0, 1, 1, err) || device_alloc(device, 3 * bytes, &memory, err))
-		goto done;
-	const size_t part = (size_t)seed_count * dtype_size(dtype);
-	for (size_t at = 0; at < 2 * bytes; at += part)
-		if (device->ops->copy_in(device, memory + at, seed, part, NULL, err))
-			goto done;
 	struct product product = {.device = device,
 				  .gemm = {.m = side, .n = side, .k = side, .batch = 1, .alpha = 1.0, .a = memory, .b = memory + bytes,
 					   .c = memory + 2 * bytes, .lda = side, .ldb = side, .ldc = side, .input = dtype, .output = dtype}};
@@ -65,7 +108,6 @@ static int measure_product(struct bencher *bencher, enum dtype dtype, double *fl
 done:
 	sampler_result_free(&samples);
 	device_free(device, memory);
-	free(seed);
 	return result;
 }
 
@@ -82,10 +124,11 @@ int bencher_open(struct bencher **out, struct device *device, const struct worke
 	if (nvml_open(&bencher->nvml, device->properties.uuid, NULL))
 		bencher->nvml = NULL; /* figures then stand without clocks, as their absence shows */
 	if (measure_product(bencher, DTYPE_F16, &ready->matrix_product_flops, err) ||
-	    measure_product(bencher, DTYPE_BF16, &ready->matrix_product_flops_bf16, err)) {
+	    measure_product(bencher, DTYPE_BF16, &ready->matrix_product_flops_bf16, err) ||
+	    measure_copy(device, &ready->copy_bytes_per_second, err)) {
 		bencher_close(bencher);
 		*out = NULL;
-		return error_context(err, "measuring the matrix-product rate");
+		return error_context(err, "measuring the matrix-product and copy rates");
 	}
 	return 0;
 }
@@ -179,11 +222,11 @@ static struct sampler_options options_of(const struct bencher *bencher, int cold
 	};
 }
 
-static int time_hot(struct bencher *bencher, const struct family *family, const struct binding *binding,
-		    struct case_record *record, struct error *err)
+/* Samples of calls that find their tensors in the cache. */
+static int sample_hot(struct bencher *bencher, int (*enqueue)(void *context, int rotation, struct error *err), void *context,
+		      struct case_record *record, struct error *err)
 {
-	struct calls calls = {.family = family, .bindings = binding};
-	const struct sampler_work work = {.enqueue = enqueue_call, .context = &calls, .rotations = 1, .operations = (int)record->launch_count + 1};
+	const struct sampler_work work = {.enqueue = enqueue, .context = context, .rotations = 1, .operations = (int)record->launch_count + 1};
 	const struct sampler_options options = options_of(bencher, 0);
 	struct sampler_result samples = {0};
 	if (sampler_run(bencher->device, &work, &options, &samples, err))
@@ -199,13 +242,34 @@ static int time_hot(struct bencher *bencher, const struct family *family, const 
 	return result;
 }
 
+/* Samples of calls that go round over `sets` sets of tensors. */
+static int sample_cold(struct bencher *bencher, int (*enqueue)(void *context, int rotation, struct error *err), void *context,
+		       int sets, struct case_record *record, struct error *err)
+{
+	struct sampler_result samples = {0};
+	const struct sampler_work work = {
+		.enqueue = enqueue, .context = context, .rotations = sets, .operations = (int)record->launch_count + 1};
+	const struct sampler_options options = options_of(bencher, 1);
+	const int result = sampler_run(bencher->device, &work, &options, &samples, err);
+	if (result == 0)
+		take_timing(&record->cold, &samples);
+	sampler_result_free(&samples);
+	return result;
+}
+
+static int time_hot(struct bencher *bencher, const struct family *family, const struct binding *binding,
+		    struct case_record *record, struct error *err)
+{
+	struct calls calls = {.family = family, .bindings = binding};
+	return sample_hot(bencher, enqueue_call, &calls, record, err);
+}
+
 /* Cold sets may take an eighth of the memory; where two do not fit, there is no cold figure. */
 static int time_cold(struct bencher *bencher, struct buffers *buffers, const struct family *family,
 		     const struct binding *binding, struct case_record *record, struct error *err)
 {
 	struct rotation rotation;
 	struct error problem = {0};
-	struct sampler_result samples = {0};
 	const struct device_properties *properties = &bencher->device->properties;
 	if (buffers_rotate(buffers, binding, 2 * properties->l2_bytes, properties->memory_bytes / 8, &rotation, &problem)) {
 		if (device_error_is_sticky(&problem)) {
@@ -215,13 +279,7 @@ static int time_cold(struct bencher *bencher, struct buffers *buffers, const str
 		return 0;
 	}
 	struct calls calls = {.family = family, .bindings = rotation.bindings};
-	const struct sampler_work work = {
-		.enqueue = enqueue_call, .context = &calls, .rotations = rotation.count, .operations = (int)record->launch_count + 1};
-	const struct sampler_options options = options_of(bencher, 1);
-	const int result = sampler_run(bencher->device, &work, &options, &samples, err);
-	if (result == 0)
-		take_timing(&record->cold, &samples);
-	sampler_result_free(&samples);
+	const int result = sample_cold(bencher, enqueue_call, &calls, rotation.count, record, err);
 	buffers_rotation_free(buffers, &rotation);
 	return result;
 }
@@ -248,14 +306,41 @@ static int time_baseline(struct bencher *bencher, const struct family *family, v
 	return result;
 }
 
+static int says_not_timed(const struct bencher *bencher, struct case_record *record)
+{
+	if (bencher->device->properties.kind == DEVICE_CUDA)
+		return 0;
+	if (!record->note[0])
+		snprintf(record->note, sizeof record->note, "not timed: seconds of the cpu device say nothing of a GPU; its work was counted instead");
+	return 1;
+}
+
+int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err)
+{
+	const struct device_properties *properties = &bencher->device->properties;
+	if (says_not_timed(bencher, record))
+		return 0;
+	if (subject->make_sets(subject->context, 1, err) || sample_hot(bencher, subject->enqueue, subject->context, record, err))
+		return -1;
+	subject->free_sets(subject->context);
+	if (!record->hot.measured || !subject->set_bytes)
+		return 0;
+	const size_t most = properties->memory_bytes / 8 / subject->set_bytes;
+	int sets = sampler_rotations(subject->set_bytes, properties->l2_bytes, MOST_SETS);
+	if ((size_t)sets > most)
+		sets = (int)most;
+	if (sets < 2)
+		return 0; /* two do not fit: there is no cold figure */
+	if (subject->make_sets(subject->context, sets, err))
+		return -1;
+	return sample_cold(bencher, subject->enqueue, subject->context, sets, record, err);
+}
+
 int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct family *family, void *family_state,
 		const struct binding *binding, struct case_record *record, struct error *err)
 {
-	if (bencher->device->properties.kind != DEVICE_CUDA) {
-		if (!record->note[0])
-			snprintf(record->note, sizeof record->note, "not timed: seconds of the cpu device say nothing of a GPU; its work was counted instead");
+	if (says_not_timed(bencher, record))
 		return 0;
-	}
 	if (time_hot(bencher, family, binding, record, err))
 		return -1;
 	if (!record->hot.measured)

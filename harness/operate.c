@@ -1,0 +1,608 @@
+#include "operate.h"
+
+#include "artifact/artifact.h"
+#include "artifact/ptx_slice.h"
+#include "bench_case.h"
+#include "core/util.h"
+#include "observe.h"
+#include "operate_conditions.h"
+#include "operate_memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARAMETERS_MAX = OPERATOR_ARGUMENTS_MAX + 8 };
+
+struct loaded_kernel {
+	char *symbol;
+	struct device_function *function;
+	unsigned sizes[PARAMETERS_MAX];  /* of its parameters */
+	int parameter_count;             /* may exceed the table */
+	int is_fast;
+};
+
+struct operate {
+	struct operate_options options;
+	struct operate_memory memory;
+	struct operate_conditions *conditions;
+	struct device_module *module;
+	struct loaded_kernel *kernels;
+	size_t kernel_count;
+	char image[96];
+	char *path;                      /* of the file below */
+	struct artifact artifact;
+	struct ptx_slicer *slicer;
+};
+
+int operate_open(struct operate **out, const struct operate_options *options, struct error *err)
+{
+	struct operate *operate = calloc(1, sizeof *operate);
+	*out = NULL;
+	if (!operate)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	operate->options = *options;
+	operate_memory_init(&operate->memory, options->device, options->guard);
+	if (operate_conditions_open(&operate->conditions, options->device, err)) {
+		operate_close(operate);
+		return -1;
+	}
+	*out = operate;
+	return 0;
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------------------ */
+
+static void unload(struct operate *operate)
+{
+	if (operate->module)
+		operate->options.device->ops->module_unload(operate->options.device, operate->module, NULL);
+	operate->module = NULL;
+	for (size_t i = 0; i < operate->kernel_count; i++)
+		free(operate->kernels[i].symbol);
+	free(operate->kernels);
+	operate->kernels = NULL;
+	operate->kernel_count = 0;
+}
+
+static void close_file(struct operate *operate)
+{
+	if (!operate->path)
+		return;
+	ptx_slicer_close(operate->slicer);
+	operate->slicer = NULL;
+	artifact_close(&operate->artifact);
+	free(operate->path);
+	operate->path = NULL;
+}
+
+static int open_file(struct operate *operate, const char *path, struct error *err)
+{
+	if (operate->path && strcmp(operate->path, path) == 0)
+		return 0;
+	unload(operate);
+	close_file(operate);
+	if (artifact_open(path, &operate->artifact, err))
+		return -1;
+	operate->path = strdup(path);
+	if (!operate->path) {
+		artifact_close(&operate->artifact);
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	}
+	const enum object_kind kind = operate->artifact.kind;
+	if (kind != OBJECT_PTX && kind != OBJECT_CUBIN && kind != OBJECT_FATBIN)
+		error_set(err, ERROR_INPUT, "%s: is no module that a driver loads (PTX, cubin or fatbin)", path);
+	else if (kind != OBJECT_PTX || ptx_slicer_open(&operate->slicer, (const char *)operate->artifact.map.data,
+						       operate->artifact.map.size, err) == 0)
+		return 0;
+	close_file(operate);
+	return -1;
+}
+
+/* Parameters of a kernel, as its image states them. */
+static void describe_parameters(struct loaded_kernel *kernel, const struct artifact_kernel *found)
+{
+	if (found->ptx) {
+		kernel->parameter_count = found->ptx->parameter_count;
+		for (int i = 0; i < kernel->parameter_count && i < PARAMETERS_MAX; i++)
+			kernel->sizes[i] = found->ptx->parameters[i].size;
+		kernel->is_fast = ptx_entry_is_fast(found->ptx);
+		return;
+	}
+	kernel->parameter_count = found->sass->parameter_count;
+	for (int i = 0; i < kernel->parameter_count && i < PARAMETERS_MAX; i++)
+		kernel->sizes[i] = found->sass->parameters[i].size;
+	kernel->is_fast = 1; /* SASS does not tell: the user's word is taken for it */
+}
+
+static int by_symbol(const void *key, const void *item)
+{
+	return strcmp(key, ((const struct artifact_kernel *)item)->name);
+}
+
+static int find_kernels(struct operate *operate, const char *const *symbols, size_t count, struct error *err)
+{
+	struct device *device = operate->options.device;
+	const struct device_properties *properties = &device->properties;
+	struct artifact_kernels kernels = {0};
+	int result = -1;
+	/* a module is for one GPU; what is not for this one the driver has refused */
+	const int any = properties->kind != DEVICE_CUDA;
+	if (artifact_kernel_names(&operate->artifact, any ? 99 : properties->cc_major, any ? 9 : properties->cc_minor,
+				  any ? IMAGE_PTX : IMAGE_ANY, &kernels, err))
+		return -1;
+	operate->kernels = calloc(count ? count : 1, sizeof *operate->kernels);
+	if (!operate->kernels) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct loaded_kernel *kernel = &operate->kernels[i];
+		const struct artifact_kernel *found = kernels.count ? bsearch(symbols[i], kernels.items, (size_t)kernels.count,
+									     sizeof *kernels.items, by_symbol) : NULL;
+		if (!found) {
+			error_set(err, ERROR_INPUT, "%s: has no kernel %s", operate->path, symbols[i]);
+			goto done;
+		}
+		kernel->symbol = strdup(symbols[i]);
+		if (!kernel->symbol) {
+			error_set(err, ERROR_ENVIRONMENT, "out of memory");
+			goto done;
+		}
+		operate->kernel_count++;
+		describe_parameters(kernel, found);
+		if (device->ops->module_function(device, operate->module, symbols[i], &kernel->function, err))
+			goto done;
+	}
+	const struct artifact_image *image = &operate->artifact.units[0].images[0];
+	snprintf(operate->image, sizeof operate->image, "%s", operate->artifact.kind == OBJECT_PTX ? "PTX" : "");
+	if (operate->artifact.kind == OBJECT_PTX)
+		snprintf(operate->image, sizeof operate->image, "PTX sm_%u%.1s (JIT)", image->ptx.arch, image->ptx.suffix ? &image->ptx.suffix : "");
+	else
+		snprintf(operate->image, sizeof operate->image, "%s", object_kind_name(operate->artifact.kind));
+	result = 0;
+done:
+	artifact_kernels_free(&kernels);
+	return result;
+}
+
+int operate_load(struct operate *operate, const char *path, const char *const *symbols, size_t count, int whole,
+		 struct operate_loaded *loaded, struct error *err)
+{
+	struct device *device = operate->options.device;
+	char *text = NULL;
+	*loaded = (struct operate_loaded){0};
+	if (open_file(operate, path, err))
+		return -1;
+	unload(operate);
+	const void *image = operate->artifact.map.data;
+	if (operate->slicer && !whole) {
+		if (ptx_slicer_cut(operate->slicer, symbols, count, &text, NULL, err))
+			return error_context(err, "%s", path);
+	} else if (operate->slicer) {
+		text = copy_text((const char *)operate->artifact.map.data, operate->artifact.map.size);
+		if (!text)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	}
+	const double start = monotonic_seconds();
+	const int failed = device->ops->module_load(device, text ? text : image, &operate->module, err);
+	loaded->seconds = monotonic_seconds() - start;
+	free(text);
+	if (failed)
+		return error_context(err, "%s", path);
+	if (find_kernels(operate, symbols, count, err)) {
+		unload(operate);
+		return -1;
+	}
+	snprintf(loaded->image, sizeof loaded->image, "%s", operate->image);
+	return 0;
+}
+
+void operate_close(struct operate *operate)
+{
+	if (!operate)
+		return;
+	unload(operate);
+	close_file(operate);
+	operate_conditions_close(operate->conditions);
+	operate_memory_free(&operate->memory);
+	free(operate);
+}
+
+/* ---- one case ----------------------------------------------------------------------------------------------------- */
+
+struct attempt {
+	struct operate *operate;
+	const struct operate_target *target;
+	const struct test_case *test;
+	const struct loaded_kernel *kernel;    /* NULL: a host function */
+	struct operator_launch launch;
+	struct binding binding;
+	struct expectation *expected[CASE_TENSORS_MAX]; /* of outputs that are values */
+	enum math math;
+	struct observer observer;
+	struct case_record *record;
+};
+
+static int is_value(const struct test_case *test, int index)
+{
+	if (test->tensors[index].role != TENSOR_OUTPUT)
+		return 0;
+	for (int i = 0; i < test->tensor_count; i++)
+		if (test->tensors[i].role == TENSOR_OUTPUT && strcmp(test->tensors[i].storage, test->tensors[index].name) == 0)
+			return 0; /* storage of others */
+	return 1;
+}
+
+/* What the family passes against what the kernel takes. A size proves no meaning, but most changes of an argument list show. */
+static int check_parameters(const struct attempt *attempt, struct error *err)
+{
+	const struct loaded_kernel *kernel = attempt->kernel;
+	const struct operator_launch *launch = &attempt->launch;
+	if (kernel->parameter_count != launch->argument_count)
+		return error_set(err, ERROR_UNSUPPORTED, "ABI: %s takes %d parameters, the %s profile passes %d", kernel->symbol,
+				 kernel->parameter_count, operator_profiles[attempt->target->abi], launch->argument_count);
+	for (int i = 0; i < launch->argument_count; i++)
+		if (kernel->sizes[i] != (unsigned)launch->arguments[i].size)
+			return error_set(err, ERROR_UNSUPPORTED, "ABI: parameter %d of %s has %u bytes, the %s profile passes %d", i,
+					 kernel->symbol, kernel->sizes[i], operator_profiles[attempt->target->abi],
+					 launch->arguments[i].size);
+	return 0;
+}
+
+static int launch_kernel(const struct operate *operate, const struct operator_launch *launch, const struct loaded_kernel *kernel,
+			 const device_pointer *addresses, struct error *err)
+{
+	struct device *device = operate->options.device;
+	unsigned char values[OPERATOR_ARGUMENTS_MAX][8] = {{0}};
+	void *pointers[OPERATOR_ARGUMENTS_MAX];
+	for (int i = 0; i < launch->argument_count; i++) {
+		const struct operator_argument *argument = &launch->arguments[i];
+		if (argument->kind == ARGUMENT_TENSOR)
+			memcpy(values[i], &addresses[argument->tensor], sizeof addresses[0]);
+		else if (argument->kind == ARGUMENT_VALUE)
+			memcpy(values[i], argument->value, sizeof values[i]);
+		pointers[i] = values[i];
+	}
+	return device->ops->launch(device, kernel->function, launch->grid, launch->block, launch->dynamic_shared, NULL, pointers, err);
+}
+
+static void stage(const struct attempt *attempt, enum stage next)
+{
+	const struct operate_options *options = &attempt->operate->options;
+	if (options->on_stage)
+		options->on_stage(options->context, next);
+}
+
+/* Queues the call with the memory as it lies now. */
+static int call(struct attempt *attempt, struct error *err)
+{
+	struct operate *operate = attempt->operate;
+	device_pointer addresses[CASE_TENSORS_MAX] = {0};
+	for (int i = 0; i < attempt->test->tensor_count; i++) {
+		if (attempt->test->tensors[i].role == TENSOR_EXPECTED)
+			continue;
+		addresses[i] = operate_memory_address(&operate->memory, i);
+		attempt->binding.tensors[i] = (struct bound_tensor){
+			.tensor = &attempt->test->tensors[i],
+			.storage = operate_memory_storage(&operate->memory, i),
+			.data = addresses[i],
+		};
+	}
+	stage(attempt, STAGE_CALL);
+	if (attempt->kernel)
+		return launch_kernel(operate, &attempt->launch, attempt->kernel, addresses, err);
+	if (attempt->target->log_reset)
+		attempt->target->log_reset();
+	attempt->target->family->call(&attempt->binding);
+	return 0;
+}
+
+/* A launch that the driver refuses is the kernel's fault (too many registers for a block of 1024, say) unless the context went. */
+static int refused_launch(struct attempt *attempt, const struct error *err)
+{
+	const int code = err->kind == ERROR_DEVICE ? err->device_code : 0;
+	if (!attempt->kernel || !code || device_error_is_sticky(err) || launch_error_is_unsupported(code))
+		return 0;
+	judgement_break(&attempt->record->judgement, CHECK_LAUNCH, "the launch was refused: %s (grid %u x %u x %u, block %u x %u x %u, %u "
+			"bytes of shared memory)", err->message, attempt->launch.grid.x, attempt->launch.grid.y, attempt->launch.grid.z,
+			attempt->launch.block.x, attempt->launch.block.y, attempt->launch.block.z, attempt->launch.dynamic_shared);
+	return 1;
+}
+
+static void note_launch(struct attempt *attempt)
+{
+	struct case_record *record = attempt->record;
+	const struct operator_launch *launch = &attempt->launch;
+	record->launch_count = 1;
+	struct launch_record *to = &record->launches[0];
+	snprintf(to->kernel, sizeof to->kernel, "%s", attempt->kernel->symbol);
+	to->grid[0] = launch->grid.x, to->grid[1] = launch->grid.y, to->grid[2] = launch->grid.z;
+	to->block[0] = launch->block.x, to->block[1] = launch->block.y, to->block[2] = launch->block.z;
+	to->dynamic_shared = launch->dynamic_shared;
+	to->default_stream = 1;
+	snprintf(record->image, sizeof record->image, "%s", attempt->operate->image);
+}
+
+/* One launch from `poison` under a condition, until everything is back on the host. 1: the case is decided. */
+static int run(struct attempt *attempt, enum operate_poison poison, const struct operate_condition *condition, int keep_first,
+	       struct error *err)
+{
+	struct operate *operate = attempt->operate;
+	if (operate_memory_prepare(&operate->memory, poison, condition->shift, err) ||
+	    operate_conditions_set(operate->conditions, condition, err))
+		return -1;
+	if (call(attempt, err))
+		return refused_launch(attempt, err) ? 1 : -1;
+	stage(attempt, STAGE_WAIT);
+	if (operate_memory_fetch(&operate->memory, keep_first, err))
+		return -1;
+	observe_findings(&attempt->observer);
+	return attempt->record->judgement.status != STATUS_COUNT;
+}
+
+static int expect(struct attempt *attempt, struct error *err)
+{
+	const struct family *family = attempt->target->family;
+	if (!family->expectations)
+		return 0;
+	for (int i = 0; i < attempt->test->tensor_count; i++) {
+		const struct tensor *output = &attempt->test->tensors[i];
+		if (!is_value(attempt->test, i))
+			continue;
+		attempt->expected[i] = calloc((size_t)tensor_elements(output) + 1, sizeof *attempt->expected[i]);
+		if (!attempt->expected[i])
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		if (family->expectations(attempt->test, attempt->target->abi, output, attempt->expected[i], err))
+			return -1;
+		operate_memory_expect(&attempt->operate->memory, i, attempt->expected[i]);
+	}
+	return 0;
+}
+
+/* What came back, against what is due. */
+static int judge_values(struct attempt *attempt, struct error *err)
+{
+	const struct test_case *test = attempt->test;
+	const struct family *family = attempt->target->family;
+	struct operator_outputs outputs = {.test = test, .math = attempt->math};
+	for (int i = 0; i < test->tensor_count; i++) {
+		const struct tensor *output = &test->tensors[i];
+		if (!is_value(test, i))
+			continue;
+		outputs.storage[i] = operate_memory_result(&attempt->operate->memory, i);
+		struct expectation_layout layout = {.name = output->name, .dtype = output->dtype, .rank = output->rank};
+		memcpy(layout.dims, output->dims, sizeof layout.dims);
+		memcpy(layout.strides, output->strides, sizeof layout.strides);
+		if (attempt->expected[i])
+			judge_expectations(&layout, outputs.storage[i], attempt->expected[i], attempt->math, &attempt->record->judgement);
+	}
+	return family->judge_outputs ? family->judge_outputs(&outputs, &attempt->record->judgement, err) : 0;
+}
+
+static int take_digests(struct attempt *attempt, struct error *err)
+{
+	struct case_record *record = attempt->record;
+	for (int i = 0; i < attempt->test->tensor_count && record->output_count < RECORD_OUTPUTS_MAX; i++) {
+		if (!is_value(attempt->test, i))
+			continue;
+		if (operate_memory_digest(&attempt->operate->memory, i, &record->digests[record->output_count], err))
+			return -1;
+		snprintf(record->output_names[record->output_count++], sizeof record->output_names[0], "%s", attempt->test->tensors[i].name);
+	}
+	return 0;
+}
+
+/* Returns -1 with *err when a step failed, 1 when the case is decided already, 0 when the checks are to decide. */
+static int verify(struct attempt *attempt, struct error *err)
+{
+	struct operate *operate = attempt->operate;
+	const struct family *family = attempt->target->family;
+	struct judgement *judgement = &attempt->record->judgement;
+	struct device *device = operate->options.device;
+	if (family->supports && family->supports(attempt->test, attempt->target->abi, &device->properties, err))
+		return -1;
+	if (attempt->kernel) {
+		if (family->launch(attempt->test, attempt->target->abi, &attempt->launch, err))
+			return -1;
+		if (attempt->launch.failed)
+			return error_set(err, ERROR_INTERNAL, "case %s: its launch names a tensor that is not there, or has too many arguments "
+					 "or blocks", attempt->test->name);
+		if (check_parameters(attempt, err))
+			return -1;
+		note_launch(attempt);
+	}
+	device_findings(device, NULL, 0); /* what the case before left */
+	if (operate_memory_bind(&operate->memory, attempt->test, err))
+		return -1;
+	if (expect(attempt, err))
+		return -1;
+	const char *varies = family->varies ? family->varies(attempt->test) : NULL;
+	const struct operate_condition plain = {0};
+	device_counts(device, &attempt->record->counts);
+	int outcome = run(attempt, OPERATE_POISON_NUMBER, &plain, 1, err);
+	if (outcome)
+		return outcome;
+	device_counts(device, &attempt->record->counts);
+	if (attempt->kernel)
+		judgement_hold(judgement, CHECK_LAUNCH);
+	else if (attempt->target->log && observe_log(&attempt->observer, attempt->target->log()))
+		return 1;
+	operate_memory_check(&operate->memory, judgement);
+	for (int repeat = 0; repeat < operate->options.repeats; repeat++) {
+		const struct operate_condition condition = operate_condition(repeat);
+		outcome = run(attempt, OPERATE_POISON_NUMBER, &condition, 0, err);
+		if (outcome)
+			return outcome;
+		if (!varies)
+			operate_memory_check_repeat(&operate->memory, condition.name, judgement);
+		else if (judge_values(attempt, err))
+			return -1;
+		operate_memory_check(&operate->memory, judgement);
+	}
+	/* what is judged started from NaN */
+	outcome = run(attempt, OPERATE_POISON_NAN, &plain, 0, err);
+	if (outcome)
+		return outcome;
+	if (device->ops->findings && !operate->options.unchecked) {
+		judgement_hold(judgement, CHECK_ACCESS);
+		judgement_hold(judgement, CHECK_UNDEFINED);
+		judgement_hold(judgement, CHECK_RACE);
+		judgement_hold(judgement, CHECK_BARRIER);
+	}
+	stage(attempt, STAGE_JUDGE);
+	operate_memory_check(&operate->memory, judgement);
+	if (!varies)
+		operate_memory_check_written(&operate->memory, judgement);
+	if (operate->options.guard == GUARD_PAGES)
+		judgement_hold(judgement, CHECK_GUARD);
+	if (judge_values(attempt, err) || take_digests(attempt, err))
+		return -1;
+	if (varies)
+		snprintf(attempt->record->note, sizeof attempt->record->note, "results may differ between runs: %s", varies);
+	return 0;
+}
+
+/* A build with fast math is told as such, beside what it would be held to otherwise. */
+static void note_math(struct attempt *attempt)
+{
+	struct case_record *record = attempt->record;
+	struct judgement *judgement = &record->judgement;
+	if (!attempt->kernel || !attempt->kernel->is_fast || !(judgement->precise_margin > 1))
+		return;
+	if (attempt->math == MATH_FAST && !record->note[0])
+		snprintf(record->note, sizeof record->note, "fast math: %.3g times the bound of a precise build, %" PRIu64 " units in the last "
+			 "place", judgement->precise_margin, judgement->ulp_max);
+	const size_t used = strlen(judgement->reason);
+	if (attempt->math == MATH_PRECISE && judgement->status == STATUS_FAIL)
+		snprintf(judgement->reason + used, sizeof judgement->reason - used, "; it is built with fast math: --math fast judges it by "
+			 "what that permits");
+}
+
+struct timed { /* context of the sampler */
+	const struct attempt *attempt;
+	device_pointer (*addresses)[CASE_TENSORS_MAX]; /* of each set */
+	struct binding *bindings;
+	device_pointer memory;
+	int sets;
+};
+
+static int enqueue(void *context, int rotation, struct error *err)
+{
+	struct timed *timed = context;
+	const struct attempt *attempt = timed->attempt;
+	if (attempt->kernel)
+		return launch_kernel(attempt->operate, &attempt->launch, attempt->kernel, timed->addresses[rotation], err);
+	attempt->target->family->call(&timed->bindings[rotation]);
+	return 0;
+}
+
+static void free_sets(void *context)
+{
+	struct timed *timed = context;
+	device_free(timed->attempt->operate->options.device, timed->memory);
+	free(timed->addresses);
+	free(timed->bindings);
+	timed->memory = 0;
+	timed->addresses = NULL;
+	timed->bindings = NULL;
+	timed->sets = 0;
+}
+
+/* `count` copies of the case at addresses of their own. */
+static int make_sets(void *context, int count, struct error *err)
+{
+	struct timed *timed = context;
+	const struct attempt *attempt = timed->attempt;
+	const struct operate_memory *memory = &attempt->operate->memory;
+	struct device *device = attempt->operate->options.device;
+	if (memory->guard != GUARD_CANARIES)
+		return error_set(err, ERROR_UNSUPPORTED, "timing is done with canaries around the tensors only");
+	const device_pointer base = memory->arena + memory->shift;
+	timed->addresses = calloc((size_t)count, sizeof *timed->addresses);
+	timed->bindings = calloc((size_t)count, sizeof *timed->bindings);
+	if (!timed->addresses || !timed->bindings)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (device_alloc(device, (size_t)count * memory->image_bytes, &timed->memory, err))
+		return -1;
+	for (int set = 0; set < count; set++) {
+		const device_pointer to = timed->memory + (device_pointer)set * memory->image_bytes;
+		if (device->ops->copy(device, to, base, memory->image_bytes, NULL, err))
+			return -1;
+		timed->bindings[set] = attempt->binding;
+		for (int i = 0; i < attempt->test->tensor_count; i++) {
+			if (attempt->test->tensors[i].role == TENSOR_EXPECTED)
+				continue;
+			timed->addresses[set][i] = operate_memory_address(memory, i) - base + to;
+			timed->bindings[set].tensors[i].data = timed->addresses[set][i];
+			timed->bindings[set].tensors[i].storage = operate_memory_storage(memory, i) - base + to;
+		}
+	}
+	timed->sets = count;
+	return 0;
+}
+
+static int time_case(struct attempt *attempt, struct bencher *bencher, struct error *err)
+{
+	struct timed timed = {.attempt = attempt};
+	const struct bench_subject subject = {
+		.enqueue = enqueue,
+		.make_sets = make_sets,
+		.free_sets = free_sets,
+		.context = &timed,
+		.set_bytes = attempt->operate->memory.image_bytes,
+	};
+	stage(attempt, STAGE_BENCH);
+	const int result = bencher_run_subject(bencher, &subject, attempt->record, err);
+	free_sets(&timed);
+	return result;
+}
+
+int operate_case(struct operate *operate, const struct operate_target *target, const struct test_case *test,
+		 struct bencher *bencher, struct case_record *record)
+{
+	struct error err = {0};
+	struct attempt attempt = {.operate = operate, .target = target, .test = test, .record = record};
+	const struct judge_policy policy = {.disabled_checks = operate->options.disabled_checks};
+	int context_lost = 0;
+	*record = (struct case_record){.dtype = operator_dtype(test, "dtype")};
+	snprintf(record->name, sizeof record->name, "%s", test->name);
+	snprintf(record->family, sizeof record->family, "%s", target->family->name);
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", target->symbol);
+	record->judgement.status = STATUS_COUNT; /* not decided */
+	attempt.observer = (struct observer){
+		.device = operate->options.device,
+		.record = record,
+		.disabled_checks = operate->options.disabled_checks,
+		.guard_pages = operate->options.guard == GUARD_PAGES,
+	};
+	attempt.binding = (struct binding){.test = test, .entry = target->host_entry, .abi = target->abi};
+	for (size_t i = 0; !target->host_entry && i < operate->kernel_count; i++)
+		if (strcmp(operate->kernels[i].symbol, target->symbol) == 0)
+			attempt.kernel = &operate->kernels[i];
+	if (!attempt.kernel && !target->host_entry) {
+		judgement_conclude(&record->judgement, STATUS_ERROR, "%s was not loaded", target->symbol);
+		return 0;
+	}
+	attempt.math = attempt.kernel && !attempt.kernel->is_fast ? MATH_PRECISE : operate->options.math;
+	struct work work;
+	if (target->family->work && target->family->work(test, &work, &err) == 0) {
+		record->flops = work.flops;
+		record->bytes = work.bytes;
+	}
+	stage(&attempt, STAGE_PREPARE);
+	if (verify(&attempt, &err) < 0)
+		context_lost = observe_error(&attempt.observer, &err);
+	if (record->judgement.status == STATUS_COUNT)
+		judgement_decide(&record->judgement, &policy);
+	note_math(&attempt);
+	if (record->judgement.status == STATUS_PASS && bencher && time_case(&attempt, bencher, &err)) {
+		if (device_error_is_sticky(&err))
+			context_lost = observe_error(&attempt.observer, &err);
+		else
+			snprintf(record->note, sizeof record->note, "not timed: %.200s", err.message);
+	}
+	for (int i = 0; i < test->tensor_count; i++)
+		free(attempt.expected[i]);
+	return context_lost;
+}

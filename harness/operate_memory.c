@@ -1,0 +1,484 @@
+#include "operate_memory.h"
+
+#include "core/util.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t pattern_of(enum dtype dtype, enum operate_poison poison)
+{
+	const int nan = poison == OPERATE_POISON_NAN;
+	switch (dtype) {
+	case DTYPE_F64:
+		return nan ? 0x7ff57fa57ff57fa5u : 0x3c5a3c5a3c5a3c5au;
+	case DTYPE_F16:
+	case DTYPE_BF16:
+	case DTYPE_F32:
+		return nan ? 0x7fa57fa57fa57fa5u : 0x3c5a3c5a3c5a3c5au;
+	case DTYPE_F8_E4M3:
+		return nan ? 0x7f7f7f7f7f7f7f7fu : 0x3c3c3c3c3c3c3c3cu;
+	default:
+		return nan ? 0xa5a5a5a5a5a5a5a5u : 0x5a5a5a5a5a5a5a5au;
+	}
+}
+
+static size_t align_up(size_t bytes, size_t multiple)
+{
+	return (bytes + multiple - 1) / multiple * multiple;
+}
+
+static int owner_of(const struct test_case *test, int tensor)
+{
+	const struct tensor *view = &test->tensors[tensor];
+	if (!view->storage[0])
+		return tensor;
+	for (int i = 0; i < test->tensor_count; i++)
+		if (test->tensors[i].role == view->role && strcmp(test->tensors[i].name, view->storage) == 0)
+			return i;
+	return tensor; /* cannot be: case_share_storage has looked */
+}
+
+/* The input that an output starts from, or NULL. */
+static const struct tensor *initial_of(const struct test_case *test, int output)
+{
+	char name[48];
+	snprintf(name, sizeof name, "%s_initial", test->tensors[output].name);
+	return case_find_tensor_const(test, name, TENSOR_INPUT);
+}
+
+static int has_views(const struct test_case *test, int tensor)
+{
+	for (int i = 0; i < test->tensor_count; i++)
+		if (i != tensor && owner_of(test, i) == tensor)
+			return 1;
+	return 0;
+}
+
+void operate_memory_init(struct operate_memory *memory, struct device *device, enum guard guard)
+{
+	*memory = (struct operate_memory){.device = device, .guard = guard};
+}
+
+static void forget(struct operate_memory *memory)
+{
+	if (memory->arena)
+		device_mark(memory->device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_PLAIN);
+	for (int i = 0; i < CASE_TENSORS_MAX; i++) {
+		free(memory->value[i]);
+		memory->value[i] = NULL;
+		device_free(memory->device, memory->single[i]);
+		memory->single[i] = 0;
+		if (memory->guarded[i].bytes)
+			memory->device->ops->free_guarded(memory->device, &memory->guarded[i], NULL);
+		memory->guarded[i] = (struct device_guarded){0};
+	}
+	memory->test = NULL;
+}
+
+static int lay_out(struct operate_memory *memory, const struct test_case *test, struct error *err)
+{
+	size_t used = 0;
+	for (int i = 0; i < test->tensor_count; i++) {
+		const struct tensor *tensor = &test->tensors[i];
+		memory->place[i] = SIZE_MAX;
+		memory->bytes[i] = 0;
+		if (tensor->role == TENSOR_EXPECTED || tensor->storage[0])
+			continue;
+		if (tensor_bytes(tensor, &memory->bytes[i]) || memory->bytes[i] > SIZE_MAX / 64)
+			return error_set(err, ERROR_INPUT, "case %s: tensor %s is too large", test->name, tensor->name);
+		memory->place[i] = used + OPERATE_CANARY_BYTES;
+		used += OPERATE_CANARY_BYTES + align_up(memory->bytes[i], BUFFER_ALIGNMENT) + OPERATE_CANARY_BYTES;
+	}
+	memory->image_bytes = used;
+	return 0;
+}
+
+static int reserve_host(struct operate_memory *memory, struct error *err)
+{
+	if (memory->image_bytes <= memory->capacity)
+		return 0;
+	unsigned char **const parts[] = {&memory->image, &memory->first, &memory->now};
+	memory->capacity = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+		free(*parts[i]);
+		*parts[i] = malloc(memory->image_bytes);
+		if (!*parts[i])
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory: a case needs three times %zu bytes on the host",
+					 memory->image_bytes);
+	}
+	memory->capacity = memory->image_bytes;
+	return 0;
+}
+
+static int reserve_device(struct operate_memory *memory, struct error *err)
+{
+	struct device *device = memory->device;
+	if (memory->guard == GUARD_CANARIES) {
+		const size_t wanted = memory->image_bytes + OPERATE_SHIFT_BYTES;
+		if (wanted <= memory->arena_capacity)
+			return 0;
+		device_free(device, memory->arena);
+		memory->arena = 0;
+		memory->arena_capacity = 0;
+		/* most cases are small: room for them from the start */
+		const size_t capacity = wanted > (size_t)4 << 20 ? wanted : (size_t)4 << 20;
+		if (device_alloc(device, capacity, &memory->arena, err))
+			return -1;
+		memory->arena_capacity = capacity;
+		return 0;
+	}
+	for (int i = 0; i < memory->test->tensor_count; i++) {
+		if (memory->place[i] == SIZE_MAX)
+			continue;
+		const size_t bytes = memory->bytes[i] ? memory->bytes[i] : 16;
+		if (memory->guard == GUARD_PAGES ? device->ops->alloc_guarded(device, bytes, &memory->guarded[i], err)
+						 : device_alloc(device, bytes, &memory->single[i], err))
+			return -1;
+	}
+	return 0;
+}
+
+static void fill_pattern(unsigned char *to, size_t bytes, enum dtype dtype, enum operate_poison poison)
+{
+	const uint64_t pattern = pattern_of(dtype, poison);
+	size_t at = 0;
+	for (; at + 8 <= bytes; at += 8)
+		memcpy(to + at, &pattern, 8);
+	memcpy(to + at, &pattern, bytes - at);
+}
+
+/* Marks the elements of a view in the map of the storage it lies in. */
+static void map_value(unsigned char *map, const struct tensor *view, const struct expectation *expected)
+{
+	int64_t index[TENSOR_RANK_MAX] = {0}, offset = view->offset;
+	const int64_t elements = tensor_elements(view);
+	for (int64_t i = 0; i < elements; i++) {
+		map[offset] = expected && (expected[i].flags & EXPECT_ANY) ? 2 : 1;
+		for (int axis = view->rank - 1; axis >= 0; axis--) {
+			offset += view->strides[axis];
+			if (++index[axis] < view->dims[axis])
+				break;
+			offset -= view->strides[axis] * view->dims[axis];
+			index[axis] = 0;
+		}
+	}
+}
+
+int operate_memory_bind(struct operate_memory *memory, const struct test_case *test, struct error *err)
+{
+	forget(memory);
+	if (lay_out(memory, test, err) || reserve_host(memory, err))
+		return -1;
+	memory->test = test;
+	if (reserve_device(memory, err)) {
+		memory->test = NULL;
+		return -1;
+	}
+	for (int i = 0; i < test->tensor_count; i++) {
+		const struct tensor *tensor = &test->tensors[i];
+		if (memory->place[i] == SIZE_MAX)
+			continue;
+		if (tensor->role == TENSOR_INPUT) {
+			if (!tensor->data)
+				return error_set(err, ERROR_INTERNAL, "case %s: input %s has no data", test->name, tensor->name);
+			memcpy(memory->image + memory->place[i], tensor->data, memory->bytes[i]);
+		} else {
+			memory->value[i] = calloc((size_t)tensor->extent + 1, 1);
+			if (!memory->value[i])
+				return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		}
+	}
+	for (int i = 0; i < test->tensor_count; i++)
+		if (test->tensors[i].role == TENSOR_OUTPUT && !has_views(test, i))
+			map_value(memory->value[owner_of(test, i)], &test->tensors[i], NULL);
+	return 0;
+}
+
+void operate_memory_expect(struct operate_memory *memory, int output, const struct expectation *expected)
+{
+	map_value(memory->value[owner_of(memory->test, output)], &memory->test->tensors[output], expected);
+}
+
+/* What starts from where: the pattern, or the content of NAME_initial for the tensor or for the storage it lies in. */
+static void fill_output(struct operate_memory *memory, int index, enum operate_poison poison)
+{
+	const struct test_case *test = memory->test;
+	const struct tensor *tensor = &test->tensors[index];
+	fill_pattern(memory->image + memory->place[index], memory->bytes[index], tensor->dtype, poison);
+	for (int i = 0; i < test->tensor_count; i++) {
+		const struct tensor *initial = test->tensors[i].role == TENSOR_OUTPUT && owner_of(test, i) == index ? initial_of(test, i) : NULL;
+		const struct tensor *view = &test->tensors[i];
+		if (!initial)
+			continue;
+		const size_t size = dtype_size(view->dtype);
+		const unsigned char *from = case_tensor_data(test, initial);
+		unsigned char *to = memory->image + memory->place[index] + (size_t)view->offset * size;
+		const int64_t elements = tensor_elements(view);
+		for (int64_t e = 0; from && e < elements; e++)
+			memcpy(to + (size_t)tensor_offset(view, e) * size, from + (size_t)tensor_offset(initial, e) * size, size);
+	}
+}
+
+device_pointer operate_memory_storage(const struct operate_memory *memory, int tensor)
+{
+	const int owner = owner_of(memory->test, tensor);
+	if (memory->guard == GUARD_CANARIES)
+		return memory->arena + memory->shift + memory->place[owner];
+	return memory->guard == GUARD_PAGES ? memory->guarded[owner].pointer : memory->single[owner];
+}
+
+device_pointer operate_memory_address(const struct operate_memory *memory, int tensor)
+{
+	const struct tensor *view = &memory->test->tensors[tensor];
+	return operate_memory_storage(memory, tensor) + (device_pointer)view->offset * dtype_size(view->dtype);
+}
+
+/* Runs of elements of the same kind in the map of an output. */
+static void mark_output(struct operate_memory *memory, int index)
+{
+	const struct tensor *tensor = &memory->test->tensors[index];
+	const size_t size = dtype_size(tensor->dtype);
+	const device_pointer storage = operate_memory_storage(memory, index);
+	const unsigned char *map = memory->value[index];
+	int starts_defined = 0;
+	for (int i = 0; i < memory->test->tensor_count; i++)
+		starts_defined |= memory->test->tensors[i].role == TENSOR_OUTPUT && owner_of(memory->test, i) == index &&
+				  initial_of(memory->test, i) != NULL;
+	for (int64_t at = 0, next; at < tensor->extent; at = next) {
+		for (next = at + 1; next < tensor->extent && map[next] == map[at]; next++)
+			;
+		/* gaps: nothing may be read or written there */
+		device_mark(memory->device, storage + (device_pointer)at * size, (size_t)(next - at) * size,
+			    map[at] == 0 ? DEVICE_MEMORY_NO_ACCESS : starts_defined ? DEVICE_MEMORY_PLAIN
+			    : map[at] == 1 ? DEVICE_MEMORY_OUTPUT : DEVICE_MEMORY_SCRATCH);
+	}
+}
+
+static void mark(struct operate_memory *memory)
+{
+	if (!memory->device->ops->mark)
+		return;
+	if (memory->guard == GUARD_CANARIES)
+		device_mark(memory->device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_NO_ACCESS);
+	for (int i = 0; i < memory->test->tensor_count; i++) {
+		if (memory->place[i] == SIZE_MAX || !memory->bytes[i])
+			continue;
+		if (memory->test->tensors[i].role == TENSOR_INPUT)
+			device_mark(memory->device, operate_memory_storage(memory, i), memory->bytes[i], DEVICE_MEMORY_INPUT);
+		else
+			mark_output(memory, i);
+	}
+}
+
+int operate_memory_prepare(struct operate_memory *memory, enum operate_poison poison, size_t shift, struct error *err)
+{
+	const struct test_case *test = memory->test;
+	struct device *device = memory->device;
+	memory->shift = memory->guard == GUARD_CANARIES ? shift : 0;
+	for (int i = 0; i < test->tensor_count; i++) {
+		if (memory->place[i] == SIZE_MAX)
+			continue;
+		unsigned char *storage = memory->image + memory->place[i];
+		const size_t behind = align_up(memory->bytes[i], BUFFER_ALIGNMENT) - memory->bytes[i] + OPERATE_CANARY_BYTES;
+		/* canaries hold what a read past the end should show; the one behind goes on from the last element */
+		fill_pattern(storage - OPERATE_CANARY_BYTES, OPERATE_CANARY_BYTES, test->tensors[i].dtype, OPERATE_POISON_NAN);
+		fill_pattern(storage + memory->bytes[i], behind, test->tensors[i].dtype, OPERATE_POISON_NAN);
+		if (test->tensors[i].role == TENSOR_OUTPUT)
+			fill_output(memory, i, poison);
+	}
+	if (memory->guard == GUARD_CANARIES) {
+		device_mark(device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_PLAIN);
+		if (memory->image_bytes &&
+		    device->ops->copy_in(device, memory->arena + memory->shift, memory->image, memory->image_bytes, NULL, err))
+			return -1;
+	} else {
+		for (int i = 0; i < test->tensor_count; i++)
+			if (memory->place[i] != SIZE_MAX && memory->bytes[i] &&
+			    device->ops->copy_in(device, operate_memory_storage(memory, i), memory->image + memory->place[i],
+						 memory->bytes[i], NULL, err))
+				return -1;
+	}
+	mark(memory);
+	return 0;
+}
+
+int operate_memory_fetch(struct operate_memory *memory, int keep_first, struct error *err)
+{
+	struct device *device = memory->device;
+	if (device_synchronize(device, err))
+		return -1;
+	if (memory->guard == GUARD_CANARIES) {
+		if (memory->image_bytes &&
+		    device->ops->copy_out(device, memory->now, memory->arena + memory->shift, memory->image_bytes, NULL, err))
+			return -1;
+	} else {
+		memcpy(memory->now, memory->image, memory->image_bytes); /* canaries that are not there have not changed */
+		for (int i = 0; i < memory->test->tensor_count; i++)
+			if (memory->place[i] != SIZE_MAX && memory->bytes[i] &&
+			    device->ops->copy_out(device, memory->now + memory->place[i], operate_memory_storage(memory, i),
+						  memory->bytes[i], NULL, err))
+				return -1;
+	}
+	if (keep_first)
+		memcpy(memory->first, memory->now, memory->image_bytes);
+	return 0;
+}
+
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
+
+static int64_t first_difference(const unsigned char *a, const unsigned char *b, size_t bytes)
+{
+	if (memcmp(a, b, bytes) == 0)
+		return -1;
+	size_t at = 0;
+	while (a[at] == b[at])
+		at++;
+	return (int64_t)at;
+}
+
+static void check_canaries(const struct operate_memory *memory, int index, struct judgement *out)
+{
+	const struct tensor *tensor = &memory->test->tensors[index];
+	const size_t place = memory->place[index], bytes = memory->bytes[index];
+	const size_t behind = align_up(bytes, BUFFER_ALIGNMENT) - bytes + OPERATE_CANARY_BYTES;
+	const int64_t before = first_difference(memory->image + place - OPERATE_CANARY_BYTES, memory->now + place - OPERATE_CANARY_BYTES,
+						OPERATE_CANARY_BYTES);
+	const int64_t after = first_difference(memory->image + place + bytes, memory->now + place + bytes, behind);
+	if (before >= 0)
+		judgement_break(out, CHECK_CANARY, "memory before %s changed, the first %" PRId64 " bytes before its first element",
+				tensor->name, OPERATE_CANARY_BYTES - before);
+	else if (after >= 0)
+		judgement_break(out, CHECK_CANARY, "memory behind %s changed, the first %" PRId64 " bytes behind its last element (it has "
+				"%" PRId64 ")", tensor->name, after, tensor->extent);
+	else
+		judgement_hold(out, CHECK_CANARY);
+}
+
+static void check_gaps(const struct operate_memory *memory, int index, struct judgement *out)
+{
+	const struct tensor *tensor = &memory->test->tensors[index];
+	const size_t size = dtype_size(tensor->dtype), place = memory->place[index];
+	const unsigned char *map = memory->value[index];
+	int has_gaps = 0;
+	for (int64_t i = 0; i < tensor->extent; i++) {
+		if (map[i])
+			continue;
+		has_gaps = 1;
+		if (memcmp(memory->image + place + (size_t)i * size, memory->now + place + (size_t)i * size, size) != 0) {
+			judgement_break(out, CHECK_GAP, "element %" PRId64 " of the storage of %s, which lies between or around its values, "
+					"changed", i, tensor->name);
+			return;
+		}
+	}
+	if (has_gaps)
+		judgement_hold(out, CHECK_GAP);
+}
+
+void operate_memory_check(const struct operate_memory *memory, struct judgement *out)
+{
+	const struct test_case *test = memory->test;
+	for (int i = 0; i < test->tensor_count; i++) {
+		if (memory->place[i] == SIZE_MAX)
+			continue;
+		if (memory->guard == GUARD_CANARIES)
+			check_canaries(memory, i, out);
+		if (test->tensors[i].role == TENSOR_OUTPUT) {
+			check_gaps(memory, i, out);
+			continue;
+		}
+		const int64_t changed = first_difference(memory->image + memory->place[i], memory->now + memory->place[i], memory->bytes[i]);
+		if (changed >= 0)
+			judgement_break(out, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage", test->tensors[i].name, changed);
+		else
+			judgement_hold(out, CHECK_INPUT);
+	}
+}
+
+void operate_memory_check_written(const struct operate_memory *memory, struct judgement *out)
+{
+	for (int i = 0; i < memory->test->tensor_count; i++) {
+		const struct tensor *tensor = &memory->test->tensors[i];
+		const size_t size = dtype_size(tensor->dtype);
+		if (tensor->role != TENSOR_OUTPUT || memory->place[i] == SIZE_MAX)
+			continue;
+		const unsigned char *first = memory->first + memory->place[i], *now = memory->now + memory->place[i];
+		const uint64_t number = pattern_of(tensor->dtype, OPERATE_POISON_NUMBER), nan = pattern_of(tensor->dtype, OPERATE_POISON_NAN);
+		int64_t unwritten = 0, first_unwritten = 0, differing = 0, first_differing = 0;
+		for (int64_t e = 0; e < tensor->extent; e++) {
+			const size_t at = (size_t)e * size;
+			if (memory->value[i][e] != 1 || memcmp(first + at, now + at, size) == 0)
+				continue; /* what starts from the same content cannot show either */
+			if (memcmp(first + at, &number, size) == 0 && memcmp(now + at, &nan, size) == 0) {
+				if (!unwritten++)
+					first_unwritten = e;
+			} else if (!differing++) {
+				first_differing = e;
+			}
+		}
+		if (unwritten)
+			judgement_break(out, CHECK_UNWRITTEN, "%" PRId64 " elements of %s were not written, the first is element %" PRId64
+					" of its storage", unwritten, tensor->name, first_unwritten);
+		if (differing)
+			judgement_break(out, CHECK_PREVIOUS, "%" PRId64 " elements of %s depend on what the output held before the call, the "
+					"first is element %" PRId64 " of its storage", differing, tensor->name, first_differing);
+		judgement_hold(out, CHECK_UNWRITTEN);
+		judgement_hold(out, CHECK_PREVIOUS);
+	}
+}
+
+void operate_memory_check_repeat(const struct operate_memory *memory, const char *condition, struct judgement *out)
+{
+	for (int i = 0; i < memory->test->tensor_count; i++) {
+		const struct tensor *tensor = &memory->test->tensors[i];
+		const size_t size = dtype_size(tensor->dtype);
+		if (tensor->role != TENSOR_OUTPUT || memory->place[i] == SIZE_MAX)
+			continue;
+		const unsigned char *first = memory->first + memory->place[i], *now = memory->now + memory->place[i];
+		int64_t differing = 0, at = 0;
+		for (int64_t e = 0; e < tensor->extent; e++)
+			if (memory->value[i][e] == 1 && memcmp(first + (size_t)e * size, now + (size_t)e * size, size) != 0 && !differing++)
+				at = e;
+		if (differing)
+			judgement_break(out, CHECK_REPEAT, "%" PRId64 " elements of %s differ between two runs on the same inputs (%s), the first "
+					"is element %" PRId64 " of its storage", differing, tensor->name, condition, at);
+		judgement_hold(out, CHECK_REPEAT);
+	}
+}
+
+const void *operate_memory_result(const struct operate_memory *memory, int output)
+{
+	const struct tensor *view = &memory->test->tensors[output];
+	return memory->now + memory->place[owner_of(memory->test, output)] + (size_t)view->offset * dtype_size(view->dtype);
+}
+
+int operate_memory_digest(const struct operate_memory *memory, int output, struct digest *digest, struct error *err)
+{
+	const struct tensor *view = &memory->test->tensors[output];
+	const size_t size = dtype_size(view->dtype), count = (size_t)tensor_elements(view);
+	const unsigned char *from = operate_memory_result(memory, output);
+	if (tensor_is_contiguous(view)) {
+		*digest = digest_bytes(from, count * size);
+		return 0;
+	}
+	unsigned char *packed = malloc(count * size + 1);
+	if (!packed)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		memcpy(packed + i * size, from + (size_t)tensor_offset(view, (int64_t)i) * size, size);
+	*digest = digest_bytes(packed, count * size);
+	free(packed);
+	return 0;
+}
+
+void operate_memory_free(struct operate_memory *memory)
+{
+	if (!memory->device)
+		return;
+	forget(memory);
+	device_free(memory->device, memory->arena);
+	free(memory->image);
+	free(memory->first);
+	free(memory->now);
+	*memory = (struct operate_memory){0};
+}
