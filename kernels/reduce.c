@@ -1,6 +1,6 @@
 /* Reductions of Candle's module `reduce`: fast_{sum,min,max,argmin,argmax}_T, one block of threads for each output, and sum_T,
  * which adds atomically to what its output holds. */
-#include "kernels/operator_made.h"
+#include "kernels/operator_like.h"
 #include "kernels/reduce_plan.h"
 #include "reference/reduce.h"
 
@@ -222,7 +222,7 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 
 static int check_case(const struct test_case *test, struct error *err)
 {
-	return operator_check_made(&reduce_family, test, err);
+	return operator_check_like(&reduce_family, test, err);
 }
 
 static int launch(const struct test_case *test, int abi, struct operator_launch *launch, struct error *err)

@@ -1,6 +1,5 @@
 /* Inputs of reductions that are about a place in a block: its first and last element, the ends of what one pass of the threads
  * covers, all places in turn. */
-#include "kernels/operator_made.h"
 #include "kernels/reduce_plan.h"
 
 #include "dataset/generate.h"
@@ -209,7 +208,7 @@ int reduce_fill(struct test_case *test, struct error *err)
 	int ours = 0;
 	if (!input || !initial || !source || reduce_plan(test, &plan, err))
 		return error_set(err, ERROR_INPUT, "case %s: it is not complete", test->name);
-	struct tensor *storage = operator_storage(test, source);
+	struct tensor *storage = source->storage[0] ? case_find_tensor(test, source->storage, TENSOR_INPUT) : source;
 	if (!storage)
 		return error_set(err, ERROR_INPUT, "case %s: the storage of src is missing", test->name);
 	for (int i = 0; reduce_inputs[i]; i++)
