@@ -8,10 +8,17 @@
 
 void plan_free(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
 		free(plan->jobs[i].artifact_path);
+		free(plan->jobs[i].entries);
+	}
 	free(plan->jobs);
 	*plan = (struct plan){0};
+}
+
+int job_is_operators(const struct job *job)
+{
+	return job->entries != NULL;
 }
 
 static struct job *add_job(struct plan *plan, const char *path, int artifact, struct error *err)
@@ -120,9 +127,11 @@ static int describe(struct artifact_record *record, struct artifact *artifact, c
 		.abi = strdup(""),
 		.cudart = strdup(""),
 		.stubbed = strdup(""),
+		.refused = strdup(""),
 	};
 	snprintf(record->sha256, sizeof record->sha256, "%s", artifact_sha256(artifact));
-	if (!record->path || !record->kind || !record->toolkit || !record->provenance || !record->abi || !record->cudart || !record->stubbed)
+	if (!record->path || !record->kind || !record->toolkit || !record->provenance || !record->abi || !record->cudart || !record->stubbed ||
+	    !record->refused)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	return 0;
 }
@@ -142,20 +151,21 @@ static void explain_refusal(struct job *job, const struct artifact *artifact)
 			return;
 		}
 	if (artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN) {
-		snprintf(job->reason, sizeof job->reason, "%s: device code without a host entry point; families that launch kernels "
-			 "of a module by name are not built yet", artifact->path);
+		snprintf(job->reason, sizeof job->reason, "%s: none of its kernels is an entry point that can be called; assay inspect "
+			 "shows what it holds", artifact->path);
 		return;
 	}
 	struct text known = {0};
 	for (const struct family *const *family = families; *family; family++)
-		for (const char *const *entry = (*family)->entry_points; *entry; entry++)
+		for (const char *const *entry = (*family)->entry_points; entry && *entry; entry++)
 			text_append(&known, "%s%s", known.length ? ", " : "", *entry);
 	snprintf(job->reason, sizeof job->reason, "%s: defines none of the entry points that can be called (%s); assay inspect "
 		 "shows what it holds", artifact->path, known.data ? known.data : "");
 	text_free(&known);
 }
 
-static int plan_artifact(struct plan *plan, const char *path, const char *abi, struct run_record *run, struct error *err)
+static int plan_artifact(struct plan *plan, const char *path, const char *abi, const struct symbol_table *tables,
+			 struct run_record *run, struct error *err)
 {
 	struct artifact artifact;
 	struct artifact_entry_points points = {0};
@@ -182,7 +192,7 @@ static int plan_artifact(struct plan *plan, const char *path, const char *abi, s
 	int found = 0;
 	for (int i = 0; i < points.count; i++) {
 		const struct family *family = family_of_entry_point(points.items[i].name);
-		if (!family || artifact.kind == OBJECT_ZIP || artifact_unit_not_linkable(&artifact.units[points.items[i].unit]))
+		if (!family || family->symbols || artifact.kind == OBJECT_ZIP || artifact_unit_not_linkable(&artifact.units[points.items[i].unit]))
 			continue;
 		struct job *job = add_job(plan, path, index, err);
 		if (!job)
@@ -203,7 +213,12 @@ static int plan_artifact(struct plan *plan, const char *path, const char *abi, s
 		struct job *job = add_job(plan, path, index, err);
 		if (!job)
 			goto done;
-		explain_refusal(job, &artifact);
+		job->runtime_major = runtime_major_of(&artifact, version);
+		const int operators = plan_operators_of(job, &artifact, tables, record, err);
+		if (operators < 0)
+			goto done;
+		if (!operators)
+			explain_refusal(job, &artifact);
 	}
 	result = 0;
 done:
@@ -213,36 +228,52 @@ done:
 	return result;
 }
 
+static int check_profile(const char *abi, struct error *err)
+{
+	int known = 0;
+	struct text names = {0};
+	for (const struct family *const *family = families; *family; family++)
+		for (const char *const *profile = (*family)->profiles; *profile; profile++) {
+			known |= strcmp(*profile, abi) == 0;
+			int told = 0;
+			for (const struct family *const *other = families; *other != *family; other++)
+				for (const char *const *earlier = (*other)->profiles; *earlier; earlier++)
+					told |= strcmp(*earlier, *profile) == 0;
+			if (!told)
+				text_append(&names, "%s%s", names.length ? ", " : "", *profile);
+		}
+	if (!known)
+		error_set(err, ERROR_USAGE, "--abi %s: no such profile; there are %s", abi, names.data);
+	text_free(&names);
+	return known ? 0 : -1;
+}
+
 int plan_make(struct plan *plan, const struct plan_options *options, struct run_record *run, struct error *err)
 {
+	struct symbol_table tables[OPERATOR_ABI_COUNT] = {{0}};
+	int result = -1;
 	*plan = (struct plan){0};
-	if (options->abi) {
-		int known = 0;
-		struct text names = {0};
-		for (const struct family *const *family = families; *family; family++)
-			for (const char *const *profile = (*family)->profiles; *profile; profile++) {
-				known |= strcmp(*profile, options->abi) == 0;
-				text_append(&names, "%s%s", names.length ? ", " : "", *profile);
-			}
-		if (!known)
-			error_set(err, ERROR_USAGE, "--abi %s: no such profile; there are %s", options->abi, names.data);
-		text_free(&names);
-		if (!known)
-			return -1;
-	}
+	if (options->abi && check_profile(options->abi, err))
+		return -1;
+	for (int abi = 0; abi < OPERATOR_ABI_COUNT; abi++)
+		if (symbol_table_make(&tables[abi], (enum operator_abi)abi, err))
+			goto done;
 	for (int i = 0; i < options->path_count; i++) {
 		struct artifact_list list;
+		int failed = 0;
 		if (artifact_discover(options->paths[i], &list, err))
-			goto fail;
-		for (int k = 0; k < list.count; k++)
-			if (plan_artifact(plan, list.paths[k], options->abi, run, err)) {
-				artifact_list_free(&list);
-				goto fail;
-			}
+			goto done;
+		for (int k = 0; k < list.count && !failed; k++)
+			failed = plan_artifact(plan, list.paths[k], options->abi, tables, run, err);
 		artifact_list_free(&list);
+		if (failed)
+			goto done;
 	}
-	return 0;
-fail:
-	plan_free(plan);
-	return -1;
+	result = plan_operators_sets(plan, options->abi, tables, run, err);
+done:
+	for (int abi = 0; abi < OPERATOR_ABI_COUNT; abi++)
+		symbol_table_free(&tables[abi]);
+	if (result)
+		plan_free(plan);
+	return result;
 }
