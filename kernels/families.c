@@ -5,11 +5,15 @@
 extern const struct family reduce_family;
 extern const struct family conv_family, im2col_family, pool_family, upsample_family;
 extern const struct family indexing_family, sort_family;
+extern const struct family dequantise_family, quantised_matvec_family, quantised_matmul_family, quantize_q8_1_family,
+	indexed_moe_family, get_rows_family;
 extern const struct family affine_family, unary_family;
 
 const struct family *const families[] = {&attention_family, &indexing_family, &sort_family, &reduce_family,
 	&conv_family, &im2col_family, &pool_family, &upsample_family, &affine_family,
-	&unary_family, NULL};
+	&unary_family,
+	&dequantise_family, &quantised_matvec_family, &quantised_matmul_family, &quantize_q8_1_family, &indexed_moe_family,
+	&get_rows_family, NULL};
 
 const struct family *family_find(const char *name)
 {
