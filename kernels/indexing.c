@@ -46,7 +46,7 @@ static void indexing_symbols(enum operator_abi abi, operator_visit visit, void *
 /* ---- cases ----------------------------------------------------------------------------------------------------------- */
 
 /*   op       select, gather, add, scatter, scatter_add
- *   left, rows, ids, right   tensors [left, rows, right] and [left, ids, right]: `rows` is what the indices point into
+ *   shape    LEFTxROWSxIDSxRIGHT: tensors [left, rows, right] and [left, ids, right]; the indices point into the rows
  *   indices  random      any row
  *            few         the first three rows: many indices to the same
  *            same        all to the middle row
@@ -60,10 +60,10 @@ static void indexing_symbols(enum operator_abi abi, operator_visit visit, void *
  *            cancel      normal numbers, each followed by its negative, the pairs 2^8 times larger and smaller in turn
  *            overflow    three quarters of the type's largest, signs ++--: a sum that is kept in the type leaves its range
  *   initial  what add, scatter and scatter_add find in the output: those of operator_fill */
-static const char *const axes[] = {"op",	 "dtype",  "index",  "left",   "rows",	  "ids",   "right", "indices",
-				   "ids_layout", "layout", "values", "scale",  "initial", NULL};
-static const char *const defaults[] = {"select",     "f32",	   "u32",  "3", "7",	    "5", "4", "random",
-				       "contiguous", "contiguous", "bits", "1", "moderate"};
+static const char *const axes[] = {"op",     "dtype",  "index", "shape",   "indices", "ids_layout",
+				   "layout", "values", "scale", "initial", NULL};
+static const char *const defaults[] = {"select",     "f32",  "u32", "3x7x5x4", "random", "contiguous",
+				       "contiguous", "bits", "1",   "moderate"};
 static const char *const in_entry[] = {"op", "dtype", "index", NULL};
 
 enum pattern {
@@ -80,6 +80,16 @@ enum { STREAM_IDS = 1, STREAM_GAPS, STREAM_INPUT, STREAM_INITIAL };
 #define ELEMENTS_MAX ((int64_t)1 << 36)
 
 extern const struct family indexing_family;
+
+/* The index that means "none": the largest of its type. */
+static int64_t none_of(enum dtype index)
+{
+	return index == DTYPE_I64   ? INT64_MAX
+	       : index == DTYPE_U32 ? UINT32_MAX
+	       : index == DTYPE_I32 ? INT32_MAX
+	       : index == DTYPE_I16 ? INT16_MAX
+				    : UINT8_MAX;
+}
 
 static int is_in_place(enum index_operation operation)
 {
@@ -107,12 +117,18 @@ static int indexing_make_case(const struct assignment *assignment, uint64_t seed
 		return -1;
 	struct index_problem problem = {.operation = (enum index_operation)operation};
 	double scale;
-	if (operator_int(family, assignment, "left", 1, ELEMENTS_MAX, &problem.left, err) ||
-	    operator_int(family, assignment, "rows", 1, ELEMENTS_MAX, &problem.rows, err) ||
-	    operator_int(family, assignment, "ids", 0, ELEMENTS_MAX, &problem.ids, err) ||
-	    operator_int(family, assignment, "right", 1, ELEMENTS_MAX, &problem.right, err) ||
+	int64_t shape[4], elements;
+	int axis_count;
+	if (operator_dims(family, assignment, "shape", 4, shape, &axis_count, err) ||
 	    operator_real(family, assignment, "scale", &scale, err))
 		return -1;
+	if (axis_count != 4 || shape[0] < 1 || shape[1] < 1 || shape[3] < 1)
+		return error_set(err, ERROR_INPUT, "axis shape: %s is no LEFTxROWSxIDSxRIGHT, of which only IDS may be 0",
+				 operator_value(family, assignment, "shape"));
+	problem.left = shape[0];
+	problem.rows = shape[1];
+	problem.ids = shape[2];
+	problem.right = shape[3];
 	const char *layout = operator_value(family, assignment, "layout"), *values = operator_value(family, assignment, "values");
 	const char *ids_layout_name = ids_layouts[ids_layout];
 	const enum dtype dtype = dtype_from_name(element_names[element]), index_type = dtype_from_name(index_names[index]);
@@ -124,17 +140,17 @@ static int indexing_make_case(const struct assignment *assignment, uint64_t seed
 	if (ids_layout >= 2 && operation != INDEX_SELECT)
 		return error_set(err, ERROR_INPUT, "axis ids_layout: only select takes strides of its indices, not %s",
 				 operations[operation]);
-	if (pattern == PATTERN_DISTINCT && problem.ids > problem.rows)
+	const int64_t reach = problem.rows < none_of(index_type) ? problem.rows : none_of(index_type);
+	if (pattern == PATTERN_DISTINCT && problem.ids > reach)
 		return error_set(err, ERROR_INPUT, "axis indices: %lld distinct ones need more than %lld rows",
-				 (long long)problem.ids, (long long)problem.rows);
+				 (long long)problem.ids, (long long)reach);
 	const int made = strcmp(values, "cancel") == 0 || strcmp(values, "overflow") == 0;
 	if (made && (strcmp(layout, "contiguous") != 0 || (operation != INDEX_ADD && operation != INDEX_SCATTER_ADD)))
 		return error_set(err, ERROR_INPUT, "axis values: %s is for contiguous input of add and scatter_add", values);
-	int64_t elements;
 	if (__builtin_mul_overflow(problem.left, problem.right, &elements) ||
 	    __builtin_mul_overflow(elements, problem.rows > problem.ids ? problem.rows : problem.ids, &elements) ||
 	    elements > ELEMENTS_MAX)
-		return error_set(err, ERROR_INPUT, "axes left, rows, ids and right make a tensor of more than 2^36 elements");
+		return error_set(err, ERROR_INPUT, "axis shape: a tensor of more than 2^36 elements");
 
 	char entry[64];
 	snprintf(entry, sizeof entry, "%s_%s_%s", prefixes[operation], index_names[index], element_names[element]);
@@ -198,16 +214,6 @@ static int parameters_of(const struct test_case *test, struct parameters *p, str
 	if (in_place && !p->initial)
 		return error_set(err, ERROR_INPUT, "case %s: tensor out_initial is missing", test->name);
 	return 0;
-}
-
-/* The index that means "none": the largest of its type. */
-static int64_t none_of(enum dtype index)
-{
-	return index == DTYPE_I64   ? INT64_MAX
-	       : index == DTYPE_U32 ? UINT32_MAX
-	       : index == DTYPE_I32 ? INT32_MAX
-	       : index == DTYPE_I16 ? INT16_MAX
-				    : UINT8_MAX;
 }
 
 /* Indices are packed in a storage of `index`, one at element `at`. Little-endian, as all machines that this runs on. */
