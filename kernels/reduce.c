@@ -25,7 +25,7 @@ static const char *const ops[] = {"fast_sum", "fast_min", "fast_max", "fast_argm
 static const enum reduce_op op_of[] = {REDUCE_SUM, REDUCE_MIN, REDUCE_MAX, REDUCE_ARGMIN, REDUCE_ARGMAX, REDUCE_ATOMIC_SUM};
 static const char *const dtypes[] = {"bf16", "f16", "f32", "f64", "u8", "u32", "i64", NULL};
 
-enum { ELEMENTS_MAX = 1 << 28 };
+static const int64_t elements_max = INT64_C(1) << 33; /* counted, not stored: a broadcast axis costs nothing */
 
 static int has_entry(const char *op, const char *dtype)
 {
@@ -196,9 +196,9 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 	if (!has_entry(ops[op], dtypes[type]))
 		return error_set(err, ERROR_INPUT, "axis dtype: there is no %s_%s", ops[op], dtypes[type]);
 	for (int axis = 0; axis < rank; axis++) {
-		if (dims[axis] < 1 || dims[axis] > ELEMENTS_MAX / elements)
-			return error_set(err, ERROR_INPUT, "axis dims: extents of 1 or more and at most %d elements in all, not %s",
-					 ELEMENTS_MAX, operator_value(family, assignment, "dims"));
+		if (dims[axis] < 1 || dims[axis] > elements_max / elements)
+			return error_set(err, ERROR_INPUT, "axis dims: extents of 1 or more and at most %lld elements in all, not %s",
+					 (long long)elements_max, operator_value(family, assignment, "dims"));
 		elements *= dims[axis];
 	}
 	if (parse_over(over, rank, reduced))
@@ -346,9 +346,15 @@ static void expect_outputs(void *context, int64_t first, int64_t last)
 	const struct reduce_plan *plan = expecting->plan;
 	const enum dtype dtype = plan->dtype;
 	const int whole_sum = !dtype_is_float(dtype) && (plan->op == REDUCE_SUM || plan->op == REDUCE_ATOMIC_SUM);
+	int64_t previous = -1;
 	for (int64_t output = first; output < last; output++) {
 		const int64_t base = reduce_block_offset(plan, output);
 		struct expectation *expected = &expecting->expected[output];
+		if (base == previous && !expecting->initial) {
+			*expected = expected[-1]; /* a broadcast axis: the same block */
+			continue;
+		}
+		previous = base;
 		struct reduce_walk walk = {0};
 		struct reduction all = {0};
 		uint64_t wrapped = 0;
@@ -426,9 +432,14 @@ static void judge_places(void *context, int64_t first, int64_t last)
 	struct placing *placing = context;
 	const struct reduce_plan *plan = placing->plan;
 	const int inner = plan->over_count - 1;
+	int64_t previous = -1, right = -1; /* the block before, and a place in it that was right */
 	for (int64_t output = first; output < last; output++) {
 		const int64_t base = reduce_block_offset(plan, output);
 		const int64_t got = placing->got[output];
+		if (base == previous && got == right) {
+			placing->asked++;
+			continue;
+		}
 		long double best = 0, there = 0;
 		int found = 0, has_nan = 0;
 		struct reduce_walk walk = {0};
@@ -446,7 +457,9 @@ static void judge_places(void *context, int64_t first, int64_t last)
 		if (has_nan)
 			continue;
 		placing->asked++;
-		if (found && there == best)
+		previous = base;
+		right = found && there == best ? got : -1;
+		if (right >= 0)
 			continue;
 		placing->wrong++;
 		int64_t least = placing->first_wrong;
