@@ -221,7 +221,7 @@ static struct expectation expect_sum(enum dtype dtype, long double value, long d
 	if (terms > 1 && (!whole || magnitude * unit > 1))
 		expected.bound = spatial_gamma(terms - 1, unit) * (double)magnitude;
 	/* flushed terms and sums; the only term too, which is added to 0 */
-	if (terms)
+	if (terms && !whole)
 		expected.fast_bound = expected.bound + (2 * (double)terms - 1) * spatial_flush(dtype);
 	return expected;
 }

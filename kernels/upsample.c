@@ -254,7 +254,9 @@ static struct expectation interpolate(const struct judging *judging, int64_t ind
 			edge |= may_fall_below(&axis[i]) || may_fall_above(&axis[i]);
 		return (struct expectation){.value = value, .flags = edge ? EXPECT_OR_NAN : 0};
 	}
-	const double error = (double)largest * (2 * (axis[0].error + axis[1].error) + 6 * 0x1p-53);
+	/* products of subnormal numbers round to whole units of the smallest one: six of them, by half a unit each */
+	const double error = (double)largest * (2 * (axis[0].error + axis[1].error) + 6 * 0x1p-53) +
+			     (dst->dtype == DTYPE_F64 ? 3 * 0x1p-1074 : 0);
 	if (!dtype_is_float(dst->dtype))
 		return expect_whole(value, error);
 	struct expectation expected = {.value = value, .bound = error};
