@@ -65,12 +65,15 @@ static void add_product(struct convolution_sum *sum, double a, double b, int *si
 	const long double product = (long double)a * b;
 	sum->value += product;
 	sum->terms++;
-	if (!isfinite(product))
+	const int small = a != 0 && b != 0 && (fabs(a) < 0x1p-126 || fabs(b) < 0x1p-126);
+	if (!isfinite(product)) {
+		sum->infinite_small += small;
 		return;
+	}
 	sum->magnitude += fabsl(product);
 	if (product != 0)
 		*signs |= product < 0 ? 2 : 1;
-	if (a != 0 && b != 0 && (fabs(a) < 0x1p-126 || fabs(b) < 0x1p-126))
+	if (small)
 		sum->partners += (long double)fabs(a) + fabs(b);
 }
 

@@ -29,6 +29,7 @@ struct convolution_sum {
 	long double partners;    /* sum of |a| + |b| over finite products of which a factor is below 2^-126 and not 0: what
 				  * flushing such factors costs at most, in units of 2^-126 */
 	int64_t terms;           /* products */
+	int64_t infinite_small;  /* products of an infinity and a number below 2^-126 that is not 0: NaN where it is flushed */
 	int same_sign;           /* no two finite products have opposite signs */
 };
 /* Outputs [first, last) in row-major order. */
