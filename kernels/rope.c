@@ -191,11 +191,12 @@ static void expect_rotated(enum dtype dtype, long double a, long double ca, long
 			return;
 	}
 	const double magnitude = (double)(fabsl(one) + fabsl(other)), least = dtype_smallest_subnormal(dtype);
-	const double products = u * magnitude + (magnitude > 0 ? least : 0);
+	const int not_zero = one != 0 || other != 0; /* which a double may not see of products of doubles */
+	const double products = u * magnitude + (not_zero ? least : 0);
 	expected->bound = products + u * ((double)fabsl(expected->value) + products);
 	if (dtype == DTYPE_F32 || dtype == DTYPE_BF16) {
 		const double normal = 0x1p-126, factors = (double)(fabsl(a) + fabsl(ca) + fabsl(b) + fabsl(cb));
-		expected->fast_bound = expected->bound + (magnitude > 0 ? normal * (3 + factors) : 0);
+		expected->fast_bound = expected->bound + (not_zero ? normal * (3 + factors) : 0);
 	}
 }
 
