@@ -1,0 +1,186 @@
+/* Running operators' cases on the cpu device: a small family of this test's own and kernels that each break one promise. */
+#include "operate.h"
+
+#include "core/util.h"
+
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* out[i] = in[i] + 1 for i < n, 32-bit integers. %d0: address of in[i], %d1: of out[i], %r1: n, %r0: i, %r2: in[i] */
+#define BEGIN(name)                                                                                                     \
+	".visible .entry " name "(.param .u64 n, .param .u64 in, .param .u64 out)\n{\n"                                  \
+	".reg .pred %p<4>; .reg .b32 %r<8>; .reg .b64 %d<8>;\n"                                                          \
+	"ld.param.u64 %d2, [n]; cvt.u32.u64 %r1, %d2; ld.param.u64 %d0, [in]; ld.param.u64 %d1, [out];\n"                \
+	"mov.u32 %r0, %tid.x; mul.wide.u32 %d3, %r0, 4; add.u64 %d0, %d0, %d3; add.u64 %d1, %d1, %d3;\n"
+#define UNTIL_N "setp.ge.u32 %p0, %r0, %r1; @%p0 bra done;\n"
+#define STORE "ld.global.u32 %r2, [%d0]; add.u32 %r2, %r2, 1; st.global.u32 [%d1], %r2;\n"
+#define END "done: ret;\n}\n"
+
+static const char module_text[] =
+	".version 7.0\n.target sm_80\n.address_size 64\n"
+	BEGIN("good") UNTIL_N STORE END
+	BEGIN("wrong") UNTIL_N "ld.global.u32 %r2, [%d0]; add.u32 %r2, %r2, 2; st.global.u32 [%d1], %r2;\n" END
+	BEGIN("misses_last") "sub.u32 %r1, %r1, 1;" UNTIL_N STORE END
+	BEGIN("writes_behind") "setp.gt.u32 %p0, %r0, %r1; @%p0 bra done; mov.u32 %r2, 7; st.global.u32 [%d1], %r2; setp.ge.u32 %p0, %r0, %r1;"
+		"@%p0 bra done;" STORE END
+	BEGIN("writes_before") UNTIL_N STORE "mov.u32 %r2, 7; setp.eq.u32 %p0, %r0, 0; @%p0 st.global.u32 [%d1+-4], %r2;" END
+	BEGIN("writes_input") UNTIL_N STORE "st.global.u32 [%d0], %r2;" END
+	BEGIN("adds") UNTIL_N "ld.global.u32 %r2, [%d0]; ld.global.u32 %r3, [%d1]; add.u32 %r2, %r2, %r3; st.global.u32 [%d1], %r2;" END
+	BEGIN("by_address") UNTIL_N STORE "cvt.u32.u64 %r4, %d1; and.b32 %r4, %r4, 4096; st.global.u32 [%d1], %r4;" END
+	".visible .entry other_list(.param .u64 n, .param .u32 in, .param .u64 out)\n{\nret;\n}\n"
+	".visible .entry fewer(.param .u64 n, .param .u64 in)\n{\nret;\n}\n";
+
+static const char *const no_axes[] = {NULL};
+
+static int launch(const struct test_case *test, int abi, struct operator_launch *out, struct error *err)
+{
+	(void)abi, (void)err;
+	argument_size(out, tensor_elements(operator_tensor(test, "in")));
+	argument_tensor(out, test, "in");
+	argument_tensor(out, test, "out");
+	out->grid = (struct device_dim3){1, 1, 1};
+	out->block = (struct device_dim3){64, 1, 1};
+	return 0;
+}
+
+static int expectations(const struct test_case *test, int abi, const struct tensor *output, struct expectation *expected,
+			struct error *err)
+{
+	(void)abi, (void)err;
+	for (int64_t i = 0; i < tensor_elements(output); i++)
+		expected[i].value = operator_element(test, operator_tensor(test, "in"), i) + 1;
+	return 0;
+}
+
+static const struct family family = {.name = "plus_one", .axes = no_axes, .launch = launch, .expectations = expectations};
+
+/* `layout` of the output; `initial`: it starts from zeros. */
+static int make(struct test_case *test, const char *layout, int initial)
+{
+	const int64_t dims[1] = {33};
+	struct error err = {0};
+	*test = (struct test_case){.seed = 1};
+	snprintf(test->name, sizeof test->name, "case");
+	struct tensor *in = operator_add_tensor(test, "in", TENSOR_INPUT, DTYPE_U32, 1, dims, "contiguous", &err);
+	if (!in || operator_fill(in, "bits", 1, 1, 1, &err) || !operator_add_tensor(test, "out", TENSOR_OUTPUT, DTYPE_U32, 1, dims, layout, &err))
+		return -1;
+	struct tensor *start = initial ? operator_add_tensor(test, "out_initial", TENSOR_INPUT, DTYPE_U32, 1, dims, layout, &err) : NULL;
+	/* largest numbers stay below 2^32 - 1, so that adding one does not wrap */
+	for (int i = 0; i < 33; i++)
+		((uint32_t *)in->data)[i] &= 0x7fffffff;
+	return start ? operator_fill(start, "constant", 1, 1, 2, &err) : 0;
+}
+
+static void run(struct operate *operate, const char *symbol, const char *layout, int initial, struct case_record *record)
+{
+	struct test_case test;
+	const struct operate_target target = {.family = &family, .symbol = symbol};
+	CHECK_INT(make(&test, layout, initial), 0);
+	CHECK_INT(operate_case(operate, &target, &test, NULL, record), 0);
+	case_free(&test);
+}
+
+static enum check_state state(const struct case_record *record, enum check check)
+{
+	return record->judgement.checks[check].state;
+}
+
+static void test_checks(struct operate *operate, struct case_record *record)
+{
+	run(operate, "good", "contiguous", 0, record);
+	CHECK_INT(record->judgement.status, STATUS_PASS);
+	static const enum check held[] = {CHECK_EXACT, CHECK_UNWRITTEN, CHECK_PREVIOUS, CHECK_CANARY, CHECK_INPUT, CHECK_REPEAT, CHECK_LAUNCH,
+					  CHECK_ACCESS, CHECK_UNDEFINED};
+	for (size_t i = 0; i < ARRAY_COUNT(held); i++)
+		CHECK_INT(state(record, held[i]), CHECK_HELD);
+	CHECK_INT(state(record, CHECK_GAP), CHECK_NOT_MADE);
+	CHECK_INT(record->output_count, 1);
+	const struct digest digest = record->digests[0];
+	run(operate, "good", "offset", 0, record); /* the same value lies elsewhere: the digest is the value's */
+	CHECK_INT(record->judgement.status, STATUS_PASS);
+	CHECK_INT(state(record, CHECK_GAP), CHECK_HELD);
+	CHECK(memcmp(&digest, &record->digests[0], sizeof digest) == 0);
+
+	run(operate, "wrong", "contiguous", 0, record);
+	CHECK_INT(record->judgement.status, STATUS_FAIL);
+	CHECK_INT(state(record, CHECK_EXACT), CHECK_BROKEN);
+	run(operate, "misses_last", "contiguous", 0, record);
+	CHECK_INT(state(record, CHECK_UNWRITTEN), CHECK_BROKEN);
+	CHECK(strstr(record->judgement.checks[CHECK_UNWRITTEN].reason, "element 32 ") != NULL);
+	run(operate, "writes_behind", "contiguous", 0, record);
+	CHECK_INT(state(record, CHECK_CANARY), CHECK_BROKEN);
+	run(operate, "writes_before", "contiguous", 0, record);
+	CHECK_INT(state(record, CHECK_CANARY), CHECK_BROKEN);
+	/* in a storage with room around the value the same is a gap */
+	run(operate, "writes_behind", "offset", 0, record);
+	CHECK_INT(state(record, CHECK_GAP), CHECK_BROKEN);
+	CHECK_INT(state(record, CHECK_CANARY), CHECK_HELD);
+	run(operate, "writes_input", "contiguous", 0, record);
+	CHECK_INT(state(record, CHECK_INPUT), CHECK_BROKEN);
+	run(operate, "adds", "contiguous", 0, record);
+	CHECK_INT(state(record, CHECK_PREVIOUS), CHECK_BROKEN);
+	run(operate, "adds", "contiguous", 1, record); /* which starts from ones: that is what it is for */
+	CHECK_INT(record->judgement.status, STATUS_PASS);
+	run(operate, "by_address", "contiguous", 0, record);
+	CHECK_INT(state(record, CHECK_REPEAT), CHECK_BROKEN);
+	run(operate, "other_list", "contiguous", 0, record);
+	CHECK_INT(record->judgement.status, STATUS_UNSUPPORTED);
+	CHECK(strstr(record->judgement.reason, "ABI: parameter 1 of other_list has 4 bytes") != NULL);
+	run(operate, "fewer", "contiguous", 0, record);
+	CHECK_INT(record->judgement.status, STATUS_UNSUPPORTED);
+}
+
+static void test_guards(struct device *device, const char *path)
+{
+	static const char *const symbols[] = {"good", "wrong"};
+	struct error err = {0};
+	struct operate_loaded loaded;
+	struct case_record *record = calloc(1, sizeof *record);
+	for (int guard = GUARD_PAGES; guard <= GUARD_SEPARATE; guard++) {
+		struct operate *operate = NULL;
+		const struct operate_options options = {.device = device, .guard = (enum guard)guard, .repeats = 2};
+		CHECK_INT(operate_open(&operate, &options, &err), 0);
+		CHECK_INT(operate_load(operate, path, symbols, 2, 0, &loaded, &err), 0);
+		run(operate, "good", "contiguous", 0, record);
+		CHECK_INT(record->judgement.status, STATUS_PASS);
+		run(operate, "wrong", "offset", 0, record);
+		CHECK_INT(state(record, CHECK_EXACT), CHECK_BROKEN);
+		operate_close(operate);
+	}
+	free(record);
+}
+
+int main(void)
+{
+	struct error err = {0};
+	struct device *device = NULL;
+	struct operate *operate = NULL;
+	struct operate_loaded loaded;
+	char path[] = "/tmp/assay-operate-XXXXXX";
+	const int fd = mkstemp(path);
+	static const char *const symbols[] = {"good", "wrong", "misses_last", "writes_behind", "writes_before", "writes_input", "adds",
+					      "by_address", "other_list", "fewer"};
+	struct case_record *record = calloc(1, sizeof *record);
+	CHECK(fd >= 0 && record && write(fd, module_text, sizeof module_text - 1) == (ssize_t)sizeof module_text - 1);
+	close(fd);
+	CHECK_INT(device_open(&device, "cpu", NULL, &err), 0);
+	const struct operate_options options = {.device = device, .repeats = 2};
+	CHECK_INT(operate_open(&operate, &options, &err), 0);
+	static const char *const absent[] = {"good", "absent"};
+	CHECK(operate_load(operate, path, absent, 2, 0, &loaded, &err) == -1 && err.kind == ERROR_INPUT);
+	CHECK_INT(operate_load(operate, path, symbols, ARRAY_COUNT(symbols), 0, &loaded, &err), 0);
+	if (record && operate)
+		test_checks(operate, record);
+	CHECK_INT(operate_load(operate, path, symbols, 1, 1, &loaded, &err), 0);
+	run(operate, "wrong", "contiguous", 0, record); /* not asked for */
+	CHECK_INT(record->judgement.status, STATUS_ERROR);
+	operate_close(operate);
+	test_guards(device, path);
+	device_close(device);
+	unlink(path);
+	free(record);
+	return check_result();
+}
