@@ -13,8 +13,12 @@ static const char details[] =
 	"PATH is an artifact, a folder of artifacts, or a Cargo build-output folder.\n"
 	"--filter takes a case's whole name as it is printed, a part of it, or a pattern with * and ?; with a leading '-' it\n"
 	"takes cases away. Several are combined: any of the first kind, none of the second.\n"
+	"Without --dataset, attention takes smoke.h5 (bench: bench.spec), and operators, the kernels of Candle's modules and libmoe,\n"
+	"operators.spec (bench: operators-bench.spec; run verifies operators.spec and times the smaller size of operators-bench.spec).\n"
+	"Modules are cut into parts, which workers load and verify side by side. What of a release is missing or unknown is reported,\n"
+	"and fails where --abi or the name of the folder (candle-kernels-...) claims that release.\n"
 	"Exit codes: 0 nothing selected failed and at least one case passed; 1 a verdict was fail, mistrusted, crashed, timeout\n"
-	"or error (--strict: also unsupported and skipped); 2 usage; 3 the environment or an artifact cannot be used, or nothing ran.";
+	"or error (--strict: also unsupported and skipped), or a claimed release is not whole; 2 usage; 3 the environment or an artifact cannot be used, or nothing ran.";
 
 /* The first part of `assay run`. What cannot be inspected is left to the session, which says why it cannot be run. */
 static void inspect_all(const char *const *paths, int count)
@@ -67,6 +71,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--timeout", OPTION_SECONDS, "S", &options.timeout, "limit for one case; default 60"},
 		{"--image", OPTION_CHOICE, "sass|ptx", &options.image, "which image of a fatbin runs; default: SASS where there is one"},
 		{"--abi", OPTION_TEXT, "PROFILE", &options.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
+		{"--math", OPTION_CHOICE, "precise|fast", &options.math, "what kernels built with fast math are held to; default precise"},
 		{"--cudart", OPTION_CHOICE, "shim|real", &options.cudart, "CUDA runtime under the artifact; default shim"},
 		{"--cudart-path", OPTION_TEXT, "FILE", &options.cudart_path, "libcudart to use with --cudart real"},
 		{"--cublas", OPTION_TEXT, "FILE", &options.cublas, "libcublas of the reference; default: the loader's"},
@@ -75,10 +80,12 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--sanitize", OPTION_FLAG, NULL, &options.sanitize, "run under compute-sanitizer and count its findings"},
 		{"--no-check", OPTION_FLAG, NULL, &options.no_check, "cpu: kernels are not watched (values nobody wrote, races, canaries): faster"},
 		{"--repeats", OPTION_COUNT, "N", &options.repeats, "further runs that must agree bit for bit; default 2"},
-		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case"},
+		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case; default 2, operators 0.05, run 0.01"},
 		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time the unfused cuBLAS chain beside it"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
-		{"--deaths", OPTION_COUNT, "N", &options.deaths_in_a_row, "skip the rest after so many crashes in a row; default 20, 0: never"},
+		{"--jobs", OPTION_COUNT, "N", &options.jobs, "workers side by side that verify operators; default: by processors and memory"},
+		{"--whole", OPTION_FLAG, NULL, &options.whole, "load modules uncut: all of their kernels at once"},
+		{"--deaths", OPTION_COUNT, "N", &options.deaths_in_a_row, "skip the rest after so many crashes in a row; default 20 (of one kernel 3), 0: never"},
 		{"--cache-dir", OPTION_TEXT, "DIR", &options.cache_dir, "where linked archives are kept; default $XDG_CACHE_HOME/assay"},
 		{"--strict", OPTION_FLAG, NULL, &options.strict, "unsupported and skipped cases give exit code 1 too"},
 		{"--quiet", OPTION_FLAG, NULL, &options.quiet, "no line for single cases"},

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,8 @@ struct runner {
 	char **names;           /* stubs, then kernels */
 	size_t name_count;
 	int deaths;
+	struct runner_unit unit; /* path NULL: none */
+	int unit_loaded;         /* by the worker that runs */
 };
 
 int runner_open(struct runner **out, const struct worker_setup *setup, const struct runner_options *options,
@@ -120,6 +123,8 @@ static int spawn(struct runner *runner, struct error *err)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(127);
+		/* O_CLOEXEC was set with each descriptor, so that no other thread's worker gets this one's; what libraries open
+		 * (result files, locked) is another matter. The kernel has the call from 5.9 on. */
 		const int null = open("/dev/null", O_RDONLY);
 		dup2(null, 0);
 		dup2(pipes[1], 1);
@@ -128,6 +133,9 @@ static int spawn(struct runner *runner, struct error *err)
 			fcntl(WORKER_FD, F_SETFD, 0);
 		else
 			dup2(sockets[1], WORKER_FD);
+#ifdef SYS_close_range
+		syscall(SYS_close_range, (unsigned)WORKER_FD + 1, ~0u, 0u);
+#endif
 		execvp(arguments[0], (char *const *)(uintptr_t)arguments);
 		_exit(127);
 	}
@@ -144,6 +152,7 @@ static int spawn(struct runner *runner, struct error *err)
 	runner->output_fd = pipes[0];
 	runner->tail_length = 0;
 	runner->stage = STAGE_START;
+	runner->unit_loaded = 0;
 	return 0;
 }
 
@@ -258,6 +267,12 @@ enum status runner_refusal(const struct runner *runner)
 	return runner->refusal;
 }
 
+/* What the worker was loading. */
+static const char *subject(const struct runner *runner)
+{
+	return runner->unit.path ? runner->unit.path : runner->setup.archive[0] ? runner->setup.archive : "the worker";
+}
+
 /* No answer came to the set-up: what that says, and how the worker ended. */
 static int explain_lost_setup(struct runner *runner, struct error *err)
 {
@@ -271,13 +286,13 @@ static int explain_lost_setup(struct runner *runner, struct error *err)
 	if (late) {
 		runner->refusal = is_archive ? STATUS_TIMEOUT : STATUS_ERROR;
 		return error_set(err, is_archive ? ERROR_INPUT : ERROR_ENVIRONMENT,
-				 "%s: no answer after %.0f s while %s; a longer --timeout gives it more time", runner->setup.archive,
+				 "%s: no answer after %.0f s while %s; a longer --timeout gives it more time", subject(runner),
 				 runner->options.setup_timeout, stage_name(stage));
 	}
 	runner->refusal = is_archive ? STATUS_CRASHED : STATUS_ERROR;
 	if (problem.kind == ERROR_INPUT)
-		return error_set(err, ERROR_INPUT, "%s: %s while %s", runner->setup.archive, problem.message, stage_name(stage));
-	return error_set(err, ERROR_INPUT, "%s: loading it ended the process: %s", runner->setup.archive, how);
+		return error_set(err, ERROR_INPUT, "%s: %s while %s", subject(runner), problem.message, stage_name(stage));
+	return error_set(err, ERROR_INPUT, "%s: loading it ended the process: %s", subject(runner), how);
 }
 
 int runner_start(struct runner *runner, struct error *err)
@@ -309,51 +324,134 @@ int runner_start(struct runner *runner, struct error *err)
 	return result;
 }
 
-static void make_record(struct case_record *record, const struct runner *runner, uint64_t index, const char *name,
-			enum status status)
+static int send_unit(struct runner *runner, struct error *err)
 {
-	*record = (struct case_record){.case_index = index};
-	snprintf(record->name, sizeof record->name, "%s", name);
-	snprintf(record->family, sizeof record->family, "%s", runner->setup.family);
-	snprintf(record->entry_point, sizeof record->entry_point, "%s", runner->setup.entry_point);
+	const struct runner_unit *unit = &runner->unit;
+	struct text bytes = {0};
+	struct wire_unit *head = calloc(1, sizeof *head);
+	int result = -1;
+	if (!head)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	*head = (struct wire_unit){.abi = unit->abi, .whole = unit->whole, .is_archive = unit->is_archive,
+				   .runtime_major = unit->runtime_major, .symbol_count = (uint32_t)unit->symbol_count};
+	if (snprintf(head->path, sizeof head->path, "%s", unit->path) >= (int)sizeof head->path) {
+		error_set(err, ERROR_USAGE, "PATH: longer than %zu characters", sizeof head->path - 1);
+		goto done;
+	}
+	text_append_bytes(&bytes, head, sizeof *head);
+	for (size_t i = 0; i < unit->symbol_count; i++)
+		text_append_bytes(&bytes, unit->symbols[i], strlen(unit->symbols[i]) + 1);
+	result = bytes.failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory")
+			      : wire_send(runner->fd, WIRE_UNIT, bytes.data, bytes.length, err);
+done:
+	text_free(&bytes);
+	free(head);
+	return result;
+}
+
+/* Loads the runner's unit into the worker that runs. */
+static int load_unit(struct runner *runner, struct wire_loaded *loaded, struct error *err)
+{
+	struct wire_message message;
+	*loaded = (struct wire_loaded){0};
+	runner->refusal = STATUS_ERROR;
+	runner->stage = STAGE_LOAD;
+	if (send_unit(runner, err) || await(runner, runner->options.setup_timeout, &message, err))
+		return explain_lost_setup(runner, err);
+	const int good = message.type == WIRE_LOADED && message.size == sizeof *loaded;
+	if (good)
+		memcpy(loaded, message.bytes, sizeof *loaded);
+	wire_free(&message);
+	if (!good) {
+		wire_garbage(err);
+		return explain_lost_setup(runner, err);
+	}
+	loaded->image[sizeof loaded->image - 1] = '\0';
+	loaded->err.message[sizeof loaded->err.message - 1] = '\0';
+	if (!loaded->failed) {
+		runner->unit_loaded = 1;
+		return 0;
+	}
+	*err = loaded->err;
+	if (err->kind == ERROR_UNSUPPORTED)
+		runner->refusal = STATUS_UNSUPPORTED;
+	else
+		err->kind = ERROR_INPUT;
+	if (device_error_is_sticky(err)) {
+		char how[512];
+		wire_send(runner->fd, WIRE_QUIT, NULL, 0, NULL);
+		reap(runner, 0, how, sizeof how);
+	}
+	return -1;
+}
+
+int runner_load(struct runner *runner, const struct runner_unit *unit, struct wire_loaded *loaded, struct error *err)
+{
+	struct error problem = {0};
+	*loaded = (struct wire_loaded){0};
+	runner->unit = (struct runner_unit){0};
+	if (runner_start(runner, &problem)) {
+		/* nothing of the artifact is in it yet */
+		if (problem.kind == ERROR_INPUT)
+			problem.kind = ERROR_ENVIRONMENT;
+		*err = problem;
+		return -1;
+	}
+	runner->unit = *unit;
+	return load_unit(runner, loaded, err);
+}
+
+void runner_forget_deaths(struct runner *runner)
+{
+	runner->deaths = 0;
+}
+
+static void make_record(struct case_record *record, const struct runner_request *request, enum status status)
+{
+	*record = (struct case_record){.case_index = request->index};
+	snprintf(record->name, sizeof record->name, "%s", request->name);
+	snprintf(record->family, sizeof record->family, "%s", request->family);
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", request->entry_point);
 	record->judgement.status = status;
 }
 
-int runner_case(struct runner *runner, uint64_t index, const char *name, int want_bench, struct case_record *record,
-		struct error *err)
+int runner_case(struct runner *runner, const struct runner_request *request, struct case_record *record, struct error *err)
 {
 	struct wire_message message = {0};
 	char how[512];
 	struct error problem = {0};
-	const struct wire_case request = {.index = index, .want_bench = want_bench};
+	struct wire_case wire = {.index = request->index, .want_bench = request->want_bench};
+	snprintf(wire.name, sizeof wire.name, "%s", request->name);
+	snprintf(wire.family, sizeof wire.family, "%s", request->family);
+	snprintf(wire.entry_point, sizeof wire.entry_point, "%s", request->entry_point);
 
 	if (runner->options.deaths_in_a_row && runner->deaths >= runner->options.deaths_in_a_row) {
-		make_record(record, runner, index, name, STATUS_SKIPPED);
+		make_record(record, request, STATUS_SKIPPED);
 		snprintf(record->judgement.reason, sizeof record->judgement.reason,
 			 "not run: the %d cases before it all ended the worker", runner->deaths);
 		return 0;
 	}
-	if (!runner->pid) {
-		if (runner_start(runner, &problem)) {
-			if (problem.kind != ERROR_INPUT && problem.kind != ERROR_UNSUPPORTED) {
-				if (err)
-					*err = problem;
-				return -1;
-			}
-			/* it could be loaded before: this case bears it, and the next one has another try */
-			make_record(record, runner, index, name, runner->refusal);
-			snprintf(record->judgement.reason, sizeof record->judgement.reason, "%.511s", problem.message);
-			runner->deaths++;
-			return 0;
+	struct wire_loaded loaded;
+	if ((!runner->pid && runner_start(runner, &problem)) ||
+	    (runner->unit.path && !runner->unit_loaded && load_unit(runner, &loaded, &problem))) {
+		if (problem.kind != ERROR_INPUT && problem.kind != ERROR_UNSUPPORTED) {
+			if (err)
+				*err = problem;
+			return -1;
 		}
+		/* it could be loaded before: this case bears it, and the next one has another try */
+		make_record(record, request, runner->refusal);
+		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%.511s", problem.message);
+		runner->deaths++;
+		return 0;
 	}
 	const double start = monotonic_seconds();
 	runner->stage = STAGE_PREPARE;
-	if (wire_send(runner->fd, WIRE_CASE, &request, sizeof request, &problem) == 0 &&
+	if (wire_send(runner->fd, WIRE_CASE, &wire, sizeof wire, &problem) == 0 &&
 	    await(runner, runner->options.case_timeout, &message, &problem) == 0) {
 		const int is_result = message.type == WIRE_RESULT && wire_read_record(&message, record, &problem) == 0;
 		wire_free(&message);
-		if (is_result && record->case_index == index && strcmp(record->name, name) == 0) {
+		if (is_result && record->case_index == request->index && strcmp(record->name, request->name) == 0) {
 			const enum status status = record->judgement.status;
 			runner->deaths = status == STATUS_CRASHED ? runner->deaths + 1 : 0;
 			/* a lost context ends the worker by itself */
@@ -367,7 +465,7 @@ int runner_case(struct runner *runner, uint64_t index, const char *name, int wan
 	}
 	const int late = problem.kind == ERROR_TIMEOUT, garbled = problem.kind == ERROR_INPUT;
 	const enum stage stage = runner->stage;
-	make_record(record, runner, index, name, late ? STATUS_TIMEOUT : STATUS_CRASHED);
+	make_record(record, request, late ? STATUS_TIMEOUT : STATUS_CRASHED);
 	record->wall_seconds = monotonic_seconds() - start;
 	reap(runner, late || garbled, how, sizeof how);
 	if (late)

@@ -4,6 +4,8 @@
 
 #include "worker.h"
 
+/* A runner is opened, used and closed by one thread: its worker dies with the thread that started it. Several threads may have
+ * one each. */
 struct runner_options {
 	double case_timeout;       /* seconds for one case */
 	double setup_timeout;      /* seconds for opening device and artifact, each time a worker is started */
@@ -22,10 +24,27 @@ int runner_start(struct runner *runner, struct error *err);
 /* What a failure of runner_start says of the archive's cases: crashed or timeout when its own code was running, unsupported,
  * or error. */
 enum status runner_refusal(const struct runner *runner);
+/* Operators: loads a unit, in place of the one before; where a worker has to be replaced later, it is loaded again. A unit that
+ * is refused, or whose loading ends or holds up the worker, is ERROR_INPUT or ERROR_UNSUPPORTED (runner_refusal says what that
+ * makes of its cases); that no worker can be started is any other kind. `symbols` has to live until the next unit. */
+struct runner_unit {
+	const char *path;
+	const char *const *symbols;
+	size_t symbol_count;
+	int abi, whole, is_archive, runtime_major;
+};
+int runner_load(struct runner *runner, const struct runner_unit *unit, struct wire_loaded *loaded, struct error *err);
+
+struct runner_request {
+	uint64_t index;         /* of the case; operators: its place (source.h) */
+	const char *name, *family, *entry_point;
+	int want_bench;
+};
 /* Runs one case and fills *record whatever happens: crashed, timeout and skipped are made here. -1 only when a worker cannot
  * be started, and not for a fault of the archive. */
-int runner_case(struct runner *runner, uint64_t index, const char *name, int want_bench, struct case_record *record,
-		struct error *err);
+int runner_case(struct runner *runner, const struct runner_request *request, struct case_record *record, struct error *err);
+/* Deaths so far do not count against what comes. */
+void runner_forget_deaths(struct runner *runner);
 /* What the first worker said of itself; its stubs and kernels. NULL before runner_start. */
 const struct worker_ready *runner_ready(const struct runner *runner);
 const char *runner_stub(const struct runner *runner, size_t index);

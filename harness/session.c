@@ -1,271 +1,45 @@
-#include "session.h"
+#include "session_private.h"
 
-#include "buffers.h"
 #include "cli.h"
-#include "measure/gbench.h"
-#include "plan.h"
-#include "progress.h"
-#include "runner.h"
-#include "sanitize.h"
-#include "source.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-/* Defaults, each with its reason.
- * CASE_TIMEOUT: the longest case of attention.spec takes well under a second; a first call may have to compile PTX, which
- * took 10 s for the largest module known. SETUP, in case timeouts and at least so many seconds: linking an archive of
- * 230 MB and opening a context take some ten seconds on a slow machine.
- * DEATHS: a worker takes about two seconds to start; an archive that kills twenty in a row will kill the next as well. */
-#define CASE_TIMEOUT 60.0
-#define SETUP_TIMEOUTS 5.0
-#define SETUP_TIMEOUT_LEAST 30.0
-#define DEATHS_IN_A_ROW 20
-#define REPEATS 2
-#define BENCH_SECONDS 2.0
-#define BENCH_SECONDS_RUN 0.01
-#define BENCH_TARGET 0.01
-
-char *session_data_file(const char *name, struct error *err)
-{
-	char executable[WORKER_PATH_MAX];
-	const char *folder = getenv("ASSAY_DATADIR");
-	char *path = NULL;
-	if (folder) {
-		path = path_join(folder, name);
-		if (path && path_exists(path))
-			return path;
-		free(path);
-		error_set(err, ERROR_INPUT, "%s: is not in $ASSAY_DATADIR (%s)", name, folder);
-		return NULL;
-	}
-	const ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
-	if (length > 0) {
-		executable[length] = '\0';
-		char *slash = strrchr(executable, '/');
-		static const char *const places[] = {"datasets", "../share/assay/datasets"};
-		for (size_t i = 0; slash && i < ARRAY_COUNT(places); i++) {
-			if (asprintf(&path, "%.*s/%s/%s", (int)(slash - executable), executable, places[i], name) < 0)
-				break;
-			if (path_exists(path))
-				return path;
-			free(path);
-		}
-	}
-	error_set(err, ERROR_INPUT, "%s: is not installed with this program; name a dataset with --dataset FILE", name);
-	return NULL;
-}
-
-static char *dataset_path(const struct session_options *options, struct error *err)
-{
-	if (options->dataset) {
-		/* a bare name that is not here may be one of those that are installed */
-		char *path = NULL;
-		if (!strchr(options->dataset, '/') && !path_exists(options->dataset))
-			path = session_data_file(options->dataset, NULL);
-		if (path)
-			return path;
-		path = strdup(options->dataset);
-		if (!path)
-			error_set(err, ERROR_ENVIRONMENT, "out of memory");
-		return path;
-	}
-	return session_data_file(options->kind == SESSION_BENCH ? "bench.spec" : "smoke.h5", err);
-}
-
-/* ---- selection --------------------------------------------------------------------------------------------------- */
-
-struct selection {
-	struct case_source *source;
-	size_t *indices;
-	size_t count;
-};
-
-static void selection_free(struct selection *selection)
-{
-	case_source_close(selection->source);
-	free(selection->indices);
-	*selection = (struct selection){0};
-}
-
-static int select_cases(const struct session_options *options, const char *dataset, struct selection *selection,
-			struct error *err)
-{
-	*selection = (struct selection){0};
-	if (case_source_open(&selection->source, dataset, (uint64_t)options->seed, err))
-		return -1;
-	const size_t count = case_source_count(selection->source);
-	selection->indices = calloc(count, sizeof *selection->indices);
-	if (!selection->indices) {
-		selection_free(selection);
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	}
-	for (size_t i = 0; i < count; i++)
-		if (filter_matches(options->filters, options->filter_count, case_source_name(selection->source, i)))
-			selection->indices[selection->count++] = i;
-	if (selection->count == 0) {
-		selection_free(selection);
-		return error_set(err, ERROR_INPUT, "%s: none of its %zu cases matches the filter; --list shows their names", dataset, count);
-	}
-	return 0;
-}
 
 int session_list(const struct session_options *options, struct error *err)
 {
 	struct selection selection;
-	char *dataset = dataset_path(options, err);
+	struct dataset_paths paths;
 	int result = -1;
-	if (dataset && select_cases(options, dataset, &selection, err) == 0) {
-		for (size_t i = 0; i < selection.count; i++)
-			puts(case_source_name(selection.source, selection.indices[i]));
+	if (dataset_paths_find(options, 1, 1, &paths, err))
+		return -1;
+	const struct selection_options wanted = {
+		.attention = paths.attention,
+		.operators = paths.operators,
+		.timed = paths.timed,
+		.filters = options->filters,
+		.filter_count = options->filter_count,
+		.seed = (uint64_t)options->seed,
+	};
+	if (selection_make(&selection, &wanted, NULL, err) == 0) {
+		const struct case_set *const sets[] = {&selection.attention, &selection.operators, &selection.timed};
+		for (size_t i = 0; i < ARRAY_COUNT(sets); i++)
+			for (size_t k = 0; k < sets[i]->count; k++)
+				puts(case_source_name(sets[i]->source, sets[i]->indices[k]));
 		selection_free(&selection);
 		result = 0;
 	}
-	free(dataset);
+	dataset_paths_free(&paths);
 	return result;
 }
 
-/* ---- the record's conditions --------------------------------------------------------------------------------------- */
-
-/* What a command that repeats one case has to say beside path, dataset and filter. */
-static char *repeat_options(const struct session_options *options)
-{
-	const struct {
-		const char *name, *value;
-	} given[] = {{"--device", options->device}, {"--image", options->image}, {"--abi", options->abi}, {"--guard", options->guard},
-		     {"--cudart", options->cudart}, {"--cudart-path", options->cudart_path}, {"--cublas", options->cublas},
-		     {"--reference", options->reference}};
-	struct text out = {0};
-	text_append(&out, "%s", "");
-	if (options->seed)
-		text_append(&out, " --seed %" PRId64, options->seed);
-	for (size_t i = 0; i < ARRAY_COUNT(given); i++)
-		if (given[i].value) {
-			text_append(&out, " %s ", given[i].name);
-			text_append_quoted(&out, given[i].value);
-		}
-	if (options->timeout > 0)
-		text_append(&out, " --timeout %g", options->timeout);
-	if (options->repeats >= 0)
-		text_append(&out, " --repeats %" PRId64, options->repeats);
-	if (options->sanitize)
-		text_append(&out, " --sanitize");
-	if (options->no_check)
-		text_append(&out, " --no-check");
-	for (int i = 0; i < options->without_count; i++)
-		text_append(&out, " --without-check %s", options->without_checks[i]);
-	if (out.failed)
-		text_free(&out);
-	return out.data;
-}
-
-static int describe_run(struct run_record *run, const struct session_options *options, const char *dataset, struct error *err)
-{
-	char date[32], host[128] = "";
-	const time_t now = time(NULL);
-	struct tm utc;
-	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-	gethostname(host, sizeof host - 1);
-	run->schema = RECORD_SCHEMA;
-	run->command = strdup(options->command ? options->command : "");
-	run->version = strdup(ASSAY_VERSION);
-	run->date = strdup(date);
-	run->host = strdup(host);
-	run->dataset = strdup(dataset);
-	run->notes = strdup("");
-	run->repeat_options = repeat_options(options);
-	run->seed = (uint64_t)options->seed;
-	if (!run->command || !run->version || !run->date || !run->host || !run->dataset || !run->notes ||
-	    !run->repeat_options)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	struct file_map map;
-	if (file_map_open(&map, dataset, err))
-		return -1;
-	sha256_hex(map.data, map.size, run->dataset_sha256);
-	file_map_close(&map);
-	return 0;
-}
-
-static int copy_path(char *to, size_t size, const char *from, const char *what, struct error *err)
-{
-	to[0] = '\0';
-	if (from && snprintf(to, size, "%s", from) >= (int)size)
-		return error_set(err, ERROR_USAGE, "%s: the path is longer than %zu characters", what, size - 1);
-	return 0;
-}
-
-static int make_setup(const struct session_options *options, const struct job *job, const char *dataset, const char *device,
-		      struct worker_setup *setup, struct error *err)
-{
-	*setup = (struct worker_setup){
-		.cudart = options->cudart && strcmp(options->cudart, "real") == 0 ? CUDART_REAL : CUDART_SHIM,
-		.image = !options->image			     ? IMAGE_ANY
-			 : strcmp(options->image, "sass") == 0 ? IMAGE_SASS
-								     : IMAGE_PTX,
-		.abi = job->abi,
-		.runtime_major = job->runtime_major,
-		.seed = (uint64_t)options->seed,
-		.guard = options->guard && strcmp(options->guard, "pages") == 0 ? GUARD_PAGES
-			 : options->sanitize					   ? GUARD_SEPARATE
-										   : GUARD_CANARIES,
-		.repeats = options->repeats >= 0 ? (int)options->repeats : REPEATS,
-		.precision = !options->reference		       ? DTYPE_INVALID
-			     : strcmp(options->reference, "f32") == 0 ? DTYPE_F32
-									 : DTYPE_F64,
-		.unchecked = options->no_check,
-		.orderly_exit = options->sanitize,
-		.bench = options->kind != SESSION_VERIFY,
-		.bench_seconds = options->bench_seconds > 0 ? options->bench_seconds
-				 : options->kind == SESSION_RUN ? BENCH_SECONDS_RUN
-								: BENCH_SECONDS,
-		.bench_target = options->bench_target > 0 ? options->bench_target : BENCH_TARGET,
-		.baseline = !options->no_baseline,
-	};
-	snprintf(setup->entry_point, sizeof setup->entry_point, "%s", job->entry_point);
-	snprintf(setup->family, sizeof setup->family, "%s", job->family->name);
-	snprintf(setup->device, sizeof setup->device, "%s", device);
-	for (int i = 0; i < options->without_count; i++) {
-		const enum check check = check_from_name(options->without_checks[i]);
-		if (check == CHECK_NAMES_COUNT)
-			return error_set(err, ERROR_USAGE, "--without-check %s: no such check; there are numbers, lse, finite, row-class, "
-					 "exact, unwritten, previous, canary, gap, input, repeat, launch, no-launch, stream, guard, sanitizer, "
-					 "access, undefined, race, barrier",
-					 options->without_checks[i]);
-		setup->disabled_checks |= 1u << check;
-	}
-	return copy_path(setup->archive, sizeof setup->archive, job->artifact_path, "PATH", err) ||
-	       copy_path(setup->dataset, sizeof setup->dataset, dataset, "--dataset", err) ||
-	       copy_path(setup->cublas, sizeof setup->cublas, options->cublas, "--cublas", err) ||
-	       copy_path(setup->real_cudart, sizeof setup->real_cudart, options->cudart_path, "--cudart-path", err) ||
-	       copy_path(setup->cache_dir, sizeof setup->cache_dir, options->cache_dir, "--cache-dir", err) ||
-	       copy_path(setup->keep_failures, sizeof setup->keep_failures, options->keep_failures, "--keep-failures", err) ? -1 : 0;
-}
-
-/* ---- running ------------------------------------------------------------------------------------------------------- */
-
-struct session {
-	const struct session_options *options;
-	struct run_record *run;
-	const char *device;
-	struct record_writer *writer;   /* NULL without --out */
-	struct progress progress;
-	struct runner *runner;
-	const struct job *job;
-	const struct selection *selection;
-	struct sanitizer *sanitizer;    /* NULL without --sanitize */
-	struct judge_policy policy;     /* the worker's */
-	struct error failure;           /* what stopped the session from inside a callback */
-	int failed;
-};
+/* ---- records ------------------------------------------------------------------------------------------------------- */
 
 static void print_verdict(struct session *session, const struct case_record *record)
 {
 	const struct judgement *judgement = &record->judgement;
-	if (session->options->quiet || (judgement->status == STATUS_PASS && !session->options->verbose))
+	/* of operators there are some ten thousand: their report says what failed, by entry point */
+	if (session->options->quiet || ((judgement->status == STATUS_PASS || record->module[0]) && !session->options->verbose))
 		return;
 	progress_clear(&session->progress);
 	if (judgement->status == STATUS_PASS) {
@@ -283,24 +57,31 @@ static void print_verdict(struct session *session, const struct case_record *rec
 	fflush(stdout);
 }
 
-/* The result file starts with the conditions, so it is opened once they are known: before the first case. */
-static int open_writer(struct session *session, struct error *err)
+int session_open_writer(struct session *session, struct error *err)
 {
 	if (session->writer || !session->options->out)
 		return 0;
 	return record_writer_open(&session->writer, session->options->out, session->run, err);
 }
 
-static int keep_case(struct session *session, struct case_record *record, struct error *err)
+static int write_case(struct session *session, const struct case_record *record, struct error *err)
 {
-	struct artifact_record *artifact = &session->run->artifacts[session->job->artifact];
-	record->artifact = session->job->artifact;
+	if (!session->writer)
+		return 0;
+	return session->unflushed_is_fine ? record_writer_add_unflushed(session->writer, record, err)
+					  : record_writer_add(session->writer, record, err);
+}
+
+int session_keep(struct session *session, const struct job *job, struct case_record *record, struct error *err)
+{
+	struct artifact_record *artifact = &session->run->artifacts[job->artifact];
+	record->artifact = job->artifact;
 	for (int64_t i = 0; i < record->launch_count && i < RECORD_LAUNCHES_MAX; i++)
 		if (record->launches[i].device_code == 0 && artifact_record_mark(artifact, record->launches[i].kernel, err))
 			return -1;
 	print_verdict(session, record);
 	progress_step(&session->progress, record->judgement.status != STATUS_PASS, record->name);
-	if ((session->writer && record_writer_add(session->writer, record, err)) || run_record_add(session->run, record, err))
+	if (write_case(session, record, err) || run_record_add(session->run, record, err))
 		return -1;
 	/* the run's record owns the samples now */
 	record->hot.raw = record->cold.raw = record->baseline.raw = NULL;
@@ -310,15 +91,24 @@ static int keep_case(struct session *session, struct case_record *record, struct
 
 static int one_case(struct session *session, size_t index, struct case_record *record, struct error *err)
 {
-	const char *name = case_source_name(session->selection->source, index);
-	if (runner_case(session->runner, index, name, session->options->kind != SESSION_VERIFY, record, err))
+	const struct case_set *set = &session->selection->attention;
+	const struct runner_request request = {
+		.index = index,
+		.name = case_source_name(set->source, index),
+		.family = session->job->family->name,
+		.entry_point = session->job->entry_point,
+		.want_bench = session->options->kind != SESSION_VERIFY,
+	};
+	if (runner_case(session->runner, &request, record, err))
 		return -1;
 	if (session->sanitizer) {
 		/* the log is whole once the process has ended, and then all that is new in it belongs to this case */
 		runner_stop(session->runner);
 		sanitizer_fold(session->sanitizer, record, &session->policy);
 	}
-	return keep_case(session, record, err);
+	record->dataset = set->dataset;
+	record->order = session->order++;
+	return session_keep(session, session->job, record, err);
 }
 
 static struct case_record *new_record(struct error *err)
@@ -332,12 +122,11 @@ static struct case_record *new_record(struct error *err)
 /* Google Benchmark calls this for each selected benchmark: the case is verified and, when it passed, timed. */
 struct bench_entry {
 	struct session *session;
-	const struct job *job;
+	const struct job *job; /* NULL: a case of operators */
 	size_t index;
 };
 
-static void skip_benchmark(struct gbench_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void skip_benchmark(struct gbench_result *result, const char *format, ...)
+void session_skip_benchmark(struct gbench_result *result, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -346,15 +135,15 @@ static void skip_benchmark(struct gbench_result *result, const char *format, ...
 	result->outcome = GBENCH_SKIPPED;
 }
 
-static void report_benchmark(const struct session *session, const struct case_record *record, struct gbench_result *result)
+void session_report_benchmark(const struct session *session, const struct case_record *record, struct gbench_result *result)
 {
 	const double roof = record->dtype == DTYPE_BF16 ? session->run->matrix_product_flops_bf16 : session->run->matrix_product_flops;
 	if (record->judgement.status != STATUS_PASS) {
-		skip_benchmark(result, "%s: %.200s", status_name(record->judgement.status), record->judgement.reason);
+		session_skip_benchmark(result, "%s: %.200s", status_name(record->judgement.status), record->judgement.reason);
 		return;
 	}
 	if (!record->hot.measured) {
-		skip_benchmark(result, "%.200s", record->note[0] ? record->note : "passed, not timed");
+		session_skip_benchmark(result, "%.200s", record->note[0] ? record->note : "passed, not timed");
 		return;
 	}
 	result->outcome = GBENCH_MEASURED;
@@ -363,10 +152,13 @@ static void report_benchmark(const struct session *session, const struct case_re
 	gbench_count(result, "samples", (double)record->hot.samples);
 	gbench_count(result, "ci_low_us", record->hot.low * 1e6);
 	gbench_count(result, "ci_high_us", record->hot.high * 1e6);
-	gbench_count(result, "FLOP/s", record->flops / record->hot.median);
+	if (record->flops > 0)
+		gbench_count(result, "FLOP/s", record->flops / record->hot.median);
 	gbench_count(result, "bytes/s", record->bytes / record->hot.median);
-	if (roof > 0)
+	if (roof > 0 && record->unit == WORK_FLOPS)
 		gbench_count(result, "percent_of_gemm", 100.0 * record->flops / record->hot.median / roof);
+	if (session->run->copy_bytes_per_second > 0 && record->unit == WORK_BYTES)
+		gbench_count(result, "percent_of_copy", 100.0 * record->bytes / record->hot.median / session->run->copy_bytes_per_second);
 	if (record->cold.measured)
 		gbench_count(result, "cold_us", record->cold.median * 1e6);
 	if (record->baseline.measured)
@@ -380,6 +172,11 @@ static int bench_callback(void *context, struct gbench_result *result)
 {
 	struct bench_entry *entry = context;
 	struct session *session = entry->session;
+	if (!entry->job) {
+		end_job(session);
+		session->failed = operators_bench(session, entry->index, result);
+		return session->failed;
+	}
 	struct case_record *record = new_record(&session->failure);
 	int refused = 0;
 	session->failed = !record;
@@ -390,20 +187,30 @@ static int bench_callback(void *context, struct gbench_result *result)
 	if (!session->failed && session->runner) {
 		session->failed = one_case(session, entry->index, record, &session->failure);
 		if (!session->failed)
-			report_benchmark(session, record, result);
+			session_report_benchmark(session, record, result);
 		case_record_free(record);
 	} else {
-		skip_benchmark(result, "the artifact cannot be run");
+		session_skip_benchmark(result, "the artifact cannot be run");
 	}
 	free(record);
 	return session->failed;
 }
 
-/* One registration for all artifacts: the library keeps its state for the whole process. */
-static int run_benchmarks(struct session *session, const struct plan *plan, struct error *err)
+static int register_one(struct bench_entry *entry, struct text *name, struct error *err)
 {
-	const struct selection *selection = session->selection;
-	struct bench_entry *entries = calloc(plan->count * selection->count, sizeof *entries);
+	const int failed = name->failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory")
+					: gbench_register(name->data, bench_callback, entry, err);
+	text_free(name);
+	return failed;
+}
+
+/* One registration for all artifacts: the library keeps its state for the whole process. */
+static int run_benchmarks(struct session *session, struct error *err)
+{
+	const struct plan *plan = session->plan;
+	const struct case_set *set = &session->selection->attention;
+	const size_t operators = operators_bench_count(session);
+	struct bench_entry *entries = calloc(plan->count * set->count + operators + 1, sizeof *entries);
 	size_t count = 0;
 	int result = -1;
 	if (!entries)
@@ -415,19 +222,24 @@ static int run_benchmarks(struct session *session, const struct plan *plan, stru
 	if (gbench_initialize(&options, err) || gbench_context("assay_version", ASSAY_VERSION, err))
 		goto done;
 	for (size_t j = 0; j < plan->count; j++) {
-		for (size_t i = 0; i < selection->count && !plan->jobs[j].reason[0]; i++) {
+		if (plan->jobs[j].reason[0] || job_is_operators(&plan->jobs[j]))
+			continue;
+		for (size_t i = 0; i < set->count; i++) {
 			struct text name = {0};
-			entries[count] = (struct bench_entry){session, &plan->jobs[j], selection->indices[i]};
+			entries[count] = (struct bench_entry){session, &plan->jobs[j], set->indices[i]};
 			if (plan->count > 1)
 				text_append(&name, "%s:", plan->jobs[j].artifact_path);
-			text_append(&name, "%s", case_source_name(selection->source, selection->indices[i]));
-			const int failed = name.failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory")
-						       : gbench_register(name.data, bench_callback, &entries[count], err);
-			text_free(&name);
-			if (failed)
+			text_append(&name, "%s", case_source_name(set->source, set->indices[i]));
+			if (register_one(&entries[count++], &name, err))
 				goto done;
-			count++;
 		}
+	}
+	for (size_t i = 0; i < operators; i++) {
+		struct text name = {0};
+		entries[count] = (struct bench_entry){session, NULL, i};
+		operators_bench_name(session, i, &name);
+		if (register_one(&entries[count++], &name, err))
+			goto done;
 	}
 	if (count && gbench_run(err) < 0 && !session->failed)
 		goto done;
@@ -438,6 +250,7 @@ static int run_benchmarks(struct session *session, const struct plan *plan, stru
 	result = 0;
 done:
 	end_job(session);
+	operators_bench_end(session);
 	free(entries);
 	return result;
 }
@@ -446,31 +259,36 @@ static int run_verification(struct session *session, struct error *err)
 {
 	struct case_record *record = new_record(err);
 	int result = record ? 0 : -1;
-	for (size_t i = 0; result == 0 && i < session->selection->count; i++) {
-		result = one_case(session, session->selection->indices[i], record, err);
+	for (size_t i = 0; result == 0 && i < session->selection->attention.count; i++) {
+		result = one_case(session, session->selection->attention.indices[i], record, err);
 		case_record_free(record);
 	}
 	free(record);
 	return result;
 }
 
-/* A job that cannot run still answers for every case, so that nothing is silently left out. */
+/* A job that cannot run still answers for every case, so that nothing is silently left out; or once, where there is none. */
 static int refuse_job(struct session *session, enum status status, const char *reason, struct error *err)
 {
+	const struct case_set *set = &session->selection->attention;
 	struct case_record *record = new_record(err);
 	int result = record ? 0 : -1;
-	const int quiet_rest = session->selection->count > 1;
+	const int quiet_rest = set->count > 1;
 	if (result == 0)
-		result = open_writer(session, err);
-	for (size_t i = 0; result == 0 && i < session->selection->count; i++) {
-		*record = (struct case_record){.case_index = session->selection->indices[i], .artifact = session->job->artifact};
-		snprintf(record->name, sizeof record->name, "%s", case_source_name(session->selection->source, record->case_index));
+		result = session_open_writer(session, err);
+	for (size_t i = 0; result == 0 && (i < set->count || i == 0); i++) {
+		*record = (struct case_record){.artifact = session->job->artifact, .order = session->order++, .dataset = set->dataset};
+		if (set->count) {
+			record->case_index = set->indices[i];
+			snprintf(record->name, sizeof record->name, "%s", case_source_name(set->source, record->case_index));
+		} else {
+			snprintf(record->name, sizeof record->name, "%s", path_base(session->job->artifact_path));
+		}
 		snprintf(record->family, sizeof record->family, "%s", session->job->family ? session->job->family->name : "");
 		snprintf(record->entry_point, sizeof record->entry_point, "%s", session->job->entry_point);
 		record->judgement.status = status;
 		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%s", reason);
-		if (session->writer)
-			result = record_writer_add(session->writer, record, err);
+		result = write_case(session, record, err);
 		if (result == 0)
 			result = run_record_add(session->run, record, err);
 	}
@@ -499,6 +317,7 @@ static int note_ready(struct session *session, struct error *err)
 	session->run->device = ready->device;
 	session->run->matrix_product_flops = ready->matrix_product_flops;
 	session->run->matrix_product_flops_bf16 = ready->matrix_product_flops_bf16;
+	session->run->copy_bytes_per_second = ready->copy_bytes_per_second;
 	artifact->link_seconds = ready->link_seconds;
 	artifact->load_seconds = ready->load_seconds;
 	if (set_text(&artifact->cudart, session->options->cudart && strcmp(session->options->cudart, "real") == 0 ? "real" : "shim", err))
@@ -542,23 +361,13 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 	*refused = 0;
 	if (!setup)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	if (make_setup(options, job, session->run->dataset, session->device, setup, err))
+	const char *dataset = session->run->datasets[session->selection->attention.dataset].path;
+	if (make_setup(options, job, dataset, session->device, setup, err))
 		goto done;
 	session->policy.disabled_checks = setup->disabled_checks;
-	const double timeout = options->timeout > 0 ? options->timeout : CASE_TIMEOUT;
-	struct runner_options runner_options = {
-		.case_timeout = timeout,
-		.setup_timeout = timeout * SETUP_TIMEOUTS > SETUP_TIMEOUT_LEAST ? timeout * SETUP_TIMEOUTS : SETUP_TIMEOUT_LEAST,
-		.deaths_in_a_row = options->deaths_in_a_row >= 0 ? (int)options->deaths_in_a_row : DEATHS_IN_A_ROW,
-		.keep_output = options->verbose,
-	};
-	if (options->sanitize) {
-		if (sanitizer_open(&session->sanitizer, err))
-			goto done;
-		runner_options.wrapper = sanitizer_command(session->sanitizer);
-		runner_options.case_timeout *= SANITIZER_SLOWDOWN;
-		runner_options.setup_timeout *= SANITIZER_SLOWDOWN;
-	}
+	if (options->sanitize && sanitizer_open(&session->sanitizer, err))
+		goto done;
+	const struct runner_options runner_options = make_runner_options(options, 0, session->sanitizer);
 	if (runner_open(&session->runner, setup, &runner_options, err))
 		goto done;
 	struct error refusal = {0};
@@ -574,7 +383,7 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 		session->runner = NULL;
 		goto done;
 	}
-	result = note_ready(session, err) || open_writer(session, err) ? -1 : 0;
+	result = note_ready(session, err) || session_open_writer(session, err) ? -1 : 0;
 done:
 	free(setup);
 	return result;
@@ -590,22 +399,28 @@ static void end_job(struct session *session)
 }
 
 /* Jobs that were refused while planning answer for their cases first; the others run. */
-static int run_jobs(struct session *session, const struct plan *plan, struct error *err)
+static int run_jobs(struct session *session, struct error *err)
 {
+	const struct plan *plan = session->plan;
 	for (size_t i = 0; i < plan->count; i++) {
-		if (!plan->jobs[i].reason[0])
+		const struct job *job = &plan->jobs[i];
+		const int has_case = job_is_operators(job) || session->selection->attention.count > 0;
+		if (!job->reason[0] && (has_case || session->options->filter_count))
 			continue;
-		session->job = &plan->jobs[i];
-		if (refuse_job(session, plan->jobs[i].refused, plan->jobs[i].reason, err))
+		session->job = job;
+		if (job->reason[0] ? refuse_job(session, job->refused, job->reason, err)
+				   : refuse_job(session, STATUS_SKIPPED, "the dataset has no case for it", err))
 			return -1;
 		session->job = NULL;
 	}
+	if (session->operators && (operators_answer_rest(session, err) || operators_verify(session, err)))
+		return -1;
 	if (session->options->kind != SESSION_VERIFY)
-		return run_benchmarks(session, plan, err);
+		return run_benchmarks(session, err);
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < plan->count; i++) {
 		int refused;
-		if (plan->jobs[i].reason[0])
+		if (plan->jobs[i].reason[0] || job_is_operators(&plan->jobs[i]) || !session->selection->attention.count)
 			continue;
 		result = start_job(session, &plan->jobs[i], &refused, err);
 		if (result == 0 && !refused)
@@ -615,28 +430,54 @@ static int run_jobs(struct session *session, const struct plan *plan, struct err
 	return result;
 }
 
+static int make_selection(struct session *session, struct selection *selection, struct error *err)
+{
+	const struct session_options *options = session->options;
+	struct dataset_paths paths;
+	int attention = 0, operators = 0;
+	for (size_t i = 0; i < session->plan->count; i++)
+		*(job_is_operators(&session->plan->jobs[i]) ? &operators : &attention) = 1;
+	if (dataset_paths_find(options, attention, operators, &paths, err))
+		return -1;
+	const struct selection_options wanted = {
+		.attention = paths.attention,
+		.operators = paths.operators,
+		.timed = paths.timed,
+		.filters = options->filters,
+		.filter_count = options->filter_count,
+		.seed = (uint64_t)options->seed,
+	};
+	const int result = selection_make(selection, &wanted, session->run, err);
+	dataset_paths_free(&paths);
+	return result;
+}
+
 int session_run(const struct session_options *options, struct run_record *run, struct error *err)
 {
-	struct session session = {.options = options, .run = run};
+	struct session session = {.options = options, .run = run, .mutex = PTHREAD_MUTEX_INITIALIZER};
 	struct selection selection = {0};
 	struct plan plan = {0};
+	size_t cases = 0;
 	int result = -1;
 	const double start = monotonic_seconds();
-	char *dataset = dataset_path(options, err);
 	*run = (struct run_record){0};
-	if (!dataset || describe_run(run, options, dataset, err))
-		goto done;
-	if (options->keep_failures && make_dirs(options->keep_failures, err))
+	if (describe_run(run, options, err) || (options->keep_failures && make_dirs(options->keep_failures, err)))
 		goto done;
 	const struct plan_options plan_options = {.abi = options->abi, .paths = options->paths, .path_count = options->path_count};
-	if (plan_make(&plan, &plan_options, run, err) || select_cases(options, dataset, &selection, err))
+	if (plan_make(&plan, &plan_options, run, err))
 		goto done;
+	session.plan = &plan;
 	session.selection = &selection;
 	session.device = options->device ? options->device : device_default_id();
-	progress_start(&session.progress, selection.count * plan.count);
-	if (run_jobs(&session, &plan, err))
+	if (make_selection(&session, &selection, err) || operators_session_open(&session, &cases, err))
+		goto done;
+	for (size_t i = 0; i < plan.count; i++)
+		cases += job_is_operators(&plan.jobs[i]) ? 0 : selection.attention.count;
+	progress_start(&session.progress, cases);
+	if (run_jobs(&session, err))
 		goto done;
 	progress_clear(&session.progress);
+	run_record_sort(run);
 	run->wall_seconds = monotonic_seconds() - start;
 	run->complete = 1;
 	if (session.writer) {
@@ -649,8 +490,8 @@ done:
 	progress_clear(&session.progress);
 	if (session.writer)
 		record_writer_discard(session.writer);
+	operators_session_close(&session);
 	plan_free(&plan);
 	selection_free(&selection);
-	free(dataset);
 	return result;
 }

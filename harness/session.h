@@ -14,14 +14,14 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	const char *const *paths;
 	int path_count;
 	const char *device, *dataset, *out, *keep_failures, *cublas, *cudart, *cudart_path, *abi, *image, *reference, *guard;
-	const char *cache_dir, *gbench_json;
+	const char *cache_dir, *gbench_json, *math;
 	const char *const *filters;
 	int filter_count;
 	const char *const *without_checks;
 	int without_count;
 	double timeout, bench_seconds, bench_target;
-	int64_t seed, repeats, deaths_in_a_row;
-	int strict, list, sanitize, no_check, no_baseline, quiet, verbose;
+	int64_t seed, repeats, deaths_in_a_row, jobs; /* jobs 0: by processors and memory */
+	int whole, strict, list, sanitize, no_check, no_baseline, quiet, verbose;
 	const char *command;     /* the command line, quoted */
 };
 

@@ -145,7 +145,7 @@ static int is_sound(const struct case_record *record)
 {
 	const struct judgement *judgement = &record->judgement;
 	int sound = IS_TEXT(record->name) && IS_TEXT(record->family) && IS_TEXT(record->entry_point) && IS_TEXT(record->note) &&
-		    IS_TEXT(record->image) && IS_TEXT(judgement->reason) && IS_TEXT(judgement->mistrust) &&
+		    IS_TEXT(record->image) && IS_TEXT(record->module) && (record->unit == WORK_FLOPS || record->unit == WORK_BYTES) && IS_TEXT(judgement->reason) && IS_TEXT(judgement->mistrust) &&
 		    (unsigned)judgement->status < STATUS_COUNT && record->launch_count >= 0 && record->output_count >= 0 &&
 		    record->output_count <= RECORD_OUTPUTS_MAX;
 	for (int check = 0; check < CHECK_NAMES_COUNT; check++)

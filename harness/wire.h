@@ -11,6 +11,8 @@ enum wire_type {
 	WIRE_SETUP = 1,   /* to the worker: struct worker_setup */
 	WIRE_CASE,        /* to the worker: struct wire_case */
 	WIRE_QUIT,        /* to the worker */
+	WIRE_UNIT,        /* to the worker: struct wire_unit, then symbols */
+	WIRE_LOADED,      /* from the worker, to WIRE_UNIT: struct wire_loaded */
 	WIRE_READY,       /* from the worker: struct worker_ready, then names as NUL-terminated strings */
 	WIRE_FAILED,      /* from the worker: struct error; it could not be set up */
 	WIRE_STAGE,       /* from the worker: uint32_t stage */

@@ -3,6 +3,7 @@
 #include "core/util.h"
 #include "dataset/store.h"
 #include "execute.h"
+#include "operators.h"
 #include "wire.h"
 
 #include <fcntl.h>
@@ -49,15 +50,35 @@ static int send_ready(const struct executor *executor, const struct worker_ready
 	return result;
 }
 
-static int serve(struct executor *executor)
+/* What a worker does with requests: one of the two. */
+struct service {
+	struct executor *executor;
+	struct operators *operators;
+};
+
+/* Returns -1 when there is nobody to talk to any more. */
+static int serve_unit(struct operators *operators, const struct wire_message *message, struct error *err)
+{
+	struct wire_loaded loaded;
+	memset(&loaded, 0, sizeof loaded);
+	loaded.failed = operators_load(operators, message->bytes, message->size, &loaded, &loaded.err) != 0;
+	return wire_send(WORKER_FD, WIRE_LOADED, &loaded, sizeof loaded, err);
+}
+
+static int serve(const struct service *service)
 {
 	struct case_record *record = malloc(sizeof *record);
 	struct error err = {0};
-	int lost = 0;
-	while (record && !lost) {
+	int lost = 0, failed = 0;
+	while (record && !lost && !failed) {
 		struct wire_message message;
 		if (wire_receive(WORKER_FD, 0, &message, &err))
 			break;
+		if (message.type == WIRE_UNIT && service->operators) {
+			failed = serve_unit(service->operators, &message, &err);
+			wire_free(&message);
+			continue;
+		}
 		const int is_case = message.type == WIRE_CASE && message.size == sizeof(struct wire_case);
 		struct wire_case request = {0};
 		if (is_case)
@@ -65,23 +86,32 @@ static int serve(struct executor *executor)
 		wire_free(&message);
 		if (!is_case)
 			break; /* WIRE_QUIT */
-		lost = executor_run(executor, request.index, request.want_bench, record);
-		const int failed = wire_send_record(WORKER_FD, record, &err);
+		lost = service->operators ? operators_run(service->operators, &request, record)
+					  : executor_run(service->executor, request.index, request.want_bench, record);
+		failed = wire_send_record(WORKER_FD, record, &err);
 		case_record_free(record);
-		if (failed)
-			break;
 	}
 	free(record);
 	return lost;
+}
+
+static int open_service(struct service *service, const struct worker_setup *setup, struct error *err)
+{
+	struct worker_ready ready;
+	memset(&ready, 0, sizeof ready);
+	if (!setup->operators)
+		return executor_open(&service->executor, setup, send_stage, NULL, &ready, err) ||
+		       send_ready(service->executor, &ready, err) ? -1 : 0;
+	return operators_open(&service->operators, setup, send_stage, NULL, &ready, err) ||
+	       wire_send(WORKER_FD, WIRE_READY, &ready, sizeof ready, err) ? -1 : 0;
 }
 
 int worker_main(void)
 {
 	struct error err = {0};
 	struct wire_message message;
-	struct executor *executor = NULL;
+	struct service service = {0};
 	struct worker_setup *setup = malloc(sizeof *setup);
-	struct worker_ready ready;
 
 	/* a worker outlives neither its parent nor a closed pipe */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,13 +126,13 @@ int worker_main(void)
 	wire_free(&message);
 	if (!good)
 		return 1;
-	if (executor_open(&executor, setup, send_stage, NULL, &ready, &err) || send_ready(executor, &ready, &err)) {
+	if (open_service(&service, setup, &err)) {
 		wire_send(WORKER_FD, WIRE_FAILED, &err, sizeof err, NULL);
 		_exit(1);
 	}
 	/* A lost context cannot be closed in order, and the artifact's destructors are not to be trusted either way: the
 	 * process ends without them. */
-	const int lost = serve(executor);
+	const int lost = serve(&service);
 	fflush(NULL);
 	if (setup->orderly_exit && !lost) {
 		alarm(20); /* foreign destructors may hang */

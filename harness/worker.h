@@ -11,9 +11,11 @@ enum { WORKER_PATH_MAX = 4096, WORKER_FD = 3 };
 #define WORKER_ARGUMENT "--assay-worker" /* argv[1] of a worker; its socket is file descriptor WORKER_FD */
 
 struct worker_setup {
-	char archive[WORKER_PATH_MAX];
-	char entry_point[64];
-	char family[32];
+	char archive[WORKER_PATH_MAX];       /* operators: "", units name their own */
+	char entry_point[64];                /* likewise */
+	char family[32];                     /* likewise */
+	int operators;                       /* 1: runs units of operator families (struct wire_unit) */
+	int math;                            /* enum math: what a build with fast math is held to */
 	char dataset[WORKER_PATH_MAX];
 	char device[32];
 	char cublas[WORKER_PATH_MAX];        /* "" for the default */
@@ -46,8 +48,27 @@ struct worker_ready {
 };
 
 struct wire_case {
-	uint64_t index;
+	uint64_t index;                      /* operators: case_source_place */
 	int32_t want_bench;
+	char name[CASE_NAME_MAX];            /* operators, likewise what follows */
+	char family[32];
+	char entry_point[64];
+};
+
+/* Some entry points of an artifact, which are loaded together in place of those before. */
+struct wire_unit {
+	char path[WORKER_PATH_MAX];
+	int32_t abi;                         /* enum operator_abi */
+	int32_t whole;                       /* PTX is not cut down to them */
+	int32_t is_archive;                  /* they are host functions */
+	int32_t runtime_major;
+	uint32_t symbol_count;               /* that many NUL-terminated texts follow */
+};
+struct wire_loaded {
+	int32_t failed;
+	struct error err;                    /* when it failed */
+	double seconds;                      /* the driver's own */
+	char image[96];
 };
 
 /* What a worker was doing when it died. */

@@ -1,0 +1,35 @@
+/* Which cases of which datasets a run takes. */
+#ifndef ASSAY_HARNESS_SELECTION_H
+#define ASSAY_HARNESS_SELECTION_H
+
+#include "record.h"
+#include "source.h"
+
+/* Selected cases of one dataset. */
+struct case_set {
+	struct case_source *source; /* NULL: the run needs none of the kind */
+	int is_shared;              /* the source is another set's */
+	int dataset;                /* index into run_record.datasets */
+	size_t *indices;            /* into the source, in its order */
+	size_t count;
+};
+
+/* Host entry points (attention) take their cases from one set; operators are verified on the cases of `operators` and timed on
+ * those of `timed`. */
+struct selection {
+	struct case_set attention, operators, timed;
+	size_t in_datasets;         /* cases that the datasets hold, selected or not */
+};
+
+struct selection_options {
+	const char *attention, *operators, *timed; /* paths; NULL: none of the kind. Equal paths are opened once */
+	const char *const *filters;
+	int filter_count;
+	uint64_t seed;
+};
+
+/* Opens the datasets, which become `run`'s (NULL: not wanted). No case at all is an error. */
+int selection_make(struct selection *selection, const struct selection_options *options, struct run_record *run, struct error *err);
+void selection_free(struct selection *selection);
+
+#endif
