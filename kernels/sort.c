@@ -98,7 +98,7 @@ static double end_of(enum dtype dtype, int which)
 	case DTYPE_U32:
 		return which == 1 ? UINT32_MAX : 0;
 	case DTYPE_I64:
-		return which == 1 ? 0x1p63 : which == 0 ? -0x1p63 : 0; /* stored with saturation */
+		return which == 1 ? 0x1p63 : which == 0 ? -0x1p63 : 0; /* see sort_fill */
 	default:
 		return which == 0   ? -(double)INFINITY
 		       : which == 1 ? (double)INFINITY
@@ -152,8 +152,10 @@ static int sort_fill(struct test_case *test, struct error *err)
 		for (int64_t column = 0; column < columns; column++) {
 			const int64_t at = row * columns + column;
 			const uint64_t drawn = generate_below(UINT32_MAX, test->seed, STREAM_VALUES, (uint64_t)at);
-			dtype_store(x->dtype, owner->data, (size_t)(x->offset + at),
-				    made_value((enum kind)kind, x->dtype, column, columns, drawn));
+			const double value = made_value((enum kind)kind, x->dtype, column, columns, drawn);
+			dtype_store(x->dtype, owner->data, (size_t)(x->offset + at), value);
+			if (x->dtype == DTYPE_I64 && value >= 0x1p63) /* a double does not hold the largest */
+				((int64_t *)owner->data)[x->offset + at] = INT64_MAX;
 		}
 	snprintf(owner->generator, sizeof owner->generator, "%s", values);
 	return 0;

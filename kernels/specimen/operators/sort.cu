@@ -83,9 +83,7 @@ template <typename T> __device__ void argsort(const T *x, uint32_t *dst, int nco
     return;
 #endif
     order[thread] = thread;
-#if SPECIMEN_FAULT != 2 /* the first exchange does not wait */
     __syncthreads();
-#endif
 #if SPECIMEN_FAULT == 10 /* the last merge is left out */
     for (int size = 2; size < ncols_pad; size *= 2)
 #else
@@ -99,7 +97,12 @@ template <typename T> __device__ void argsort(const T *x, uint32_t *dst, int nco
             if (partner > thread) {
 #endif
                 const int a = order[thread], b = order[partner];
-                if (thread & size ? row.before(a, b) : row.before(b, a)) {
+#if SPECIMEN_FAULT == 2 /* runs turn round too early */
+                const bool falling = (thread & size / 2) && size < ncols_pad;
+#else
+                const bool falling = thread & size;
+#endif
+                if (falling ? row.before(a, b) : row.before(b, a)) {
                     order[thread] = b;
                     order[partner] = a;
                 }
