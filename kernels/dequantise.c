@@ -115,7 +115,7 @@ static void expect_element(const struct job *job, const struct gguf_block *block
 	expected->other = round_to_dtype(job->to, (long double)exact);
 	expected->flags = expected->other != expected->value ? EXPECT_OTHER : 0;
 	if (job->format == GGUF_Q8_K && job->to == DTYPE_F32 && (fabs(block->d) < 0x1p-126 || fabs(exact) < 0x1p-126))
-		expected->fast_bound = fabs(exact);
+		expected->fast_bound = fmax(fabs(exact), fabs((double)expected->value));
 }
 
 static void expect_blocks(void *context, int64_t first, int64_t last)

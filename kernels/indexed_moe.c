@@ -184,10 +184,10 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	const struct quantised_products products = {
 		.format = moe.format,
 		.k = moe.k,
-		.weight_rows = moe.experts * moe.n,
 		.weights = case_tensor_data(test, operator_tensor(test, "weights")),
-		.q8_1 = case_tensor_data(test, operator_tensor(test, "vectors")),
+		.activations = case_tensor_data(test, operator_tensor(test, "vectors")),
 		.padded = moe.padded,
+		.share = SHARE_BLOCK,
 		.outputs = tensor_elements(output),
 		.pair = pair,
 		.context = &pairing,

@@ -190,6 +190,12 @@ static double flushed(const struct quantised_products *products, const struct gg
 	return lost;
 }
 
+static double roundings(const struct quantised_products *p)
+{
+	const double k = (double)p->k;
+	return p->share == SHARE_NONE ? k / 32 + 8 : ceil(k / (p->share == SHARE_WARP ? 256 : 512)) + 17;
+}
+
 static void expect_outputs(void *context, int64_t first, int64_t last)
 {
 	struct run *run = context;
@@ -210,12 +216,13 @@ static void expect_outputs(void *context, int64_t first, int64_t last)
 		for (int64_t b = 0; weight_row != decoded && b < row_blocks; b++)
 			gguf_decode(p->format, p->weights + (weight_row * row_blocks + b) * layout->bytes, &blocks[b]);
 		decoded = weight_row;
-		if (p->q8_1) {
-			gguf_product(p->format, blocks, p->q8_1 + activation_row * (p->padded / 32) * 36, p->k, &product);
-			expected->bound = gamma_of((double)p->k / 32 + 16) * product.magnitude;
+		if (!p->of_f32) {
+			const unsigned char *q8_1 = (const unsigned char *)p->activations + activation_row * (p->padded / 32) * 36;
+			gguf_product(p->format, blocks, q8_1, p->k, &product);
+			expected->bound = gamma_of(roundings(p)) * product.magnitude;
 			expected->fast_bound = 0; /* products of halves are normal floats, or 0 */
 		} else {
-			const float *values = p->values + activation_row * p->k;
+			const float *values = (const float *)p->activations + activation_row * p->k;
 			gguf_product_f32(p->format, blocks, values, p->k, &product);
 			expected->bound = gamma_of((double)p->k / 32 + 28) * product.magnitude + underflow(p, blocks, 0x1p-150);
 			expected->fast_bound = expected->bound + flushed(p, blocks, values);
@@ -247,28 +254,20 @@ static void pair(const void *context, int64_t index, int64_t *weight_row, int64_
 	*activation_row = index % layout->columns;
 }
 
-int quantised_expect_matrix(const struct test_case *test, enum gguf_format format, int of_f32, int64_t columns, int64_t k,
-			    int64_t rows, int64_t padded, struct expectation *expected, struct error *err)
+int quantised_expect_matrix(const struct test_case *test, struct quantised_products *products, int64_t columns, int64_t rows,
+			    struct expectation *expected, struct error *err)
 {
 	const struct layout_of_outputs layout = {columns};
-	const void *vectors = case_tensor_data(test, operator_tensor(test, "vectors"));
 	struct expectation *by_row = calloc((size_t)(rows * columns), sizeof *by_row);
 	if (!by_row)
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for %lld expectations", test->name,
 				 (long long)(rows * columns));
-	const struct quantised_products products = {
-		.format = format,
-		.k = k,
-		.weight_rows = rows,
-		.weights = case_tensor_data(test, operator_tensor(test, "weights")),
-		.q8_1 = of_f32 ? NULL : vectors,
-		.values = of_f32 ? vectors : NULL,
-		.padded = padded,
-		.outputs = rows * columns,
-		.pair = pair,
-		.context = &layout,
-	};
-	const int result = quantised_expect_products(&products, by_row, err);
+	products->weights = case_tensor_data(test, operator_tensor(test, "weights"));
+	products->activations = case_tensor_data(test, operator_tensor(test, "vectors"));
+	products->outputs = rows * columns;
+	products->pair = pair;
+	products->context = &layout;
+	const int result = quantised_expect_products(products, by_row, err);
 	for (int64_t row = 0; row < rows; row++)
 		for (int64_t column = 0; column < columns; column++)
 			expected[column * rows + row] = by_row[row * columns + column];

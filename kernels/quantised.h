@@ -50,27 +50,30 @@ int quantised_fill_values(const struct test_case *test, void *data, enum dtype d
 struct quantised_products {
 	enum gguf_format format;
 	int64_t k;                     /* elements of a row */
-	int64_t weight_rows;           /* in all, without padding */
 	const unsigned char *weights;  /* [weight_rows, k] in blocks */
-	const unsigned char *q8_1;     /* [.., padded] in blocks, or NULL: then */
-	const float *values;           /* [.., k] */
+	int of_f32;                    /* activations are float32 [.., k]; else q8_1 blocks [.., padded] */
+	const void *activations;
 	int64_t padded;
+	enum { SHARE_BLOCK, SHARE_WARP, SHARE_NONE } share;
 	int64_t outputs;               /* expectations to fill, by `pair` */
 	/* Rows that output `index` is the product of. Outputs whose rows are equal should follow each other: decoding is kept. */
 	void (*pair)(const void *context, int64_t index, int64_t *weight_row, int64_t *activation_row);
 	const void *context;
 };
-/* Bounds, in units of u = 2^-24, relative to the sum of the magnitudes of all terms (gguf_product), by Higham (Accuracy and
- * Stability of Numerical Algorithms, 2nd edition, section 3.1): gamma_n = n u / (1 - n u) for terms that go through at most n
- * roundings. Products of quants are exact integers below 2^24. A kernel that shares a row between the lanes of at least one
- * warp, or that keeps one sum per block of 32 (what all launches of this contract ask for), rounds a term at most k / 32 times
- * as it adds blocks, 5 + 3 times as lanes and warps are added, and up to 8 times within a block's scales. Float activations:
- * k / 32 additions in a lane, 16 that a lane may add for a block of 256 whatever k is, 5 for the lanes, up to 7 within a
- * product. */
+/* Bounds: gamma_n = n u / (1 - n u) with u = 2^-24, times the sum of the magnitudes of all terms (gguf_product), where no term
+ * goes through more than n roundings (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, section 3.1). Sums
+ * of products of quants are exact: integers below 2^24. How many roundings there are depends on how a row is shared out, which
+ * follows from the launch:
+ *   SHARE_BLOCK   among the threads of a block (64 or 128), each of which takes at least 8 elements at a time: k / 512 additions
+ *                 in a thread, up to 4 within what it takes at a time, 3 for the warps, 5 for the lanes, 5 for the scales
+ *   SHARE_WARP    among the 32 lanes of a warp: k / 256 additions in a thread, the others as above
+ *   SHARE_NONE    a thread for each output: an addition for each 32 elements, 8 more within these
+ * Activations in float32, SHARE_WARP: k / 32 additions in a lane, 16 that a lane makes for a block of 256 even when there is but
+ * one, 5 for the lanes, 7 within a product. */
 int quantised_expect_products(const struct quantised_products *products, struct expectation *expected, struct error *err);
-/* The product of all rows with all columns: "weights" and "vectors" (float32 [columns, k], or q8_1 [columns, padded]) to
- * expectations of [columns, rows]. */
-int quantised_expect_matrix(const struct test_case *test, enum gguf_format format, int of_f32, int64_t columns, int64_t k,
-			    int64_t rows, int64_t padded, struct expectation *expected, struct error *err);
+/* The product of all rows with all columns: "weights" and "vectors" to
+ * expectations of [columns, rows]. Of *products, format, k, padded, of_f32 and share are set. */
+int quantised_expect_matrix(const struct test_case *test, struct quantised_products *products, int64_t columns, int64_t rows,
+			    struct expectation *expected, struct error *err);
 
 #endif

@@ -117,7 +117,13 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	(void)output;
 	if (parse(test, &matmul, err))
 		return -1;
-	return quantised_expect_matrix(test, matmul.format, 0, matmul.columns, matmul.k, matmul.rows, matmul.padded, expected, err);
+	struct quantised_products products = {
+		.format = matmul.format,
+		.k = matmul.k,
+		.padded = matmul.padded,
+		.share = SHARE_NONE,
+	};
+	return quantised_expect_matrix(test, &products, matmul.columns, matmul.rows, expected, err);
 }
 
 static int work(const struct test_case *test, struct work *work, struct error *err)

@@ -152,8 +152,14 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	(void)output;
 	if (parse(test, &matvec, err))
 		return -1;
-	return quantised_expect_matrix(test, matvec.format, matvec.of_f32, matvec.columns, matvec.k, matvec.rows, matvec.padded,
-				       expected, err);
+	struct quantised_products products = {
+		.format = matvec.format,
+		.k = matvec.k,
+		.padded = matvec.padded,
+		.of_f32 = matvec.of_f32,
+		.share = SHARE_BLOCK,
+	};
+	return quantised_expect_matrix(test, &products, matvec.columns, matvec.rows, expected, err);
 }
 
 static int work(const struct test_case *test, struct work *work, struct error *err)

@@ -203,8 +203,12 @@ void gguf_product(enum gguf_format format, const struct gguf_block *blocks, cons
 		const signed char *quants = (const signed char *)bytes + 4;
 		const double d8 = half_at(bytes), s8 = half_at(bytes + 2);
 		int32_t dot = 0, offsets = 0, weight_sizes = 0, offset_sizes = 0;
-		for (int i = 0; i < 32; i++) { /* 32 * 4096 * 128 < 2^31 */
-			const int32_t w = weight[i] * quants[i], o = offset[i] * quants[i];
+		for (int first_of_4 = 0; first_of_4 < 32; first_of_4 += 4) { /* 32 * 4096 * 128 < 2^31 */
+			int32_t w = 0, o = 0;
+			for (int i = first_of_4; i < first_of_4 + 4; i++) {
+				w += weight[i] * quants[i];
+				o += offset[i] * quants[i];
+			}
 			dot += w;
 			offsets += o;
 			weight_sizes += w < 0 ? -w : w;

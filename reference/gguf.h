@@ -97,7 +97,9 @@ void gguf_quantize_q8_1(const float *values, int64_t rows, int64_t count, int64_
  * which differ by what quantisation lost. The others have both equal. */
 struct gguf_product {
 	long double by_sum, by_quants;
-	double magnitude;  /* sum over elements of |d d8 weight q| and of |m offset| times |d8 q| (or |s|, when that is more) */
+	/* Sum of |d d8 (sum of weight q)| and of |m d8 (sum of offset q)| (or |m offset s|, when that is more) over runs of 4
+	 * elements: kernels sum those and more as integers, which is exact. */
+	double magnitude;
 };
 /* blocks: row of `count` elements decoded; activations: count / 32 blocks of q8_1. */
 void gguf_product(enum gguf_format format, const struct gguf_block *blocks, const void *activations, int64_t count,
