@@ -2,7 +2,9 @@
 
 #include "artifact/demangle.h"
 #include "cli.h"
+#include "operator_figures.h"
 #include "report_figures.h"
+#include "report_operators.h"
 #include "report_page.h"
 
 #include <math.h>
@@ -63,7 +65,8 @@ static void append_artifact(struct page *page, const struct artifact_record *art
 	page_fact(page, "provenance", "%s", or_empty(artifact->provenance));
 	page_fact(page, "called as", "%s%s%s", or_empty(artifact->abi),
 		  artifact->cudart && artifact->cudart[0] ? ", CUDA runtime: " : "", or_empty(artifact->cudart));
-	if (artifact->link_seconds > 0 || artifact->load_seconds > 0)
+	report_module_facts(page, artifact);
+	if (!artifact->load_parts && (artifact->link_seconds > 0 || artifact->load_seconds > 0))
 		page_fact(page, "loading", "linked in %.2f s, loaded in %.2f s", artifact->link_seconds, artifact->load_seconds);
 	if (!artifact->stubbed || !artifact->stubbed[0])
 		return;
@@ -104,6 +107,8 @@ static void append_conditions(struct page *page, const struct run_record *run)
 		append_artifact(page, &run->artifacts[i]);
 	page_fact(page, "dataset", "%s (sha256 %.16s), seed %llu", or_empty(run->dataset), run->dataset_sha256,
 		  (unsigned long long)run->seed);
+	for (size_t i = 1; i < run->dataset_count; i++)
+		page_fact(page, "dataset", "%s (sha256 %.16s)", or_empty(run->datasets[i].path), run->datasets[i].sha256);
 	/* images that ran, each once */
 	for (size_t i = 0; i < run->case_count; i++) {
 		size_t same = 0;
@@ -115,6 +120,9 @@ static void append_conditions(struct page *page, const struct run_record *run)
 	if (run->matrix_product_flops > 0 || run->matrix_product_flops_bf16 > 0)
 		page_fact(page, "matrix product", "%.0f TFLOP/s in f16, %.0f in bf16, measured in this run: what percentages refer to",
 			  run->matrix_product_flops / 1e12, run->matrix_product_flops_bf16 / 1e12);
+	if (run->copy_bytes_per_second > 0)
+		page_fact(page, "copy rate", "%.0f GB/s read and written, measured in this run: what percentages of bytes refer to",
+			  run->copy_bytes_per_second / 1e9);
 	append_clocks(page, run);
 	for (const char *note = or_empty(run->notes); *note; note += strcspn(note, "\n") + (note[strcspn(note, "\n")] == '\n'))
 		page_fact(page, "note", "%.*s", (int)strcspn(note, "\n"), note);
@@ -194,11 +202,11 @@ static void append_refusals(struct page *page, const struct run_record *run)
 	for (size_t i = 0; i < run->case_count; i++) {
 		const struct judgement *judgement = &run->cases[i].judgement;
 		size_t same = 0, first = run->case_count;
-		if (!is_refusal(judgement->status))
+		if (!is_refusal(judgement->status) || case_is_operator(&run->cases[i]))
 			continue;
 		for (size_t k = 0; k < run->case_count && first >= i; k++) {
 			const struct judgement *other = &run->cases[k].judgement;
-			if (other->status != judgement->status || strcmp(other->reason, judgement->reason) != 0)
+			if (other->status != judgement->status || case_is_operator(&run->cases[k]) || strcmp(other->reason, judgement->reason) != 0)
 				continue;
 			first = k < first ? k : first;
 			same++;
@@ -221,13 +229,17 @@ static void append_refusals(struct page *page, const struct run_record *run)
 
 static void append_failures(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
 {
-	size_t told = 0, left_out = 0;
-	if (summary->statuses[STATUS_PASS] == run->case_count)
+	size_t told = 0, left_out = 0, concerned = 0;
+	(void)summary;
+	/* operators are told by entry point */
+	for (size_t i = 0; i < run->case_count; i++)
+		concerned += run->cases[i].judgement.status != STATUS_PASS && !case_is_operator(&run->cases[i]);
+	if (concerned == 0)
 		return;
 	page_heading(page, 2, "Not passed");
 	for (size_t i = 0; i < run->case_count; i++) {
 		const enum status status = run->cases[i].judgement.status;
-		if (status == STATUS_PASS || is_refusal(status))
+		if (status == STATUS_PASS || is_refusal(status) || case_is_operator(&run->cases[i]))
 			continue;
 		if (limit && told == limit)
 			left_out++;
@@ -247,8 +259,8 @@ static void append_coverage(struct page *page, const struct run_record *run, con
 		const struct artifact_record *artifact = &run->artifacts[i];
 		const struct kernel_counts counts = kernel_counts_of(artifact);
 		size_t told = 0;
-		if (artifact->kernel_count == 0)
-			continue;
+		if (artifact->kernel_count == 0 || artifact->load_parts)
+			continue; /* of modules every entry point is told of */
 		if (!headed++)
 			page_heading(page, 2, "Kernels reached");
 		page_fact(page, "kernels", "%zu of the %zu of %s that its entry point can launch here were launched (%.1f %%)",
@@ -330,7 +342,7 @@ static void append_timed_cases(struct page *page, const struct run_record *run, 
 		return;
 	}
 	for (size_t i = 0; i < run->case_count; i++)
-		if (case_is_timed(&run->cases[i]))
+		if (case_is_timed(&run->cases[i]) && !case_is_operator(&run->cases[i]))
 			cases[count++] = &run->cases[i];
 	qsort(cases, count, sizeof *cases, by_work);
 	const size_t shown = limit && count > limit ? limit : count;
@@ -442,9 +454,12 @@ static void append_run(struct page *page, const struct run_record *run, const st
 		append_checks(page, &summary);
 	if (!options->brief)
 		append_failures(page, run, &summary, options->cases_max);
+	report_inventories(page, run, options->cases_max);
+	report_operators(page, run, options->cases_max);
 	append_coverage(page, run, options);
 	if (!options->brief) {
 		append_throughput(page, run, &summary, options->cases_max);
+		report_operator_throughput(page, run, options->cases_max);
 		append_counts(page, run, options->cases_max);
 	}
 }

@@ -5,8 +5,11 @@
  * their bounds, what did not pass with the command that repeats it, coverage of kernels, throughput. Runs are grouped by
  * GPU architecture. Only cases that passed have a throughput.
  *
- * JSON, schema 1: {"schema": 1, "generator": "assay VERSION", "runs": [{"conditions": {}, "summary": {}, "artifacts": [],
- * "cases": [{"name", "status", "reason", "checks", "figures", "timing", ...}]}]}. Times in seconds, sizes in bytes, rates in
+ * Operators, of which there are hundreds with some ten thousand cases, are told by family and by entry point: an entry point
+ * passes when all its cases pass.
+ *
+ * JSON, schema 1: {"schema": 1, "generator": "assay VERSION", "runs": [{"conditions": {}, "summary": {}, "inventories": [] and
+ * "entry_points": [] where there are operators, "artifacts": [], "cases": [{"name", "status", "reason", "checks", "figures", "timing", ...}]}]}. Times in seconds, sizes in bytes, rates in
  * units per second. JSON knows no infinities and no NaN: these are the strings "inf", "-inf", "nan". Raw samples are in
  * the result file only.
  *

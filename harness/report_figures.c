@@ -122,7 +122,7 @@ int run_summary_of(const struct run_record *run, struct run_summary *out)
 		for (int check = 0; check < CHECK_NAMES_COUNT; check++)
 			out->checks[check][judgement->checks[check].state]++;
 		out->device_seconds += record->verify_seconds;
-		out->timed += case_is_timed(record) != 0;
+		out->timed += case_is_timed(record) && !record->module[0];
 		if (judgement->status != STATUS_PASS)
 			continue;
 		if (judgement->checks[CHECK_NUMBERS].state == CHECK_HELD) {
@@ -185,7 +185,7 @@ int throughput_groups(const struct run_record *run, struct throughput_group **gr
 	if (!cases || !values || !*groups)
 		goto done;
 	for (size_t i = 0; i < run->case_count; i++)
-		if (case_is_timed(&run->cases[i]) && run->cases[i].flops > 0)
+		if (case_is_timed(&run->cases[i]) && run->cases[i].flops > 0 && !run->cases[i].module[0])
 			cases[timed++] = &run->cases[i];
 	qsort(cases, timed, sizeof *cases, by_group);
 	for (size_t from = 0, to; from < timed; from = to) {

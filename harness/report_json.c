@@ -1,7 +1,9 @@
 #include "report.h"
 
 #include "cli.h"
+#include "operator_figures.h"
 #include "report_figures.h"
+#include "report_operators.h"
 
 #include <math.h>
 #include <string.h>
@@ -147,6 +149,19 @@ static json_t *clocks_of(const struct run_record *run)
 	return object_done(&object);
 }
 
+static json_t *datasets_of(const struct run_record *run)
+{
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (size_t i = 0; !failed && i < run->dataset_count; i++) {
+		struct object object = object_new();
+		put_text(&object, "path", run->datasets[i].path);
+		put_text(&object, "sha256", run->datasets[i].sha256);
+		append_to(array, object_done(&object), &failed);
+	}
+	return array_done(array, failed);
+}
+
 static json_t *conditions_of(const struct run_record *run)
 {
 	struct object object = object_new();
@@ -162,6 +177,9 @@ static json_t *conditions_of(const struct run_record *run)
 	put(&object, "notes", lines_of(run->notes));
 	put_number(&object, "matrix_product_flops_f16", run->matrix_product_flops);
 	put_number(&object, "matrix_product_flops_bf16", run->matrix_product_flops_bf16);
+	put_number(&object, "copy_bytes_per_second", run->copy_bytes_per_second);
+	put_text(&object, "math", run->math);
+	put(&object, "datasets", datasets_of(run));
 	put(&object, "clocks", clocks_of(run));
 	put_number(&object, "wall_seconds", run->wall_seconds);
 	return object_done(&object);
@@ -213,6 +231,16 @@ static json_t *artifact_of(const struct artifact_record *artifact)
 	put(&object, "stubbed", lines_of(artifact->stubbed));
 	put_number(&object, "link_seconds", artifact->link_seconds);
 	put_number(&object, "load_seconds", artifact->load_seconds);
+	if (artifact->load_parts) {
+		put_int(&object, "load_parts", artifact->load_parts);
+		put_number(&object, "load_longest_seconds", artifact->load_longest_seconds);
+		put_number(&object, "load_wall_seconds", artifact->load_wall_seconds);
+	}
+	if (artifact->entry_points) {
+		put_int(&object, "entry_points", artifact->entry_points);
+		put_int(&object, "fast_math_kernels", artifact->fast_kernels);
+		put(&object, "refused", lines_of(artifact->refused));
+	}
 	put_int(&object, "kernels", (int64_t)artifact->kernel_count);
 	put_int(&object, "kernels_reachable", (int64_t)counts.reachable);
 	put_int(&object, "kernels_launched", (int64_t)counts.launched);
@@ -296,7 +324,10 @@ static json_t *timings_of(const struct run_record *run, const struct case_record
 		put(&object, "unfused", timing_json(&record->baseline));
 	put_known(&object, "flops_per_second", case_flop_rate(record));
 	put_known(&object, "bytes_per_second", case_byte_rate(record));
-	put_known(&object, "of_matrix_product", case_roof_share(run, record));
+	if (record->unit == WORK_FLOPS)
+		put_known(&object, "of_matrix_product", case_roof_share(run, record));
+	else
+		put_known(&object, "of_copy_rate", operator_rate_of(run, record).share);
 	put_known(&object, "speedup_over_unfused", case_speedup(record));
 	put_number(&object, "enqueue_seconds", record->enqueue_seconds);
 	put_number(&object, "ungated_seconds", record->ungated_seconds);
@@ -379,6 +410,13 @@ static json_t *case_of(const struct run_record *run, const struct case_record *r
 	put_text(&object, "family", record->family);
 	put_text(&object, "entry_point", record->entry_point);
 	put_int(&object, "artifact", record->artifact);
+	if (case_is_operator(record)) {
+		put_text(&object, "module", record->module);
+		put(&object, "fast_math", json_boolean(record->fast_math));
+		put_number(&object, "precise_margin", record->judgement.precise_margin);
+		put_text(&object, "unit", record->unit == WORK_BYTES ? "bytes" : "flops");
+		put_int(&object, "dataset", record->dataset);
+	}
 	put_int(&object, "case_index", (int64_t)record->case_index);
 	put_text(&object, "dtype", record->dtype == DTYPE_INVALID ? "" : dtype_name(record->dtype));
 	put_int(&object, "head_dim", record->attributes_head_dim);
@@ -416,6 +454,10 @@ static json_t *run_of(const struct run_record *run)
 		append_to(cases, case_of(run, &run->cases[i]), &failed_cases);
 	put(&object, "conditions", conditions_of(run));
 	put(&object, "summary", summary_of(run));
+	if (run->inventory_count) {
+		put(&object, "inventories", inventories_to_json(run));
+		put(&object, "entry_points", operators_to_json(run));
+	}
 	put(&object, "artifacts", array_done(artifacts, failed_artifacts));
 	put(&object, "cases", array_done(cases, failed_cases));
 	return object_done(&object);
@@ -473,7 +515,10 @@ static json_t *benchmark_of(const struct run_record *run, const struct case_reco
 		put_number(&object, "unfused_us", record->baseline.median * 1e6);
 	put_known(&object, "flops", case_flop_rate(record));
 	put_known(&object, "bytes_per_second", case_byte_rate(record));
-	put_known(&object, "of_matrix_product", case_roof_share(run, record));
+	if (record->unit == WORK_FLOPS)
+		put_known(&object, "of_matrix_product", case_roof_share(run, record));
+	else
+		put_known(&object, "of_copy_rate", operator_rate_of(run, record).share);
 	return object_done(&object);
 }
 

@@ -180,7 +180,10 @@ static int list_stored(struct case_source *source, struct error *err)
 		snprintf(listed->name, sizeof listed->name, "%s", name);
 		snprintf(word, sizeof word, "%.*s", (int)strcspn(name, "/"), name);
 		listed->place = i;
-		if ((family = family_find(word)) && !family->symbols) {
+		if (i && listed[-1].entry[0] && strcmp(listed[-1].entry, word) == 0) { /* a search takes its time */
+			listed->family = listed[-1].family;
+			memcpy(listed->entry, listed[-1].entry, sizeof listed->entry);
+		} else if ((family = family_find(word)) && !family->symbols) {
 			listed->family = family->name;
 		} else if ((family = family_of_entry_point(word)) && family->symbols) {
 			listed->family = family->name;
