@@ -295,9 +295,9 @@ static int is_subnormal(enum dtype dtype, long double value)
 /* Quotients of f32 with fast math: see the head of this file. */
 static void fast_quotient_f32(struct expectation *e, long double x, long double y)
 {
-	if (isnan(e->value) || y == 0 || isinf(y) || isinf(x))
+	if (isnan(e->value) || isinf(y) || isinf(x) || (y == 0 && !is_subnormal(DTYPE_F32, x)))
 		return; /* a * (1 / b) is exact there */
-	if (is_subnormal(DTYPE_F32, y) || fabsl(y) > 0x1p126L) {
+	if (y == 0 || is_subnormal(DTYPE_F32, y) || fabsl(y) > 0x1p126L) { /* subnormal by 0: 0 by 0 */
 		e->flags |= EXPECT_FAST_ANY;
 		return;
 	}

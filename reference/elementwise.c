@@ -129,9 +129,11 @@ long double binary_reference(enum binary_operation operation, enum dtype dtype, 
 		return (long double)arithmetic(operation, dtype, x, y, flush);
 	case BINARY_MAXIMUM:
 	case BINARY_MINIMUM:
-		if ((dtype == DTYPE_F16 || dtype == DTYPE_BF16) && (isnan(x) || isnan(y)))
-			return (long double)NAN;
-		return (long double)(operation == BINARY_MAXIMUM ? fmax(x, y) : fmin(x, y));
+		/* not C's fmax, which may take a signalling NaN for a result */
+		if (isnan(x) || isnan(y))
+			return (long double)(dtype == DTYPE_F16 || dtype == DTYPE_BF16 || (isnan(x) && isnan(y)) ? (double)NAN :
+					     isnan(x) ? y : x);
+		return (long double)((operation == BINARY_MAXIMUM ? x > y : x < y) ? x : y);
 	default:
 		return compares(operation, x < y, x == y, isnan(x) || isnan(y));
 	}
