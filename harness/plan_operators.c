@@ -165,17 +165,37 @@ static void module_name(const char *path, char *name, size_t size)
 	snprintf(name, size, "%.*s", (int)strcspn(base, "."), base);
 }
 
-/* "candle-kernels", or that, a dash and a hash or version, among the folders of the path. */
+/* What Cargo or a person calls a folder of the whole crate: "candle-kernels", "candle-kernels-0123456789abcdef" (Cargo's hash),
+ * "candle-kernels-0.9.2"; not "candle-kernels-mine". */
+static int is_crate_folder(const char *name, size_t length)
+{
+	static const char crate[] = "candle-kernels";
+	const size_t stem = sizeof crate - 1;
+	if (length < stem || memcmp(name, crate, stem) != 0)
+		return 0;
+	if (length == stem)
+		return 1;
+	if (name[stem] != '-' || length == stem + 1)
+		return 0;
+	const char *rest = name + stem + 1;
+	const size_t room = length - stem - 1;
+	if (isdigit((unsigned char)rest[0]) && memchr(rest, '.', room))
+		return 1;
+	size_t digits = 0;
+	while (digits < room && isxdigit((unsigned char)rest[digits]))
+		digits++;
+	return room == 16 && digits == 16;
+}
+
 static int names_candle_kernels(const char *path, char *folder, size_t size)
 {
-	static const char name[] = "candle-kernels";
-	for (const char *at = path; (at = strstr(at, name)); at++) {
-		const char *end = at + strcspn(at, "/");
-		const char after = at[sizeof name - 1];
-		if ((at > path && at[-1] != '/') || *end != '/' || (after != '/' && after != '-'))
-			continue;
-		snprintf(folder, size, "%.*s", (int)(end - at), at);
-		return 1;
+	for (const char *at = path; *at;) {
+		const size_t length = strcspn(at, "/");
+		if (at[length] == '/' && is_crate_folder(at, length)) {
+			snprintf(folder, size, "%.*s", (int)length, at);
+			return 1;
+		}
+		at += length + (at[length] == '/');
 	}
 	return 0;
 }

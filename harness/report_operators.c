@@ -5,8 +5,11 @@
 #include "report_figures.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NAMES_SHOWN = 8 }; /* of each module, where lists are cut */
 
 static const char *or_empty(const char *text)
 {
@@ -15,31 +18,36 @@ static const char *or_empty(const char *text)
 
 /* ---- inventory ---- */
 
-/* Lines of a list, the first `limit` (0: all). */
-static void append_lines(struct page *page, const char *lines, size_t limit)
+/* Lines "module: name", a line for each module: how many, and the first `limit` names (0: all). */
+static void append_by_module(struct page *page, const char *lines, size_t limit)
 {
-	size_t told = 0, left = 0;
-	for (const char *at = or_empty(lines); *at;) {
-		const size_t length = strcspn(at, "\n");
-		char line[160];
-		if (limit && told == limit) {
-			left++;
-		} else {
-			snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line - 1), at);
-			page_item_line(page, "", line, 1);
-			told++;
+	for (const char *first = or_empty(lines); *first; first += strcspn(first, "\n") + (first[strcspn(first, "\n")] == '\n')) {
+		const size_t prefix = strcspn(first, ":\n");
+		struct text names = {0};
+		size_t count = 0;
+		int earlier = 0;
+		for (const char *at = lines; *at; at += strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n')) {
+			if (strncmp(at, first, prefix) != 0 || at[prefix] != ':')
+				continue;
+			earlier |= at < first;
+			if (count++ < (limit ? limit : SIZE_MAX))
+				text_append(&names, "%s%.*s", names.length ? ", " : "", (int)strcspn(at + prefix + 2, "\n"), at + prefix + 2);
 		}
-		at += length + (at[length] == '\n');
-	}
-	if (left) {
-		char line[64];
-		snprintf(line, sizeof line, "... and %zu more", left);
-		page_item_line(page, "", line, 0);
+		if (!earlier && names.data) {
+			char label[64];
+			snprintf(label, sizeof label, "%.*s (%zu)", (int)prefix, first, count);
+			if (limit && count > limit)
+				text_append(&names, " ... and %zu more", count - limit);
+			page_item_line(page, label, names.data, 0);
+		}
+		text_free(&names);
 	}
 }
 
 void report_inventories(struct page *page, const struct run_record *run, size_t limit)
 {
+	if (limit > NAMES_SHOWN)
+		limit = NAMES_SHOWN;
 	if (run->inventory_count)
 		page_heading(page, 2, "Inventory");
 	for (size_t i = 0; i < run->inventory_count; i++) {
@@ -57,12 +65,12 @@ void report_inventories(struct page *page, const struct run_record *run, size_t 
 			snprintf(text, sizeof text, "%lld missing%s:", (long long)inventory->missing_count,
 				 claimed ? "" : ", which is no fault as nothing claims that all of them are there");
 			page_item_line(page, "", text, 0);
-			append_lines(page, inventory->missing, limit);
+			append_by_module(page, inventory->missing, limit);
 		}
 		if (inventory->unknown_count) {
 			snprintf(text, sizeof text, "%lld unknown:", (long long)inventory->unknown_count);
 			page_item_line(page, "", text, 0);
-			append_lines(page, inventory->unknown, limit);
+			append_by_module(page, inventory->unknown, limit);
 		}
 		if (inventory->without_case) {
 			snprintf(text, sizeof text, "%lld for which no case was selected", (long long)inventory->without_case);

@@ -439,6 +439,11 @@ static int make_selection(struct session *session, struct selection *selection, 
 		*(job_is_operators(&session->plan->jobs[i]) ? &operators : &attention) = 1;
 	if (dataset_paths_find(options, attention, operators, &paths, err))
 		return -1;
+	/* seconds of the cpu device say nothing of a GPU: what has been verified is not run once more for them */
+	if (paths.operators && paths.timed && strcmp(session->device, "cpu") == 0) {
+		free(paths.timed);
+		paths.timed = NULL;
+	}
 	const struct selection_options wanted = {
 		.attention = paths.attention,
 		.operators = paths.operators,

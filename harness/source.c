@@ -351,19 +351,35 @@ static int matches_one(const char *filter, const char *name)
 	return strstr(name, filter) != NULL;
 }
 
-int filter_matches(const char *const *filters, int filter_count, const char *name)
+void filter_note_exact(const char *const *filters, int filter_count, const struct case_source *source, unsigned char *exact)
+{
+	for (int i = 0; i < filter_count; i++) {
+		const char *filter = filters[i] + (filters[i][0] == '-');
+		for (size_t k = 0; k < source->count && !exact[i]; k++)
+			exact[i] = strcmp(source->listed[k].name, filter) == 0;
+	}
+}
+
+int filter_selects(const char *const *filters, int filter_count, const unsigned char *exact, const char *name)
 {
 	int selected = 1, positive_seen = 0;
 	for (int i = 0; i < filter_count; i++) {
-		if (filters[i][0] == '-') {
-			if (matches_one(filters[i] + 1, name))
-				return 0;
-		} else {
-			if (!positive_seen)
-				selected = 0;
-			positive_seen = 1;
-			selected |= matches_one(filters[i], name);
-		}
+		const int is_negative = filters[i][0] == '-';
+		const char *filter = filters[i] + is_negative;
+		const int matches = exact && exact[i] ? strcmp(filter, name) == 0 : matches_one(filter, name);
+		if (is_negative && matches)
+			return 0;
+		if (is_negative)
+			continue;
+		if (!positive_seen)
+			selected = 0;
+		positive_seen = 1;
+		selected |= matches;
 	}
 	return selected;
+}
+
+int filter_matches(const char *const *filters, int filter_count, const char *name)
+{
+	return filter_selects(filters, filter_count, NULL, name);
 }

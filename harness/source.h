@@ -37,5 +37,10 @@ const char *const *source_axes_of(const char *family, void *context);
 /* One --filter expression: a case's whole name, a glob over the name, or a part of the name; "-EXPR" takes cases away.
  * With several, a case is selected when any positive one matches (or there is none) and no negative one does. */
 int filter_matches(const char *const *filters, int filter_count, const char *name);
+/* The same for cases of several sources, but that an expression which is the whole name of a case of one of them selects that
+ * case alone, and not those whose names it begins: what a report prints repeats one case. `exact` (filter_count bytes) says
+ * which expressions are such: filter_note_exact sets them, source by source. */
+void filter_note_exact(const char *const *filters, int filter_count, const struct case_source *source, unsigned char *exact);
+int filter_selects(const char *const *filters, int filter_count, const unsigned char *exact, const char *name);
 
 #endif
