@@ -19,13 +19,14 @@
  *   edge        two halves of the largest finite number, else zeros: the largest sum that is no infinity
  *   inf, neg_inf, both_inf   infinities among normal numbers: +, -, one of each
  *   nan_first, nan_last, nan_middle, nan_all   NaN there, in every second block
+ *   nan_before, nan_after   an extreme element and a NaN, that meet in one thread or in the tree's first step, in this order
  *   nan_inf     a NaN and an infinity
  *   neg_zero    all -0
  *   subnormal   all subnormal
  *   limits      integers: the ends of the type in turn with 0 and 1 */
 const char *const reduce_inputs[] = {"sparse", "positions", "ties", "negative", "lowest", "highest", "cancel", "overflow",
 				     "turn", "edge", "inf", "neg_inf", "both_inf", "nan_first", "nan_last", "nan_middle",
-				     "nan_all", "nan_inf", "neg_zero", "subnormal", "limits", NULL};
+				     "nan_all", "nan_before", "nan_after", "nan_inf", "neg_zero", "subnormal", "limits", NULL};
 
 enum { STREAM_BASE = 1, STREAM_PLACE, STREAM_VALUE, STREAM_INITIAL };
 
@@ -79,11 +80,12 @@ static int64_t notable_place(const struct reduce_plan *plan, int64_t which)
 }
 enum { NOTABLE_PLACES = 12 };
 
-static int is_notable(const struct reduce_plan *plan, int64_t place)
+/* Which of them a place is, from 1 on; 0: none. */
+static int notable(const struct reduce_plan *plan, int64_t place)
 {
 	for (int which = 0; which < NOTABLE_PLACES; which++)
 		if (notable_place(plan, which) == place)
-			return 1;
+			return which + 1;
 	return 0;
 }
 
@@ -112,11 +114,12 @@ static int64_t whole_below(const struct kind *kind, int64_t bound)
 
 static long double sparse(const struct kind *kind)
 {
-	/* At most 2^(p-3) random places of magnitude 3 and the notable ones of magnitude 1: below 2^p for p >= 8 in all likelihood;
-	 * where it is not, the bound is that of a rounded sum. */
+	/* About 2^(p-3) random places of magnitude 1 to 3 and the notable ones, each of another magnitude, up to 12: 142 on average
+	 * of the 2^p = 256 of bf16. Where there are more, the bound is that of a rounded sum. */
 	const int64_t most = INT64_C(1) << (precision(kind->plan->dtype) - 3);
-	if (is_notable(kind->plan, kind->place))
-		return (long double)whole_below(kind, 1);
+	const int which = notable(kind->plan, kind->place);
+	if (which)
+		return whole_below(kind, 1) < 0 ? -which : which;
 	if (draw(kind, (uint64_t)kind->plan->length, STREAM_BASE) >= (uint64_t)most)
 		return 0;
 	return (long double)whole_below(kind, 3);
@@ -139,6 +142,22 @@ static long double subnormal(const struct kind *kind)
 	const uint64_t most = UINT64_C(1) << (precision(dtype) - 1); /* below the smallest normal one, in steps of the smallest */
 	const long double magnitude = (long double)dtype_smallest_subnormal(dtype) * (1 + (long double)draw(kind, most - 1, STREAM_VALUE));
 	return draw(kind, 2, STREAM_PLACE) ? -magnitude : magnitude;
+}
+
+/* nan_before, nan_after: places 0 and the one that is joined with it first. */
+static int nan_meets(const struct kind *kind, long double *value)
+{
+	const struct reduce_plan *plan = kind->plan;
+	const int64_t other = plan->length > plan->block ? plan->block : plan->block / 2;
+	const int is_first = kind->place == 0;
+	if (kind->block % 2 == 0 || (!is_first && kind->place != other))
+		return 0;
+	const int before = is_kind(kind, "nan_before");
+	if (is_first == before)
+		*value = (long double)NAN;
+	else
+		*value = plan->op == REDUCE_MIN || plan->op == REDUCE_ARGMIN ? -100 : 100;
+	return 1;
 }
 
 /* Value of an element; 0 when the base stays: what reduce_fill put there. */
@@ -184,6 +203,8 @@ static int value_of(const struct kind *kind, long double *value)
 		*value = (long double)NAN;
 	else if (is_kind(kind, "nan_all") && odd)
 		*value = (long double)NAN;
+	else if (is_kind(kind, "nan_before") || is_kind(kind, "nan_after"))
+		return nan_meets(kind, value);
 	else if (is_kind(kind, "nan_inf") && (place == 0 || place == last))
 		*value = place ? (long double)INFINITY : (long double)NAN;
 	else if (is_kind(kind, "neg_zero"))
