@@ -398,6 +398,22 @@ static void end_job(struct session *session)
 	session->job = NULL;
 }
 
+static int verify_jobs(struct session *session, struct error *err)
+{
+	const struct plan *plan = session->plan;
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < plan->count; i++) {
+		int refused;
+		if (plan->jobs[i].reason[0] || job_is_operators(&plan->jobs[i]) || !session->selection->attention.count)
+			continue;
+		result = start_job(session, &plan->jobs[i], &refused, err);
+		if (result == 0 && !refused)
+			result = run_verification(session, err);
+		end_job(session);
+	}
+	return result;
+}
+
 /* Jobs that were refused while planning answer for their cases first; the others run. */
 static int run_jobs(struct session *session, struct error *err)
 {
@@ -413,20 +429,14 @@ static int run_jobs(struct session *session, struct error *err)
 			return -1;
 		session->job = NULL;
 	}
-	if (session->operators && (operators_answer_rest(session, err) || operators_verify(session, err)))
-		return -1;
-	if (session->options->kind != SESSION_VERIFY)
-		return run_benchmarks(session, err);
-	int result = 0;
-	for (size_t i = 0; result == 0 && i < plan->count; i++) {
-		int refused;
-		if (plan->jobs[i].reason[0] || job_is_operators(&plan->jobs[i]) || !session->selection->attention.count)
-			continue;
-		result = start_job(session, &plan->jobs[i], &refused, err);
-		if (result == 0 && !refused)
-			result = run_verification(session, err);
-		end_job(session);
-	}
+	int result = session->operators ? operators_verify(session, err) : 0;
+	if (result == 0 && session->options->kind != SESSION_VERIFY)
+		result = run_benchmarks(session, err);
+	else if (result == 0)
+		result = verify_jobs(session, err);
+	/* last, so that the result file knows the device by then */
+	if (result == 0 && session->operators)
+		result = operators_answer_rest(session, err);
 	return result;
 }
 

@@ -15,6 +15,10 @@
  * what a context with its modules and buffers takes of the device's memory. FLUSH_SECONDS: a killed run loses that much. */
 enum { JOBS_MAX = 16, JOBS_ASKED_MAX = 256 };
 #define CONTEXT_BYTES 700e6
+/* Where the numbers of records start that say in what order they were planned: host entry points come first, at 0. */
+#define ORDER_VERIFIED (UINT64_C(1) << 40)
+#define ORDER_TIMED (UINT64_C(2) << 40)
+#define ORDER_REST (UINT64_C(3) << 40)
 #define FLUSH_SECONDS 0.1
 
 struct operators_session {
@@ -121,9 +125,14 @@ static size_t workers_wanted(const struct session_options *options)
 
 static int list_benchmarks(struct operators_session *operators, struct error *err)
 {
-	size_t total = 0;
-	for (size_t i = 0; i < operators->units.entry_count; i++)
-		total += operators->units.entries[i].timed.count;
+	size_t total = 0, verified = 0;
+	for (size_t i = 0; i < operators->units.entry_count; i++) {
+		struct entry_work *work = &operators->units.entries[i];
+		work->verified_order = ORDER_VERIFIED + verified;
+		work->timed_order = ORDER_TIMED + total;
+		verified += work->verified.count;
+		total += work->timed.count;
+	}
 	operators->bench = calloc(total + 1, sizeof *operators->bench);
 	operators->symbols = calloc(operators->units.entry_count + 1, sizeof *operators->symbols);
 	operators->returned = calloc(operators->units.unit_count + 1, sizeof *operators->returned);
@@ -176,7 +185,7 @@ int operators_session_open(struct session *session, size_t *cases, struct error 
 	if (cases_by_entry_make(&operators->verified, &selection->operators, err) ||
 	    cases_by_entry_make(&operators->timed, &selection->timed, err) || pair_entries(session, operators, err))
 		return -1;
-	if (operator_units_cut(&operators->units, operators->jobs, session->options->whole, err))
+	if (operator_units_cut(&operators->units, operators->jobs, session->options->whole, err) || list_benchmarks(operators, err))
 		return -1;
 	for (size_t i = 0; i < session->run->inventory_count; i++) {
 		count_orphans(session, &selection->operators, (int)i);
@@ -243,6 +252,7 @@ int operators_answer_rest(struct session *session, struct error *err)
 {
 	struct operators_session *operators = session->operators;
 	int result = session_open_writer(session, err);
+	session->order = ORDER_REST;
 	for (size_t i = 0; result == 0 && i < session->plan->count; i++) {
 		const struct job *job = &session->plan->jobs[i];
 		for (size_t k = 0; result == 0 && k < job->entry_count; k++) {
@@ -260,16 +270,7 @@ int operators_answer_rest(struct session *session, struct error *err)
 				result = keep_refusal(session, job, entry, STATUS_SKIPPED, "the dataset has no case for it", err);
 		}
 	}
-	/* in the order of the plan: what is verified, then what is timed */
-	for (size_t i = 0; i < operators->units.entry_count; i++) {
-		operators->units.entries[i].verified_order = session->order;
-		session->order += operators->units.entries[i].verified.count;
-	}
-	for (size_t i = 0; i < operators->units.entry_count; i++) {
-		operators->units.entries[i].timed_order = session->order;
-		session->order += operators->units.entries[i].timed.count;
-	}
-	return result ? result : list_benchmarks(operators, err);
+	return result;
 }
 
 /* ---- one unit ----------------------------------------------------------------------------------------------------- */
@@ -440,7 +441,10 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 		note_load(session, works[0].job, &loaded);
 		unit->is_counted = 1;
 	}
+	const int unwritable = session_open_writer(session, err);
 	pthread_mutex_unlock(&session->mutex);
+	if (unwritable)
+		return -1;
 	if (!failed) {
 		for (size_t i = 0; i < unit->count; i++)
 			if (run_entry(crew, &works[i], err))
