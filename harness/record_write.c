@@ -12,8 +12,8 @@ struct record_writer {
 	char *path, *partial;
 	hid_t file, cases;
 	hid_t tables[RECORD_TABLES], types[RECORD_TABLES];
-	hsize_t rows[RECORD_TABLES];
-	int unflushed; /* rows were added since the last flush */
+	hsize_t rows[RECORD_TABLES];          /* in the file */
+	struct text waiting[RECORD_TABLES];   /* rows that are not there yet */
 	int failed; /* a write went wrong: what is in the file cannot be relied on */
 };
 
@@ -205,26 +205,47 @@ static int create_table(struct record_writer *writer, enum record_table table)
 	return writer->tables[table] < 0 ? -1 : 0;
 }
 
-/* Appends rows; *span says where they lie. */
+/* Appends rows to what waits for the next flush; *span says where they will lie. One write costs as much as hundreds of rows. */
 static int append(struct record_writer *writer, enum record_table table, const void *rows, size_t count,
 		  struct record_span *span)
 {
-	const hsize_t first = writer->rows[table], length = count, total = first + length;
-	*span = (struct record_span){first, count};
-	if (count == 0)
+	const size_t size = record_tables[table].row_size;
+	*span = (struct record_span){writer->rows[table] + writer->waiting[table].length / size, count};
+	if (count)
+		text_append_bytes(&writer->waiting[table], rows, count * size);
+	return writer->waiting[table].failed ? -1 : 0;
+}
+
+static int write_waiting(struct record_writer *writer, enum record_table table)
+{
+	struct text *waiting = &writer->waiting[table];
+	const hsize_t first = writer->rows[table], length = waiting->length / record_tables[table].row_size, total = first + length;
+	if (waiting->failed)
+		return -1;
+	if (length == 0)
 		return 0;
 	if (H5Dset_extent(writer->tables[table], &total) < 0)
 		return -1;
 	const hid_t space = H5Dget_space(writer->tables[table]), memory = H5Screate_simple(1, &length, NULL);
 	const int failed = space < 0 || memory < 0 ||
 			   H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, NULL, &length, NULL) < 0 ||
-			   H5Dwrite(writer->tables[table], writer->types[table], memory, space, H5P_DEFAULT, rows) < 0;
+			   H5Dwrite(writer->tables[table], writer->types[table], memory, space, H5P_DEFAULT, waiting->data) < 0;
 	hdf5_close(memory);
 	hdf5_close(space);
 	if (failed)
 		return -1;
 	writer->rows[table] = total;
+	waiting->length = 0;
 	return 0;
+}
+
+/* The rows come last: what they speak of is there by then. */
+static int write_all_waiting(struct record_writer *writer)
+{
+	for (int table = 0; table < RECORD_TABLES; table++)
+		if (table != RECORD_ROWS && write_waiting(writer, (enum record_table)table))
+			return -1;
+	return write_waiting(writer, RECORD_ROWS);
 }
 
 /* ---- a case ---- */
@@ -321,9 +342,10 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	}
 	const int64_t launches = record->launch_count < RECORD_LAUNCHES_MAX ? record->launch_count : RECORD_LAUNCHES_MAX;
 	const size_t clocks = record->clocks && record->clock_count > 0 ? (size_t)record->clock_count : 0;
+	const uint64_t row_number = writer->rows[RECORD_ROWS] + writer->waiting[RECORD_ROWS].length / sizeof row;
 	struct record_operator_row operator_row;
 	memset(&operator_row, 0, sizeof operator_row);
-	operator_row.case_row = writer->rows[RECORD_ROWS];
+	operator_row.case_row = row_number;
 	operator_row.order = record->order;
 	operator_row.precise_margin = judgement->precise_margin;
 	operator_row.dataset = record->dataset;
@@ -331,8 +353,7 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	snprintf(operator_row.unit, sizeof operator_row.unit, "%s", record->unit == WORK_BYTES ? "bytes" : "flops");
 	snprintf(operator_row.module, sizeof operator_row.module, "%s", record->module);
 	const int is_operator = record->module[0] || record->dataset || record->order || record->unit;
-	const struct record_counts_row counts = {.case_row = writer->rows[RECORD_ROWS], .counts = record->counts};
-	/* the row comes last: what it speaks of is there by then */
+	const struct record_counts_row counts = {.case_row = row_number, .counts = record->counts};
 	return append_texts(writer, record, &row.texts) ||
 	       append(writer, RECORD_LAUNCHES, record->launches, launches > 0 ? (size_t)launches : 0, &row.launches) ||
 	       append(writer, RECORD_CLOCKS, record->clocks, clocks, &row.clocks) ||
@@ -367,6 +388,8 @@ static int close_file(struct record_writer *writer)
 
 static void writer_free(struct record_writer *writer)
 {
+	for (int table = 0; table < RECORD_TABLES; table++)
+		text_free(&writer->waiting[table]);
 	free(writer->path);
 	free(writer->partial);
 	free(writer);
@@ -376,6 +399,8 @@ void record_writer_discard(struct record_writer *writer)
 {
 	if (!writer)
 		return;
+	if (!writer->failed && writer->file >= 0 && write_all_waiting(writer))
+		writer->failed = 1;
 	const int worth_keeping = writer->rows[RECORD_ROWS] > 0 && !writer->failed;
 	const int opened = writer->file >= 0;
 	if ((close_file(writer) || !worth_keeping) && opened)
@@ -452,20 +477,18 @@ int record_writer_add_unflushed(struct record_writer *writer, const struct case_
 		writer->failed = 1;
 		return place_hdf5_error(&place, err, "cannot be written");
 	}
-	writer->unflushed = 1;
 	return 0;
 }
 
 int record_writer_flush(struct record_writer *writer, struct error *err)
 {
 	const struct hdf5_place place = place_of(writer);
-	if (!writer->unflushed || writer->failed)
+	if (!writer->waiting[RECORD_ROWS].length || writer->failed)
 		return 0;
-	if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0) {
+	if (write_all_waiting(writer) || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0) {
 		writer->failed = 1;
 		return place_hdf5_error(&place, err, "cannot be written");
 	}
-	writer->unflushed = 0;
 	return 0;
 }
 
@@ -481,7 +504,7 @@ int record_writer_commit(struct record_writer *writer, const struct run_record *
 		error_set(err, ERROR_INPUT, "%s: cannot be written since an earlier write failed", writer->path);
 		goto fail;
 	}
-	if (H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
+	if (write_all_waiting(writer) || H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
 	    write_run(writer->file, run, 1) || write_artifacts(writer->file, run)) {
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
