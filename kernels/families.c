@@ -4,13 +4,13 @@
 
 extern const struct family norm_family, reduce_family, rope_family, softmax_family;
 extern const struct family conv_family, im2col_family, pool_family, upsample_family;
-extern const struct family indexing_family, moe_wmma_family, sort_family;
+extern const struct family indexing_family, moe_gguf_family, moe_wmma_family, sort_family;
 extern const struct family dequantise_family, quantised_matvec_family, quantised_matmul_family, quantize_q8_1_family,
 	indexed_moe_family, get_rows_family;
 extern const struct family affine_family, unary_family;
 extern const struct family binary_family, cast_family, fill_family, ternary_family;
 
-const struct family *const families[] = {&attention_family, &indexing_family, &moe_wmma_family, &sort_family,
+const struct family *const families[] = {&attention_family, &indexing_family, &moe_gguf_family, &moe_wmma_family, &sort_family,
 	&norm_family, &reduce_family, &rope_family, &softmax_family,
 	&conv_family, &im2col_family, &pool_family, &upsample_family, &affine_family,
 	&unary_family,

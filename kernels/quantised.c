@@ -190,10 +190,9 @@ static double flushed(const struct quantised_products *products, const struct gg
 	return lost;
 }
 
-static double roundings(const struct quantised_products *p)
+double quantised_roundings(enum quantised_share share, int64_t k)
 {
-	const double k = (double)p->k;
-	return p->share == SHARE_NONE ? k / 32 + 8 : ceil(k / (p->share == SHARE_WARP ? 256 : 512)) + 17;
+	return share == SHARE_NONE ? (double)k / 32 + 8 : ceil((double)k / (share == SHARE_WARP ? 256 : 512)) + 17;
 }
 
 static void expect_outputs(void *context, int64_t first, int64_t last)
@@ -219,7 +218,7 @@ static void expect_outputs(void *context, int64_t first, int64_t last)
 		if (!p->of_f32) {
 			const unsigned char *q8_1 = (const unsigned char *)p->activations + activation_row * (p->padded / 32) * 36;
 			gguf_product(p->format, blocks, q8_1, p->k, &product);
-			expected->bound = gamma_of(roundings(p)) * product.magnitude;
+			expected->bound = gamma_of(quantised_roundings(p->share, p->k)) * product.magnitude;
 			expected->fast_bound = 0; /* products of halves are normal floats, or 0 */
 		} else {
 			const float *values = (const float *)p->activations + activation_row * p->k;
@@ -273,4 +272,80 @@ int quantised_expect_matrix(const struct test_case *test, struct quantised_produ
 			expected[column * rows + row] = by_row[row * columns + column];
 	free(by_row);
 	return result;
+}
+
+/* ---- rows that are quantised inside ----------------------------------------------------------------------------------- */
+
+/* The first row owns the memory of all. */
+void quantised_rows_free(struct quantised_row *rows)
+{
+	if (!rows)
+		return;
+	free(rows[0].q8_1);
+	free(rows[0].slack);
+	free(rows);
+}
+
+/* In float32 both divisions may be off by 2 units, 2^-22, and a sum of 32 by gamma_31 of the magnitudes. */
+static struct quantised_slack slack_of(const float values[32])
+{
+	const double units = 0x1p-22, of_sum = 31 * 0x1p-24 / (1 - 31 * 0x1p-24);
+	struct quantised_slack slack = {0};
+	struct gguf_q8_1_exact exact;
+	gguf_quantize_exact(values, &exact);
+	const double sum = (double)exact.sum, lost = of_sum * exact.magnitude;
+	slack.d = f16_to_f64(f16_from_f64(exact.d * (1 + units))) - f16_to_f64(f16_from_f64(exact.d * (1 - units)));
+	slack.s = f16_to_f64(f16_from_f64(sum + lost)) - f16_to_f64(f16_from_f64(sum - lost));
+	for (int i = 0; i < 32; i++)
+		if (round(exact.ratio[i] * (1 - 2 * units)) != round(exact.ratio[i] * (1 + 2 * units)))
+			slack.quants |= UINT32_C(1) << i;
+	return slack;
+}
+
+struct quantised_row *quantised_rows_make(const float *values, int64_t rows, int64_t count, int64_t padded)
+{
+	const int64_t in_row = padded / 32;
+	struct quantised_row *made = calloc((size_t)rows, sizeof *made);
+	unsigned char *q8_1 = malloc((size_t)(rows * in_row * 36));
+	struct quantised_slack *slack = malloc((size_t)(rows * in_row) * sizeof *slack);
+	if (!made || !q8_1 || !slack) {
+		free(made);
+		free(q8_1);
+		free(slack);
+		return NULL;
+	}
+	gguf_quantize_q8_1(values, rows, count, padded, q8_1);
+	for (int64_t row = 0; row < rows; row++) {
+		made[row] = (struct quantised_row){q8_1 + row * in_row * 36, slack + row * in_row};
+		for (int64_t block = 0; block < in_row; block++) {
+			float part[32];
+			for (int64_t i = 0, at = block * 32; i < 32; i++, at++)
+				part[i] = at < count ? values[row * count + at] : 0.0f;
+			made[row].slack[block] = slack_of(part);
+		}
+	}
+	return made;
+}
+
+double quantised_row_slack(const struct quantised_row *row, enum gguf_format format, const struct gguf_block *blocks, int64_t k)
+{
+	const int elements = gguf_layouts[format].elements;
+	double sum = 0;
+	for (int64_t b = 0; b < k / 32; b++) {
+		const struct quantised_slack *slack = &row->slack[b];
+		if (slack->d == 0 && slack->s == 0 && !slack->quants)
+			continue;
+		const struct gguf_block *block = &blocks[b * 32 / elements];
+		const unsigned char *q8_1 = row->q8_1 + b * 36;
+		const double d8 = f16_to_f64((uint16_t)(q8_1[0] | q8_1[1] << 8));
+		const int first = (int)(b * 32 % elements);
+		for (int i = 0; i < 32; i++) {
+			const double size = fabs(block->d * block->weight[first + i]) + fabs(block->m * block->offset[first + i]);
+			sum += size * slack->d * abs((signed char)q8_1[4 + i]);
+			if (slack->quants >> i & 1)
+				sum += size * (d8 + slack->d);
+		}
+		sum += slack->s * fabs(block->m * block->offset[first]);
+	}
+	return sum;
 }

@@ -46,6 +46,8 @@ int quantised_fill_activations(struct test_case *test, const char *name, int64_t
 int quantised_fill_values(const struct test_case *test, void *data, enum dtype dtype, int64_t count, int64_t row,
 			  struct error *err);
 
+enum quantised_share { SHARE_BLOCK, SHARE_WARP, SHARE_NONE }; /* see quantised_expect_products */
+
 /* Products of rows of weights with rows of activations, in parallel. */
 struct quantised_products {
 	enum gguf_format format;
@@ -54,7 +56,7 @@ struct quantised_products {
 	int of_f32;                    /* activations are float32 [.., k]; else q8_1 blocks [.., padded] */
 	const void *activations;
 	int64_t padded;
-	enum { SHARE_BLOCK, SHARE_WARP, SHARE_NONE } share;
+	enum quantised_share share;
 	int64_t outputs;               /* expectations to fill, by `pair` */
 	/* Rows that output `index` is the product of. Outputs whose rows are equal should follow each other: decoding is kept. */
 	void (*pair)(const void *context, int64_t index, int64_t *weight_row, int64_t *activation_row);
@@ -70,10 +72,25 @@ struct quantised_products {
  *   SHARE_NONE    a thread for each output: an addition for each 32 elements, 8 more within these
  * Activations in float32, SHARE_WARP: k / 32 additions in a lane, 16 that a lane makes for a block of 256 even when there is but
  * one, 5 for the lanes, 7 within a product. */
+double quantised_roundings(enum quantised_share share, int64_t k); /* n, for q8_1 */
 int quantised_expect_products(const struct quantised_products *products, struct expectation *expected, struct error *err);
 /* The product of all rows with all columns: "weights" and "vectors" to
  * expectations of [columns, rows]. Of *products, format, k, padded, of_f32 and share are set. */
 int quantised_expect_matrix(const struct test_case *test, struct quantised_products *products, int64_t columns, int64_t rows,
 			    struct expectation *expected, struct error *err);
+
+/* A row of numbers that the entry point itself makes q8_1 blocks of, in float32. */
+struct quantised_row {
+	unsigned char *q8_1;      /* as gguf_quantize_q8_1 makes them */
+	struct quantised_slack {
+		double d, s;      /* how far the stored d and s may be from those; 0 almost always */
+		uint32_t quants;  /* bit i: quant i may be its neighbour */
+	} *slack;                 /* of each block */
+};
+/* NULL when memory runs out. */
+struct quantised_row *quantised_rows_make(const float *values, int64_t rows, int64_t count, int64_t padded);
+void quantised_rows_free(struct quantised_row *rows); /* NULL is fine */
+/* How far the product of the row with `blocks` may be off for these reasons. */
+double quantised_row_slack(const struct quantised_row *row, enum gguf_format format, const struct gguf_block *blocks, int64_t k);
 
 #endif
