@@ -274,18 +274,18 @@ static void stage(const struct attempt *attempt, enum stage next)
 		options->on_stage(options->context, next);
 }
 
-/* Queues the call with the memory as it lies now. */
-static int call(struct attempt *attempt, struct error *err)
+/* Queues the call with the tensors of an image. */
+static int call(struct attempt *attempt, int image, struct error *err)
 {
 	struct operate *operate = attempt->operate;
 	device_pointer addresses[CASE_TENSORS_MAX] = {0};
 	for (int i = 0; i < attempt->test->tensor_count; i++) {
 		if (attempt->test->tensors[i].role == TENSOR_EXPECTED)
 			continue;
-		addresses[i] = operate_memory_address(&operate->memory, i);
+		addresses[i] = operate_memory_address(&operate->memory, image, i);
 		attempt->binding.tensors[i] = (struct bound_tensor){
 			.tensor = &attempt->test->tensors[i],
-			.storage = operate_memory_storage(&operate->memory, i),
+			.storage = operate_memory_storage(&operate->memory, image, i),
 			.data = addresses[i],
 		};
 	}
@@ -324,18 +324,44 @@ static void note_launch(struct attempt *attempt)
 	snprintf(record->image, sizeof record->image, "%s", attempt->operate->image);
 }
 
-/* One launch from `poison` under a condition, until everything is back on the host. 1: the case is decided. */
-static int run(struct attempt *attempt, enum operate_poison poison, const struct operate_condition *condition, int keep_first,
-	       struct error *err)
+/* One run of a case: what memory holds before it, under which condition. */
+struct run {
+	enum operate_poison poison;
+	struct operate_condition condition;
+};
+
+/* Run 0 starts from the number poison, the last one, which is judged, from NaN, and repeats under other conditions lie between. */
+static struct run run_at(const struct operate *operate, int index)
+{
+	if (index == 0)
+		return (struct run){.poison = OPERATE_POISON_NUMBER};
+	if (index > operate->options.repeats)
+		return (struct run){.poison = OPERATE_POISON_NAN};
+	return (struct run){.poison = OPERATE_POISON_NUMBER, .condition = operate_condition(index - 1)};
+}
+
+/* Queues the runs [first, first + images), each on an image of its own, and brings everything back. 1: the case is decided. */
+static int run_images(struct attempt *attempt, int first, struct error *err)
 {
 	struct operate *operate = attempt->operate;
-	if (operate_memory_prepare(&operate->memory, poison, condition->shift, err) ||
-	    operate_conditions_set(operate->conditions, condition, err))
+	struct device *device = operate->options.device;
+	for (int image = 0; image < operate->memory.images; image++)
+		operate_memory_prepare(&operate->memory, image, run_at(operate, first + image).poison);
+	if (operate_memory_upload(&operate->memory, err))
 		return -1;
-	if (call(attempt, err))
-		return refused_launch(attempt, err) ? 1 : -1;
+	for (int image = 0; image < operate->memory.images; image++) {
+		const struct run run = run_at(operate, first + image);
+		if (operate_conditions_set(operate->conditions, &run.condition, err))
+			return -1;
+		if (first + image == 0)
+			device_counts(device, &attempt->record->counts);
+		if (call(attempt, image, err))
+			return refused_launch(attempt, err) ? 1 : -1;
+		if (first + image == 0)
+			device_counts(device, &attempt->record->counts); /* complete: a device that counts does not queue */
+	}
 	stage(attempt, STAGE_WAIT);
-	if (operate_memory_fetch(&operate->memory, keep_first, err))
+	if (operate_memory_fetch(&operate->memory, err))
 		return -1;
 	observe_findings(&attempt->observer);
 	return attempt->record->judgement.status != STATUS_COUNT;
@@ -361,7 +387,7 @@ static int expect(struct attempt *attempt, struct error *err)
 }
 
 /* What came back, against what is due. */
-static int judge_values(struct attempt *attempt, struct error *err)
+static int judge_values(struct attempt *attempt, int image, struct error *err)
 {
 	const struct test_case *test = attempt->test;
 	const struct family *family = attempt->target->family;
@@ -370,7 +396,7 @@ static int judge_values(struct attempt *attempt, struct error *err)
 		const struct tensor *output = &test->tensors[i];
 		if (!is_value(test, i))
 			continue;
-		outputs.storage[i] = operate_memory_result(&attempt->operate->memory, i);
+		outputs.storage[i] = operate_memory_result(&attempt->operate->memory, image, i);
 		struct expectation_layout layout = {.name = output->name, .dtype = output->dtype, .rank = output->rank};
 		memcpy(layout.dims, output->dims, sizeof layout.dims);
 		memcpy(layout.strides, output->strides, sizeof layout.strides);
@@ -380,17 +406,34 @@ static int judge_values(struct attempt *attempt, struct error *err)
 	return family->judge_outputs ? family->judge_outputs(&outputs, &attempt->record->judgement, err) : 0;
 }
 
-static int take_digests(struct attempt *attempt, struct error *err)
+static int take_digests(struct attempt *attempt, int image, struct error *err)
 {
 	struct case_record *record = attempt->record;
 	for (int i = 0; i < attempt->test->tensor_count && record->output_count < RECORD_OUTPUTS_MAX; i++) {
 		if (!is_value(attempt->test, i))
 			continue;
-		if (operate_memory_digest(&attempt->operate->memory, i, &record->digests[record->output_count], err))
+		if (operate_memory_digest(&attempt->operate->memory, image, i, &record->digests[record->output_count], err))
 			return -1;
 		snprintf(record->output_names[record->output_count++], sizeof record->output_names[0], "%s", attempt->test->tensors[i].name);
 	}
 	return 0;
+}
+
+/* What one run left behind. The last one is judged; where results may differ between runs, each is. */
+static int look_at(struct attempt *attempt, int run, int image, const char *varies, struct error *err)
+{
+	struct operate *operate = attempt->operate;
+	struct judgement *judgement = &attempt->record->judgement;
+	const int is_last = run > operate->options.repeats;
+	stage(attempt, STAGE_JUDGE);
+	operate_memory_check(&operate->memory, image, judgement);
+	if (!is_last && run > 0 && !varies)
+		operate_memory_check_repeat(&operate->memory, image, run_at(operate, run).condition.name, judgement);
+	if (is_last && !varies)
+		operate_memory_check_written(&operate->memory, image, judgement);
+	if ((is_last || varies) && judge_values(attempt, image, err))
+		return -1;
+	return is_last ? take_digests(attempt, image, err) : 0;
 }
 
 /* Returns -1 with *err when a step failed, 1 when the case is decided already, 0 when the checks are to decide. */
@@ -413,51 +456,31 @@ static int verify(struct attempt *attempt, struct error *err)
 		note_launch(attempt);
 	}
 	device_findings(device, NULL, 0); /* what the case before left */
-	if (operate_memory_bind(&operate->memory, attempt->test, err))
-		return -1;
-	if (expect(attempt, err))
+	const int runs = operate->options.repeats + 2;
+	/* what a host function did is told by the shim call by call */
+	if (operate_memory_bind(&operate->memory, attempt->test, attempt->kernel ? runs : 1, err) || expect(attempt, err))
 		return -1;
 	const char *varies = family->varies ? family->varies(attempt->test) : NULL;
-	const struct operate_condition plain = {0};
-	device_counts(device, &attempt->record->counts);
-	int outcome = run(attempt, OPERATE_POISON_NUMBER, &plain, 1, err);
-	if (outcome)
-		return outcome;
-	device_counts(device, &attempt->record->counts);
-	if (attempt->kernel)
-		judgement_hold(judgement, CHECK_LAUNCH);
-	else if (attempt->target->log && observe_log(&attempt->observer, attempt->target->log()))
-		return 1;
-	operate_memory_check(&operate->memory, judgement);
-	for (int repeat = 0; repeat < operate->options.repeats; repeat++) {
-		const struct operate_condition condition = operate_condition(repeat);
-		outcome = run(attempt, OPERATE_POISON_NUMBER, &condition, 0, err);
+	for (int first = 0; first < runs; first += operate->memory.images) {
+		const int outcome = run_images(attempt, first, err);
 		if (outcome)
 			return outcome;
-		if (!varies)
-			operate_memory_check_repeat(&operate->memory, condition.name, judgement);
-		else if (judge_values(attempt, err))
-			return -1;
-		operate_memory_check(&operate->memory, judgement);
+		if (first == 0 && attempt->kernel)
+			judgement_hold(judgement, CHECK_LAUNCH);
+		else if (first == 0 && attempt->target->log && observe_log(&attempt->observer, attempt->target->log()))
+			return 1;
+		for (int image = 0; image < operate->memory.images; image++)
+			if (look_at(attempt, first + image, image, varies, err))
+				return -1;
 	}
-	/* what is judged started from NaN */
-	outcome = run(attempt, OPERATE_POISON_NAN, &plain, 0, err);
-	if (outcome)
-		return outcome;
 	if (device->ops->findings && !operate->options.unchecked) {
 		judgement_hold(judgement, CHECK_ACCESS);
 		judgement_hold(judgement, CHECK_UNDEFINED);
 		judgement_hold(judgement, CHECK_RACE);
 		judgement_hold(judgement, CHECK_BARRIER);
 	}
-	stage(attempt, STAGE_JUDGE);
-	operate_memory_check(&operate->memory, judgement);
-	if (!varies)
-		operate_memory_check_written(&operate->memory, judgement);
 	if (operate->options.guard == GUARD_PAGES)
 		judgement_hold(judgement, CHECK_GUARD);
-	if (judge_values(attempt, err) || take_digests(attempt, err))
-		return -1;
 	if (varies)
 		snprintf(attempt->record->note, sizeof attempt->record->note, "results may differ between runs: %s", varies);
 	return 0;
@@ -518,7 +541,7 @@ static int make_sets(void *context, int count, struct error *err)
 	struct device *device = attempt->operate->options.device;
 	if (memory->guard != GUARD_CANARIES)
 		return error_set(err, ERROR_UNSUPPORTED, "timing is done with canaries around the tensors only");
-	const device_pointer base = memory->arena + memory->shift;
+	const device_pointer base = memory->arena; /* image 0 */
 	timed->addresses = calloc((size_t)count, sizeof *timed->addresses);
 	timed->bindings = calloc((size_t)count, sizeof *timed->bindings);
 	if (!timed->addresses || !timed->bindings)
@@ -533,9 +556,9 @@ static int make_sets(void *context, int count, struct error *err)
 		for (int i = 0; i < attempt->test->tensor_count; i++) {
 			if (attempt->test->tensors[i].role == TENSOR_EXPECTED)
 				continue;
-			timed->addresses[set][i] = operate_memory_address(memory, i) - base + to;
+			timed->addresses[set][i] = operate_memory_address(memory, 0, i) - base + to;
 			timed->bindings[set].tensors[i].data = timed->addresses[set][i];
-			timed->bindings[set].tensors[i].storage = operate_memory_storage(memory, i) - base + to;
+			timed->bindings[set].tensors[i].storage = operate_memory_storage(memory, 0, i) - base + to;
 		}
 	}
 	timed->sets = count;

@@ -6,7 +6,6 @@
 
 struct operate_condition {
 	const char *name;      /* "with other content of shared memory", ... */
-	size_t shift;          /* of all tensors, bytes */
 	int stale_shared;      /* shared memory of every multiprocessor holds NaN patterns */
 	int busy;              /* half of the multiprocessors are taken by other work when the launch begins */
 };

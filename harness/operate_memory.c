@@ -74,6 +74,7 @@ static void forget(struct operate_memory *memory)
 		memory->guarded[i] = (struct device_guarded){0};
 	}
 	memory->test = NULL;
+	memory->first = NULL;
 }
 
 static int lay_out(struct operate_memory *memory, const struct test_case *test, struct error *err)
@@ -96,18 +97,23 @@ static int lay_out(struct operate_memory *memory, const struct test_case *test, 
 
 static int reserve_host(struct operate_memory *memory, struct error *err)
 {
-	if (memory->image_bytes <= memory->capacity)
-		return 0;
-	unsigned char **const parts[] = {&memory->image, &memory->first, &memory->now};
-	memory->capacity = 0;
-	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
-		free(*parts[i]);
-		*parts[i] = malloc(memory->image_bytes);
-		if (!*parts[i])
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory: a case needs three times %zu bytes on the host",
-					 memory->image_bytes);
+	const size_t wanted = (size_t)memory->images * memory->image_bytes;
+	if (wanted > memory->capacity) {
+		/* most cases are small: room for them from the start */
+		const size_t capacity = wanted > (size_t)1 << 20 ? wanted : (size_t)1 << 20;
+		memory->capacity = 0;
+		free(memory->before);
+		free(memory->after);
+		memory->before = malloc(capacity);
+		memory->after = malloc(capacity);
+		if (!memory->before || !memory->after)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory: a case needs twice %zu bytes on the host", wanted);
+		memory->capacity = capacity;
 	}
-	memory->capacity = memory->image_bytes;
+	free(memory->first_copy);
+	memory->first_copy = memory->images == 1 ? malloc(memory->image_bytes + 1) : NULL;
+	if (memory->images == 1 && !memory->first_copy)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory: a case needs three times %zu bytes on the host", wanted);
 	return 0;
 }
 
@@ -115,7 +121,7 @@ static int reserve_device(struct operate_memory *memory, struct error *err)
 {
 	struct device *device = memory->device;
 	if (memory->guard == GUARD_CANARIES) {
-		const size_t wanted = memory->image_bytes + OPERATE_SHIFT_BYTES;
+		const size_t wanted = (size_t)memory->images * memory->image_bytes;
 		if (wanted <= memory->arena_capacity)
 			return 0;
 		device_free(device, memory->arena);
@@ -165,10 +171,23 @@ static void map_value(unsigned char *map, const struct tensor *view, const struc
 	}
 }
 
-int operate_memory_bind(struct operate_memory *memory, const struct test_case *test, struct error *err)
+static unsigned char *image_before(const struct operate_memory *memory, int image)
+{
+	return memory->before + (size_t)image * memory->image_bytes;
+}
+
+static unsigned char *image_after(const struct operate_memory *memory, int image)
+{
+	return memory->after + (size_t)image * memory->image_bytes;
+}
+
+int operate_memory_bind(struct operate_memory *memory, const struct test_case *test, int runs, struct error *err)
 {
 	forget(memory);
-	if (lay_out(memory, test, err) || reserve_host(memory, err))
+	if (lay_out(memory, test, err))
+		return -1;
+	memory->images = memory->guard == GUARD_CANARIES && memory->image_bytes <= OPERATE_IMAGES_BYTES / (size_t)runs ? runs : 1;
+	if (reserve_host(memory, err))
 		return -1;
 	memory->test = test;
 	if (reserve_device(memory, err)) {
@@ -182,7 +201,6 @@ int operate_memory_bind(struct operate_memory *memory, const struct test_case *t
 		if (tensor->role == TENSOR_INPUT) {
 			if (!tensor->data)
 				return error_set(err, ERROR_INTERNAL, "case %s: input %s has no data", test->name, tensor->name);
-			memcpy(memory->image + memory->place[i], tensor->data, memory->bytes[i]);
 		} else {
 			memory->value[i] = calloc((size_t)tensor->extent + 1, 1);
 			if (!memory->value[i])
@@ -201,11 +219,11 @@ void operate_memory_expect(struct operate_memory *memory, int output, const stru
 }
 
 /* What starts from where: the pattern, or the content of NAME_initial for the tensor or for the storage it lies in. */
-static void fill_output(struct operate_memory *memory, int index, enum operate_poison poison)
+static void fill_output(struct operate_memory *memory, unsigned char *image, int index, enum operate_poison poison)
 {
 	const struct test_case *test = memory->test;
 	const struct tensor *tensor = &test->tensors[index];
-	fill_pattern(memory->image + memory->place[index], memory->bytes[index], tensor->dtype, poison);
+	fill_pattern(image + memory->place[index], memory->bytes[index], tensor->dtype, poison);
 	for (int i = 0; i < test->tensor_count; i++) {
 		const struct tensor *initial = test->tensors[i].role == TENSOR_OUTPUT && owner_of(test, i) == index ? initial_of(test, i) : NULL;
 		const struct tensor *view = &test->tensors[i];
@@ -213,33 +231,33 @@ static void fill_output(struct operate_memory *memory, int index, enum operate_p
 			continue;
 		const size_t size = dtype_size(view->dtype);
 		const unsigned char *from = case_tensor_data(test, initial);
-		unsigned char *to = memory->image + memory->place[index] + (size_t)view->offset * size;
+		unsigned char *to = image + memory->place[index] + (size_t)view->offset * size;
 		const int64_t elements = tensor_elements(view);
 		for (int64_t e = 0; from && e < elements; e++)
 			memcpy(to + (size_t)tensor_offset(view, e) * size, from + (size_t)tensor_offset(initial, e) * size, size);
 	}
 }
 
-device_pointer operate_memory_storage(const struct operate_memory *memory, int tensor)
+device_pointer operate_memory_storage(const struct operate_memory *memory, int image, int tensor)
 {
 	const int owner = owner_of(memory->test, tensor);
 	if (memory->guard == GUARD_CANARIES)
-		return memory->arena + memory->shift + memory->place[owner];
+		return memory->arena + (device_pointer)image * memory->image_bytes + memory->place[owner];
 	return memory->guard == GUARD_PAGES ? memory->guarded[owner].pointer : memory->single[owner];
 }
 
-device_pointer operate_memory_address(const struct operate_memory *memory, int tensor)
+device_pointer operate_memory_address(const struct operate_memory *memory, int image, int tensor)
 {
 	const struct tensor *view = &memory->test->tensors[tensor];
-	return operate_memory_storage(memory, tensor) + (device_pointer)view->offset * dtype_size(view->dtype);
+	return operate_memory_storage(memory, image, tensor) + (device_pointer)view->offset * dtype_size(view->dtype);
 }
 
 /* Runs of elements of the same kind in the map of an output. */
-static void mark_output(struct operate_memory *memory, int index)
+static void mark_output(struct operate_memory *memory, int image, int index)
 {
 	const struct tensor *tensor = &memory->test->tensors[index];
 	const size_t size = dtype_size(tensor->dtype);
-	const device_pointer storage = operate_memory_storage(memory, index);
+	const device_pointer storage = operate_memory_storage(memory, image, index);
 	const unsigned char *map = memory->value[index];
 	int starts_defined = 0;
 	for (int i = 0; i < memory->test->tensor_count; i++)
@@ -255,73 +273,83 @@ static void mark_output(struct operate_memory *memory, int index)
 	}
 }
 
-static void mark(struct operate_memory *memory)
+static void mark(struct operate_memory *memory, int image)
 {
-	if (!memory->device->ops->mark)
-		return;
-	if (memory->guard == GUARD_CANARIES)
-		device_mark(memory->device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_NO_ACCESS);
 	for (int i = 0; i < memory->test->tensor_count; i++) {
 		if (memory->place[i] == SIZE_MAX || !memory->bytes[i])
 			continue;
 		if (memory->test->tensors[i].role == TENSOR_INPUT)
-			device_mark(memory->device, operate_memory_storage(memory, i), memory->bytes[i], DEVICE_MEMORY_INPUT);
+			device_mark(memory->device, operate_memory_storage(memory, image, i), memory->bytes[i], DEVICE_MEMORY_INPUT);
 		else
-			mark_output(memory, i);
+			mark_output(memory, image, i);
 	}
 }
 
-int operate_memory_prepare(struct operate_memory *memory, enum operate_poison poison, size_t shift, struct error *err)
+void operate_memory_prepare(struct operate_memory *memory, int image, enum operate_poison poison)
 {
 	const struct test_case *test = memory->test;
-	struct device *device = memory->device;
-	memory->shift = memory->guard == GUARD_CANARIES ? shift : 0;
 	for (int i = 0; i < test->tensor_count; i++) {
 		if (memory->place[i] == SIZE_MAX)
 			continue;
-		unsigned char *storage = memory->image + memory->place[i];
+		unsigned char *storage = image_before(memory, image) + memory->place[i];
 		const size_t behind = align_up(memory->bytes[i], BUFFER_ALIGNMENT) - memory->bytes[i] + OPERATE_CANARY_BYTES;
-		/* canaries hold what a read past the end should show; the one behind goes on from the last element */
+		/* canaries hold what a read past the end should show */
 		fill_pattern(storage - OPERATE_CANARY_BYTES, OPERATE_CANARY_BYTES, test->tensors[i].dtype, OPERATE_POISON_NAN);
 		fill_pattern(storage + memory->bytes[i], behind, test->tensors[i].dtype, OPERATE_POISON_NAN);
 		if (test->tensors[i].role == TENSOR_OUTPUT)
-			fill_output(memory, i, poison);
+			fill_output(memory, image_before(memory, image), i, poison);
+		else
+			memcpy(storage, test->tensors[i].data, memory->bytes[i]);
 	}
+}
+
+int operate_memory_upload(struct operate_memory *memory, struct error *err)
+{
+	const struct test_case *test = memory->test;
+	struct device *device = memory->device;
 	if (memory->guard == GUARD_CANARIES) {
+		const size_t bytes = (size_t)memory->images * memory->image_bytes;
 		device_mark(device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_PLAIN);
-		if (memory->image_bytes &&
-		    device->ops->copy_in(device, memory->arena + memory->shift, memory->image, memory->image_bytes, NULL, err))
+		if (bytes && device->ops->copy_in(device, memory->arena, memory->before, bytes, NULL, err))
 			return -1;
+		device_mark(device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_NO_ACCESS);
 	} else {
 		for (int i = 0; i < test->tensor_count; i++)
 			if (memory->place[i] != SIZE_MAX && memory->bytes[i] &&
-			    device->ops->copy_in(device, operate_memory_storage(memory, i), memory->image + memory->place[i],
+			    device->ops->copy_in(device, operate_memory_storage(memory, 0, i), memory->before + memory->place[i],
 						 memory->bytes[i], NULL, err))
 				return -1;
 	}
-	mark(memory);
+	for (int image = 0; device->ops->mark && image < memory->images; image++)
+		mark(memory, image);
 	return 0;
 }
 
-int operate_memory_fetch(struct operate_memory *memory, int keep_first, struct error *err)
+int operate_memory_fetch(struct operate_memory *memory, struct error *err)
 {
 	struct device *device = memory->device;
-	if (device_synchronize(device, err))
-		return -1;
+	const size_t bytes = (size_t)memory->images * memory->image_bytes;
 	if (memory->guard == GUARD_CANARIES) {
-		if (memory->image_bytes &&
-		    device->ops->copy_out(device, memory->now, memory->arena + memory->shift, memory->image_bytes, NULL, err))
+		if (bytes && device->ops->copy_out(device, memory->after, memory->arena, bytes, NULL, err))
 			return -1;
 	} else {
-		memcpy(memory->now, memory->image, memory->image_bytes); /* canaries that are not there have not changed */
+		memcpy(memory->after, memory->before, bytes); /* canaries that are not there have not changed */
 		for (int i = 0; i < memory->test->tensor_count; i++)
 			if (memory->place[i] != SIZE_MAX && memory->bytes[i] &&
-			    device->ops->copy_out(device, memory->now + memory->place[i], operate_memory_storage(memory, i),
+			    device->ops->copy_out(device, memory->after + memory->place[i], operate_memory_storage(memory, 0, i),
 						  memory->bytes[i], NULL, err))
 				return -1;
 	}
-	if (keep_first)
-		memcpy(memory->first, memory->now, memory->image_bytes);
+	/* the copies were on the device's own stream: what runs on others shows here */
+	if (device_synchronize(device, err))
+		return -1;
+	if (memory->first)
+		return 0;
+	memory->first = memory->after;
+	if (memory->images == 1) {
+		memcpy(memory->first_copy, memory->after, memory->image_bytes);
+		memory->first = memory->first_copy;
+	}
 	return 0;
 }
 
@@ -337,14 +365,15 @@ static int64_t first_difference(const unsigned char *a, const unsigned char *b, 
 	return (int64_t)at;
 }
 
-static void check_canaries(const struct operate_memory *memory, int index, struct judgement *out)
+static void check_canaries(const struct operate_memory *memory, int image, int index, struct judgement *out)
 {
+	const unsigned char *image_now = image_after(memory, image), *image_then = image_before(memory, image);
 	const struct tensor *tensor = &memory->test->tensors[index];
 	const size_t place = memory->place[index], bytes = memory->bytes[index];
 	const size_t behind = align_up(bytes, BUFFER_ALIGNMENT) - bytes + OPERATE_CANARY_BYTES;
-	const int64_t before = first_difference(memory->image + place - OPERATE_CANARY_BYTES, memory->now + place - OPERATE_CANARY_BYTES,
+	const int64_t before = first_difference(image_then + place - OPERATE_CANARY_BYTES, image_now + place - OPERATE_CANARY_BYTES,
 						OPERATE_CANARY_BYTES);
-	const int64_t after = first_difference(memory->image + place + bytes, memory->now + place + bytes, behind);
+	const int64_t after = first_difference(image_then + place + bytes, image_now + place + bytes, behind);
 	if (before >= 0)
 		judgement_break(out, CHECK_CANARY, "memory before %s changed, the first %" PRId64 " bytes before its first element",
 				tensor->name, OPERATE_CANARY_BYTES - before);
@@ -355,7 +384,7 @@ static void check_canaries(const struct operate_memory *memory, int index, struc
 		judgement_hold(out, CHECK_CANARY);
 }
 
-static void check_gaps(const struct operate_memory *memory, int index, struct judgement *out)
+static void check_gaps(const struct operate_memory *memory, int image, int index, struct judgement *out)
 {
 	const struct tensor *tensor = &memory->test->tensors[index];
 	const size_t size = dtype_size(tensor->dtype), place = memory->place[index];
@@ -365,7 +394,7 @@ static void check_gaps(const struct operate_memory *memory, int index, struct ju
 		if (map[i])
 			continue;
 		has_gaps = 1;
-		if (memcmp(memory->image + place + (size_t)i * size, memory->now + place + (size_t)i * size, size) != 0) {
+		if (memcmp(image_before(memory, image) + place + (size_t)i * size, image_after(memory, image) + place + (size_t)i * size, size) != 0) {
 			judgement_break(out, CHECK_GAP, "element %" PRId64 " of the storage of %s, which lies between or around its values, "
 					"changed", i, tensor->name);
 			return;
@@ -375,19 +404,20 @@ static void check_gaps(const struct operate_memory *memory, int index, struct ju
 		judgement_hold(out, CHECK_GAP);
 }
 
-void operate_memory_check(const struct operate_memory *memory, struct judgement *out)
+void operate_memory_check(const struct operate_memory *memory, int image, struct judgement *out)
 {
 	const struct test_case *test = memory->test;
 	for (int i = 0; i < test->tensor_count; i++) {
 		if (memory->place[i] == SIZE_MAX)
 			continue;
 		if (memory->guard == GUARD_CANARIES)
-			check_canaries(memory, i, out);
+			check_canaries(memory, image, i, out);
 		if (test->tensors[i].role == TENSOR_OUTPUT) {
-			check_gaps(memory, i, out);
+			check_gaps(memory, image, i, out);
 			continue;
 		}
-		const int64_t changed = first_difference(memory->image + memory->place[i], memory->now + memory->place[i], memory->bytes[i]);
+		const int64_t changed = first_difference(image_before(memory, image) + memory->place[i],
+							image_after(memory, image) + memory->place[i], memory->bytes[i]);
 		if (changed >= 0)
 			judgement_break(out, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage", test->tensors[i].name, changed);
 		else
@@ -395,14 +425,14 @@ void operate_memory_check(const struct operate_memory *memory, struct judgement 
 	}
 }
 
-void operate_memory_check_written(const struct operate_memory *memory, struct judgement *out)
+void operate_memory_check_written(const struct operate_memory *memory, int image, struct judgement *out)
 {
 	for (int i = 0; i < memory->test->tensor_count; i++) {
 		const struct tensor *tensor = &memory->test->tensors[i];
 		const size_t size = dtype_size(tensor->dtype);
 		if (tensor->role != TENSOR_OUTPUT || memory->place[i] == SIZE_MAX)
 			continue;
-		const unsigned char *first = memory->first + memory->place[i], *now = memory->now + memory->place[i];
+		const unsigned char *first = memory->first + memory->place[i], *now = image_after(memory, image) + memory->place[i];
 		const uint64_t number = pattern_of(tensor->dtype, OPERATE_POISON_NUMBER), nan = pattern_of(tensor->dtype, OPERATE_POISON_NAN);
 		int64_t unwritten = 0, first_unwritten = 0, differing = 0, first_differing = 0;
 		for (int64_t e = 0; e < tensor->extent; e++) {
@@ -427,14 +457,14 @@ void operate_memory_check_written(const struct operate_memory *memory, struct ju
 	}
 }
 
-void operate_memory_check_repeat(const struct operate_memory *memory, const char *condition, struct judgement *out)
+void operate_memory_check_repeat(const struct operate_memory *memory, int image, const char *condition, struct judgement *out)
 {
 	for (int i = 0; i < memory->test->tensor_count; i++) {
 		const struct tensor *tensor = &memory->test->tensors[i];
 		const size_t size = dtype_size(tensor->dtype);
 		if (tensor->role != TENSOR_OUTPUT || memory->place[i] == SIZE_MAX)
 			continue;
-		const unsigned char *first = memory->first + memory->place[i], *now = memory->now + memory->place[i];
+		const unsigned char *first = memory->first + memory->place[i], *now = image_after(memory, image) + memory->place[i];
 		int64_t differing = 0, at = 0;
 		for (int64_t e = 0; e < tensor->extent; e++)
 			if (memory->value[i][e] == 1 && memcmp(first + (size_t)e * size, now + (size_t)e * size, size) != 0 && !differing++)
@@ -446,17 +476,17 @@ void operate_memory_check_repeat(const struct operate_memory *memory, const char
 	}
 }
 
-const void *operate_memory_result(const struct operate_memory *memory, int output)
+const void *operate_memory_result(const struct operate_memory *memory, int image, int output)
 {
 	const struct tensor *view = &memory->test->tensors[output];
-	return memory->now + memory->place[owner_of(memory->test, output)] + (size_t)view->offset * dtype_size(view->dtype);
+	return image_after(memory, image) + memory->place[owner_of(memory->test, output)] + (size_t)view->offset * dtype_size(view->dtype);
 }
 
-int operate_memory_digest(const struct operate_memory *memory, int output, struct digest *digest, struct error *err)
+int operate_memory_digest(const struct operate_memory *memory, int image, int output, struct digest *digest, struct error *err)
 {
 	const struct tensor *view = &memory->test->tensors[output];
 	const size_t size = dtype_size(view->dtype), count = (size_t)tensor_elements(view);
-	const unsigned char *from = operate_memory_result(memory, output);
+	const unsigned char *from = operate_memory_result(memory, image, output);
 	if (tensor_is_contiguous(view)) {
 		*digest = digest_bytes(from, count * size);
 		return 0;
@@ -477,8 +507,8 @@ void operate_memory_free(struct operate_memory *memory)
 		return;
 	forget(memory);
 	device_free(memory->device, memory->arena);
-	free(memory->image);
-	free(memory->first);
-	free(memory->now);
+	free(memory->before);
+	free(memory->after);
+	free(memory->first_copy);
 	*memory = (struct operate_memory){0};
 }

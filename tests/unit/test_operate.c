@@ -29,7 +29,7 @@ static const char module_text[] =
 	BEGIN("writes_before") UNTIL_N STORE "mov.u32 %r2, 7; setp.eq.u32 %p0, %r0, 0; @%p0 st.global.u32 [%d1+-4], %r2;" END
 	BEGIN("writes_input") UNTIL_N STORE "st.global.u32 [%d0], %r2;" END
 	BEGIN("adds") UNTIL_N "ld.global.u32 %r2, [%d0]; ld.global.u32 %r3, [%d1]; add.u32 %r2, %r2, %r3; st.global.u32 [%d1], %r2;" END
-	BEGIN("by_address") UNTIL_N STORE "cvt.u32.u64 %r4, %d1; and.b32 %r4, %r4, 4096; st.global.u32 [%d1], %r4;" END
+	BEGIN("by_address") UNTIL_N STORE "cvt.u32.u64 %r4, %d1; and.b32 %r4, %r4, 65280; st.global.u32 [%d1], %r4;" END
 	".visible .entry other_list(.param .u64 n, .param .u32 in, .param .u64 out)\n{\nret;\n}\n"
 	".visible .entry fewer(.param .u64 n, .param .u64 in)\n{\nret;\n}\n";
 
