@@ -368,7 +368,7 @@ static void append_timed_cases(struct page *page, const struct run_record *run, 
 
 static void append_throughput(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
 {
-	if (summary->timed == 0)
+	if (summary->timed_hosts == 0)
 		return;
 	page_heading(page, 2, "Throughput of passed cases");
 	double confidence = 0;
@@ -379,7 +379,7 @@ static void append_throughput(struct page *page, const struct run_record *run, c
 			     "the cache, cold: rotated through more than twice the L2. FLOPs count the work that was asked for.",
 		       100.0 * confidence);
 	append_groups(page, run);
-	append_timed_cases(page, run, summary->timed, limit);
+	append_timed_cases(page, run, summary->timed_hosts, limit);
 }
 
 /* ---- work that was counted ---- */

@@ -122,7 +122,8 @@ int run_summary_of(const struct run_record *run, struct run_summary *out)
 		for (int check = 0; check < CHECK_NAMES_COUNT; check++)
 			out->checks[check][judgement->checks[check].state]++;
 		out->device_seconds += record->verify_seconds;
-		out->timed += case_is_timed(record) && !record->module[0];
+		out->timed += case_is_timed(record) != 0;
+		out->timed_hosts += case_is_timed(record) && !record->module[0];
 		if (judgement->status != STATUS_PASS)
 			continue;
 		if (judgement->checks[CHECK_NUMBERS].state == CHECK_HELD) {

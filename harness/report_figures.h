@@ -41,7 +41,7 @@ struct run_summary {
 	size_t checks[CHECK_NAMES_COUNT][4]; /* by enum check_state */
 	struct spread margins, lse_margins;  /* of passed cases that have them */
 	const struct case_record *worst, *worst_lse; /* with the largest margin among the passed; NULL when there is none */
-	size_t timed;                        /* operators apart */
+	size_t timed, timed_hosts;           /* timed_hosts: those that are not of operators */
 	double device_seconds;               /* the whole run's sum of verify_seconds */
 };
 int run_summary_of(const struct run_record *run, struct run_summary *out); /* -1 when memory runs out */

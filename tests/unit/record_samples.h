@@ -58,6 +58,7 @@ static inline struct case_record sample_case(int index)
 						 .default_stream = 1, .device_code = i == 3 ? 701 : 0};
 		snprintf(launch->kernel, sizeof launch->kernel, "_Z6kernel%d", (index + (int)i) % 7);
 	}
+	record.order = (uint64_t)index;
 	for (int check = 0; check < CHECK_NAMES_COUNT; check++)
 		if ((check + index) % 3)
 			judgement_hold(judgement, (enum check)check);
@@ -120,6 +121,8 @@ static inline struct run_record sample_run(int cases)
 			   .gemm_library = "cuBLAS 13.0.2"},
 		.matrix_product_flops = 7.5e14,
 		.matrix_product_flops_bf16 = 7.6e14,
+		.copy_bytes_per_second = 2.9e12,
+		.math = sample_text("precise"),
 		.dataset = sample_text("datasets/attention.spec"),
 		.dataset_sha256 = "abcdef",
 		.seed = 5,
@@ -137,10 +140,12 @@ static inline struct run_record sample_run(int cases)
 						    .provenance = sample_text("CUDA_COMPUTE_CAP=90, --use_fast_math"),
 						    .abi = sample_text("0.9.2 (kernel parameters of 440 bytes)"),
 						    .cudart = sample_text("shim"), .stubbed = sample_text("one\ntwo"),
-						    .link_seconds = 0.7, .load_seconds = 0.2};
+						    .link_seconds = 0.7, .load_seconds = 0.2, .refused = sample_text("")};
 	run.artifacts[1] = (struct artifact_record){.path = sample_text("other.a"), .kind = sample_text(""), .toolkit = sample_text(""),
 						    .provenance = sample_text(""), .abi = sample_text(""), .cudart = sample_text(""),
-						    .stubbed = sample_text("")};
+						    .stubbed = sample_text(""), .refused = sample_text("uexp_f32: bad\nulog_f32: worse"),
+						    .load_seconds = 12.5, .load_longest_seconds = 1.25, .load_wall_seconds = 2.5,
+						    .load_parts = 11, .entry_points = 123, .fast_kernels = 76};
 	for (int i = 0; i < 10; i++) {
 		char name[32];
 		snprintf(name, sizeof name, "_Z6kernel%d", i);
@@ -158,6 +163,39 @@ static inline struct run_record sample_run(int cases)
 			exit(1);
 	}
 	return run;
+}
+
+/* Makes some of its cases those of operators: of three entry points, uexp_f32, ulog_f32 and affine_f32. */
+static inline void sample_operators(struct run_record *run)
+{
+	static const char *const names[] = {"uexp_f32", "ulog_f32", "affine_f32"};
+	run->datasets = calloc(2, sizeof(struct dataset_record));
+	run->inventories = calloc(1, sizeof(struct inventory_record));
+	if (!run->datasets || !run->inventories)
+		exit(1);
+	run->dataset_count = 2;
+	run->inventory_count = 1;
+	run->datasets[0] = (struct dataset_record){.path = sample_text("datasets/attention.spec"), .sha256 = "abcdef"};
+	run->datasets[1] = (struct dataset_record){.path = sample_text("datasets/operators.spec"), .sha256 = "012345"};
+	run->inventories[0] = (struct inventory_record){
+		.folder = sample_text("/artifacts/modules/"), .profile = sample_text("0.9.2"), .evidence = sample_text("README: Candle 0.9.2"),
+		.claim = sample_text(""), .modules = sample_text("unary, sort"), .missing = sample_text("sort: asort_asc_f32\nsort: asort_desc_f32"),
+		.unknown = sample_text("unary: umystery"), .architecture = 90, .expected = 137, .present = 135, .missing_count = 2,
+		.unknown_count = 1, .without_case = 3, .cases_without_entry = 4};
+	for (size_t i = 0; i < run->case_count; i++) {
+		struct case_record *record = &run->cases[i];
+		const char *entry = names[i % 3];
+		if (i % 2 == 0)
+			continue;
+		snprintf(record->module, sizeof record->module, "%s", i % 3 == 2 ? "affine" : "unary");
+		snprintf(record->family, sizeof record->family, "%s", i % 3 == 2 ? "affine" : "unary");
+		snprintf(record->entry_point, sizeof record->entry_point, "%s", entry);
+		record->artifact = 1;
+		record->unit = i % 3 == 1 ? WORK_FLOPS : WORK_BYTES;
+		record->dataset = 1;
+		record->fast_math = i % 3 == 0;
+		record->judgement.precise_margin = 1.5 + (double)i;
+	}
 }
 
 #endif

@@ -59,6 +59,12 @@ static void same_case(const struct case_record *a, const struct case_record *b)
 	CHECK_INT(a->case_index, b->case_index);
 	CHECK_INT(a->dtype, b->dtype);
 	CHECK_INT(a->attributes_head_dim, b->attributes_head_dim);
+	CHECK_TEXT(a->module, b->module);
+	CHECK_INT(a->unit, b->unit);
+	CHECK_INT(a->dataset, b->dataset);
+	CHECK_INT(a->order, b->order);
+	CHECK_INT(a->fast_math, b->fast_math);
+	same_double(j->precise_margin, k->precise_margin);
 	CHECK_INT(j->status, k->status);
 	CHECK_TEXT(j->reason, k->reason);
 	CHECK_TEXT(j->mistrust, k->mistrust);
@@ -112,6 +118,31 @@ static void same_run(const struct run_record *a, const struct run_record *b)
 	CHECK_TEXT(a->version, b->version);
 	CHECK_TEXT(a->date, b->date);
 	CHECK_TEXT(a->host, b->host);
+	same_double(a->copy_bytes_per_second, b->copy_bytes_per_second);
+	CHECK_TEXT(a->math, b->math);
+	CHECK_INT(a->dataset_count, b->dataset_count);
+	for (size_t i = 0; i < a->dataset_count && i < b->dataset_count; i++) {
+		CHECK_TEXT(a->datasets[i].path, b->datasets[i].path);
+		CHECK_TEXT(a->datasets[i].sha256, b->datasets[i].sha256);
+	}
+	CHECK_INT(a->inventory_count, b->inventory_count);
+	for (size_t i = 0; i < a->inventory_count && i < b->inventory_count; i++) {
+		const struct inventory_record *x = &a->inventories[i], *y = &b->inventories[i];
+		CHECK_TEXT(x->folder, y->folder);
+		CHECK_TEXT(x->profile, y->profile);
+		CHECK_TEXT(x->evidence, y->evidence);
+		CHECK_TEXT(x->claim, y->claim);
+		CHECK_TEXT(x->modules, y->modules);
+		CHECK_TEXT(x->missing, y->missing);
+		CHECK_TEXT(x->unknown, y->unknown);
+		CHECK_INT(x->architecture, y->architecture);
+		CHECK_INT(x->expected, y->expected);
+		CHECK_INT(x->present, y->present);
+		CHECK_INT(x->missing_count, y->missing_count);
+		CHECK_INT(x->unknown_count, y->unknown_count);
+		CHECK_INT(x->without_case, y->without_case);
+		CHECK_INT(x->cases_without_entry, y->cases_without_entry);
+	}
 	CHECK_TEXT(a->dataset, b->dataset);
 	CHECK_TEXT(a->dataset_sha256, b->dataset_sha256);
 	CHECK_TEXT(a->repeat_options, b->repeat_options);
@@ -148,6 +179,12 @@ static void same_run(const struct run_record *a, const struct run_record *b)
 		CHECK_TEXT(x->stubbed, y->stubbed);
 		same_double(x->link_seconds, y->link_seconds);
 		same_double(x->load_seconds, y->load_seconds);
+		same_double(x->load_longest_seconds, y->load_longest_seconds);
+		same_double(x->load_wall_seconds, y->load_wall_seconds);
+		CHECK_INT(x->load_parts, y->load_parts);
+		CHECK_INT(x->entry_points, y->entry_points);
+		CHECK_INT(x->fast_kernels, y->fast_kernels);
+		CHECK_TEXT(x->refused, y->refused);
 		CHECK_INT(x->kernel_count, y->kernel_count);
 		for (size_t k = 0; k < x->kernel_count && k < y->kernel_count; k++) {
 			CHECK_TEXT(x->kernels[k], y->kernels[k]);
@@ -177,6 +214,7 @@ static void test_round_trip(void)
 {
 	struct error err = {0};
 	struct run_record run = sample_run(37), back;
+	sample_operators(&run);
 	const struct path path_at = in_folder("trip.h5");
 	const char *path = path_at.text;
 	CHECK_INT(write_all(path, &run, &err), 0);
@@ -205,6 +243,85 @@ static void test_round_trip(void)
 	CHECK_INT(back.case_count, 0);
 	CHECK_TEXT(back.command, "");
 	run_record_free(&back);
+}
+
+/* Cases that ran side by side come in any order and wait for a flush: what is read is as it was planned. */
+static void test_order(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(9), back;
+	struct record_writer *writer;
+	const struct path path = in_folder("order.h5");
+	sample_operators(&run);
+	CHECK_INT(record_writer_open(&writer, path.text, &run, &err), 0);
+	for (size_t i = run.case_count; i-- > 0;) {
+		CHECK_INT(record_writer_add_unflushed(writer, &run.cases[i], &err), 0);
+		if (i == 6) {
+			/* what was flushed is there, and no more */
+			struct run_record early;
+			CHECK_INT(record_writer_flush(writer, &err), 0);
+			CHECK_INT(record_writer_add_unflushed(writer, &run.cases[0], &err), 0);
+			CHECK_INT(setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1), 0);
+			CHECK_INT(record_read(&early, path.text, &err), 0);
+			CHECK_INT(early.case_count, 3);
+			if (early.case_count == 3)
+				CHECK_TEXT(early.cases[0].name, "case-6");
+			run_record_free(&early);
+			CHECK_INT(unsetenv("HDF5_USE_FILE_LOCKING"), 0);
+		}
+	}
+	CHECK_INT(record_writer_commit(writer, &run, &err), 0);
+	CHECK_INT(record_read(&back, path.text, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(back.case_count, 10); /* one of them twice */
+	for (size_t i = 1; i < back.case_count; i++)
+		CHECK(back.cases[i - 1].order <= back.cases[i].order);
+	if (back.case_count == 10) {
+		CHECK_TEXT(back.cases[1].name, "case-0");
+		same_case(&run.cases[8], &back.cases[9]);
+		same_case(&run.cases[5], &back.cases[6]);
+	}
+	run_record_free(&back);
+	run_record_free(&run);
+}
+
+static void test_inventory_fails(void)
+{
+	struct run_record run = sample_run(1);
+	sample_operators(&run);
+	CHECK_INT(run_record_exit_code(&run, 0), 0);
+	free(run.inventories[0].claim);
+	run.inventories[0].claim = sample_text("--abi");
+	CHECK_INT(inventory_is_broken(&run.inventories[0]), 1);
+	CHECK_INT(run_record_exit_code(&run, 0), 1);
+	run.inventories[0].missing_count = 0;
+	CHECK_INT(run_record_exit_code(&run, 0), 0);
+	run_record_free(&run);
+}
+
+/* Which dataset a case is from goes into the command that repeats it. */
+static void test_datasets(void)
+{
+	struct error err = {0};
+	struct run_record run = {0};
+	struct text command = {0};
+	const struct path one = in_folder("data.spec"), other = in_folder("other.spec");
+	CHECK_INT(write_file_atomically(one.text, "one", 3, &err), 0);
+	CHECK_INT(write_file_atomically(other.text, "other", 5, &err), 0);
+	CHECK_INT(run_record_add_dataset(&run, one.text, &err), 0);
+	CHECK_INT(run_record_add_dataset(&run, other.text, &err), 1);
+	CHECK_INT(run_record_add_dataset(&run, one.text, &err), 0);
+	CHECK_INT(run.dataset_count, 2);
+	CHECK_TEXT(run.dataset, one.text);
+	CHECK_TEXT(run.dataset_sha256, run.datasets[0].sha256);
+	CHECK_TEXT(run.datasets[1].sha256, "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa");
+	CHECK_INT(run_record_add_dataset(&run, "/nowhere/at.all", &err), -1);
+	CHECK_INT(run.dataset_count, 2);
+	const struct case_record record = {.name = "x", .dataset = 1};
+	run_record_reproduction(&run, &record, &command);
+	CHECK_CONTAINS(command.data, other.text);
+	text_free(&command);
+	run_record_free(&run);
 }
 
 static void test_killed(void)
@@ -446,6 +563,7 @@ static void damage(void)
 {
 	struct error err = {0};
 	struct run_record run = sample_run(6), back;
+	sample_operators(&run);
 	const struct path path_at = in_folder("damage.h5"), bad_at = in_folder("damaged.h5");
 	const char *path = path_at.text, *bad = bad_at.text;
 	struct file_map map;
@@ -560,6 +678,9 @@ int main(void)
 		return 1;
 	}
 	test_round_trip();
+	test_order();
+	test_inventory_fails();
+	test_datasets();
 	test_killed();
 	test_discard();
 	test_unwritable();
@@ -569,7 +690,7 @@ int main(void)
 	test_exit_code();
 	test_marks();
 	test_reproduction();
-	static const char *const names[] = {"trip.h5", "again.h5", "empty.h5", "killed.h5", "ended.h5.partial", "good.h5", "changed.h5",
+	static const char *const names[] = {"trip.h5", "order.h5", "data.spec", "other.spec", "again.h5", "empty.h5", "killed.h5", "ended.h5.partial", "good.h5", "changed.h5",
 					    "foreign.h5", "damage.h5", "damaged.h5"};
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
 		unlink(in_folder(names[i]).text);

@@ -4,6 +4,7 @@
 
 #include "cmd_report.h"
 #include "report.h"
+#include "operator_figures.h"
 #include "report_figures.h"
 
 #include <unistd.h>
@@ -344,12 +345,74 @@ static void test_command(void)
 	run_record_free(&run);
 }
 
+static void test_operators(void)
+{
+	struct run_record run = sample_run(42);
+	const struct run_record *runs[] = {&run};
+	struct entry_summary *entries;
+	size_t count;
+	sample_operators(&run);
+	CHECK_INT(entry_summaries(&run, &entries, &count), 0);
+	CHECK_INT(count, 3);
+	size_t cases = 0;
+	for (size_t i = 0; i < count; i++) {
+		cases += entries[i].cases;
+		size_t by_status = 0;
+		for (int status = 0; status < STATUS_COUNT; status++)
+			by_status += entries[i].statuses[status];
+		CHECK_INT(by_status, entries[i].cases);
+		CHECK_INT(entries[i].status == STATUS_FAIL, entries[i].statuses[STATUS_FAIL] > 0);
+		CHECK(entries[i].worst->judgement.status == entries[i].status);
+	}
+	CHECK_INT(cases, 21);
+	CHECK_TEXT(entries[0].symbol, "affine_f32");
+	CHECK_TEXT(entries[0].module, "affine");
+	CHECK_TEXT(entries[1].symbol, "uexp_f32");
+	CHECK_INT(entries[1].fast_math, 1);
+	CHECK_INT(entries[2].fast_math, 0);
+	free(entries);
+
+	char *text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL});
+	CHECK_CONTAINS(text, "datasets/operators.spec (sha256 012345)");
+	CHECK_CONTAINS(text, "copy rate      2900 GB/s");
+	CHECK_CONTAINS(text, "11 parts, 12.50 s of the driver in all, 1.25 s the longest; all there 2.50 s after the start");
+	CHECK_CONTAINS(text, "76 of its 123 kernels are compiled with it");
+	CHECK_CONTAINS(text, "does not load 2 of its entry points: who loads the whole module gets none of them. First: uexp_f32: bad\n");
+	CHECK_CONTAINS(text, "incomplete  /artifacts/modules/: 135 of the 137 entry points that 0.9.2 has on sm_90 (unary, sort)\n");
+	CHECK_CONTAINS(text, "sort (2): asort_asc_f32, asort_desc_f32\n");
+	CHECK_CONTAINS(text, "unary (1): umystery\n");
+	CHECK_CONTAINS(text, "of 3 entry points have a verdict");
+	CHECK_CONTAINS(text, "--dataset datasets/operators.spec --filter case-");
+	CHECK_CONTAINS(text, "Throughput of operators");
+	CHECK(!strstr(text, "claimed to be whole"));
+	free(text);
+	/* a claim that does not hold is a failure and says so */
+	free(run.inventories[0].claim);
+	run.inventories[0].claim = sample_text("folder candle-kernels-0123456789abcdef");
+	text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL, .brief = 1});
+	CHECK_CONTAINS(text, "fail        /artifacts/modules/: 135 of the 137");
+	CHECK_CONTAINS(text, "claimed to be whole by: folder candle-kernels-0123456789abcdef");
+	free(text);
+
+	json_t *json = report_to_json(runs, 1);
+	json_t *first = at(json, "runs") ? json_array_get(at(json, "runs"), 0) : NULL;
+	CHECK_INT(json_array_size(at(first, "inventories")), 1);
+	json_t *inventory = json_array_get(at(first, "inventories"), 0);
+	CHECK_INT(json_array_size(at(inventory, "missing")), 2);
+	CHECK(json_is_true(at(inventory, "failed")));
+	CHECK_INT(json_array_size(at(first, "entry_points")), 3);
+	CHECK_INT(json_array_size(at(at(first, "conditions"), "datasets")), 2);
+	json_decref(json);
+	run_record_free(&run);
+}
+
 int main(void)
 {
 	test_spread();
 	test_figures();
 	test_summary();
 	test_terminal();
+	test_operators();
 	test_groups();
 	test_hostile();
 	test_json();
