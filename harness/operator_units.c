@@ -83,8 +83,7 @@ int operator_units_cut(struct operator_units *units, size_t workers, int whole, 
 		const struct entry_work *work = &units->entries[i];
 		struct unit *unit = units->unit_count ? &units->units[units->unit_count - 1] : NULL;
 		const int same_job = unit && units->entries[unit->first].job == work->job;
-		const int together = same_job && (whole || work->job->is_archive);
-		if (!same_job || (!together && unit->cost + cost_of(work) / 2 > share)) {
+		if (!same_job || (!whole && unit->cost + cost_of(work) / 2 > share)) {
 			unit = &units->units[units->unit_count++];
 			*unit = (struct unit){.first = i};
 		}

@@ -39,8 +39,8 @@ struct operator_units {
 	size_t *by_cost;            /* indices of units, the dearest first */
 };
 
-/* Cuts so that `workers` side by side have about the same to do, some five units each. Host functions stay together, and so
- * does everything of a module with `whole`. */
+/* Cuts so that `workers` side by side have about the same to do, some five units each. With `whole` everything of
+ * an artifact stays together. */
 int operator_units_cut(struct operator_units *units, size_t workers, int whole, struct error *err);
 void operator_units_free(struct operator_units *units);
 

@@ -37,6 +37,7 @@ struct runner {
 	int deaths;
 	struct runner_unit unit; /* path NULL: none */
 	int unit_loaded;         /* by the worker that runs */
+	const char *archive;     /* whose functions it has: they stay in the process */
 };
 
 int runner_open(struct runner **out, const struct worker_setup *setup, const struct runner_options *options,
@@ -153,6 +154,7 @@ static int spawn(struct runner *runner, struct error *err)
 	runner->tail_length = 0;
 	runner->stage = STAGE_START;
 	runner->unit_loaded = 0;
+	runner->archive = NULL;
 	return 0;
 }
 
@@ -356,6 +358,8 @@ static int load_unit(struct runner *runner, struct wire_loaded *loaded, struct e
 	*loaded = (struct wire_loaded){0};
 	runner->refusal = STATUS_ERROR;
 	runner->stage = STAGE_LOAD;
+	if (runner->unit.is_archive)
+		runner->archive = runner->unit.path;
 	if (send_unit(runner, err) || await(runner, runner->options.setup_timeout, &message, err))
 		return explain_lost_setup(runner, err);
 	const int good = message.type == WIRE_LOADED && message.size == sizeof *loaded;
@@ -390,6 +394,8 @@ int runner_load(struct runner *runner, const struct runner_unit *unit, struct wi
 	struct error problem = {0};
 	*loaded = (struct wire_loaded){0};
 	runner->unit = (struct runner_unit){0};
+	if (unit->is_archive && runner->archive && strcmp(runner->archive, unit->path) != 0)
+		runner_stop(runner);
 	if (runner_start(runner, &problem)) {
 		/* nothing of the artifact is in it yet */
 		if (problem.kind == ERROR_INPUT)

@@ -304,7 +304,7 @@ static void note_device(struct session *session, const struct worker_ready *read
 	}
 }
 
-static void note_load(struct session *session, const struct job *job, const struct wire_loaded *loaded)
+static int note_load(struct session *session, const struct job *job, const struct wire_loaded *loaded, struct error *err)
 {
 	struct artifact_record *artifact = &session->run->artifacts[job->artifact];
 	const double wall = monotonic_seconds() - session->operators->started;
@@ -314,6 +314,14 @@ static void note_load(struct session *session, const struct job *job, const stru
 		artifact->load_longest_seconds = loaded->seconds;
 	if (wall > artifact->load_wall_seconds)
 		artifact->load_wall_seconds = wall;
+	if (!job->is_archive || artifact->cudart[0])
+		return 0;
+	char *cudart = strdup(session->options->cudart && strcmp(session->options->cudart, "real") == 0 ? "real" : "shim");
+	if (!cudart)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	free(artifact->cudart);
+	artifact->cudart = cudart;
+	return 0;
 }
 
 static int note_refused(struct session *session, const struct entry_work *work, const char *message, struct error *err)
@@ -437,13 +445,14 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 	pthread_mutex_lock(&session->mutex);
 	if (runner_ready(crew->runner))
 		note_device(session, runner_ready(crew->runner));
+	int problem_here = 0;
 	if (!failed && !unit->is_counted) {
-		note_load(session, works[0].job, &loaded);
+		problem_here = note_load(session, works[0].job, &loaded, err);
 		unit->is_counted = 1;
 	}
-	const int unwritable = session_open_writer(session, err);
+	problem_here = problem_here || session_open_writer(session, err);
 	pthread_mutex_unlock(&session->mutex);
-	if (unwritable)
+	if (problem_here)
 		return -1;
 	if (!failed) {
 		for (size_t i = 0; i < unit->count; i++)
@@ -453,12 +462,12 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 	}
 	/* one bad kernel must not cost those that are compiled with it */
 	for (size_t i = 0; i < unit->count; i++) {
-		const int alone = unit->count > 1 && !works[0].job->is_archive;
+		const int alone = unit->count > 1;
 		if (alone && load(crew, unit->first + i, 1, 0, &loaded, &problem) == 0) {
 			pthread_mutex_lock(&session->mutex);
-			note_load(session, works[0].job, &loaded);
+			const int unnoted = note_load(session, works[0].job, &loaded, err);
 			pthread_mutex_unlock(&session->mutex);
-			if (run_entry(crew, &works[i], err))
+			if (unnoted || run_entry(crew, &works[i], err))
 				return -1;
 			continue;
 		}
@@ -660,11 +669,6 @@ static int load_for_bench(struct session *session, struct crew *crew, size_t ind
 	struct wire_loaded loaded;
 	if (operators->loaded_unit == index)
 		return 0;
-	/* an archive's functions stay in their process */
-	const int was_archive = operators->loaded_unit != SIZE_MAX &&
-				operators->units.entries[operators->units.units[operators->loaded_unit].first].job->is_archive;
-	if (was_archive || operators->units.entries[unit->first].job->is_archive)
-		runner_stop(crew->runner);
 	operators->loaded_unit = index;
 	operators->is_refused = 0;
 	if (load(crew, unit->first, unit->count, session->options->whole, &loaded, &operators->refusal)) {
@@ -675,7 +679,8 @@ static int load_for_bench(struct session *session, struct crew *crew, size_t ind
 		operators->is_refused = 1;
 		operators->refused_as = runner_refusal(crew->runner);
 	} else if (!unit->is_counted) {
-		note_load(session, operators->units.entries[unit->first].job, &loaded);
+		if (note_load(session, operators->units.entries[unit->first].job, &loaded, err))
+			return -1;
 		unit->is_counted = 1;
 	}
 	if (runner_ready(crew->runner))
