@@ -234,13 +234,26 @@ static struct enclosure composite(struct arithmetic type, enum function function
 	}
 }
 
+static int has_steps(enum function function)
+{
+	return function == FUNCTION_SIGMOID || function == FUNCTION_SILU || function == FUNCTION_GELU ||
+	       function == FUNCTION_GELU_ERF || function == FUNCTION_ELU;
+}
+
+/* The formulas of f16 and bf16 may as well be followed in float and rounded once: nobody could call that wrong, and under
+ * cancellation neither way is always the nearer. */
 static struct enclosure results(enum dtype dtype, enum math math, enum function function, long double x, long double parameter)
 {
 	const struct enclosure point = enclosure_point(x);
-	if (dtype != DTYPE_F8_E4M3)
-		return composite((struct arithmetic){dtype, math}, function, point, parameter);
+	const struct arithmetic type = {dtype, math};
+	const struct enclosure in_type = dtype != DTYPE_F8_E4M3 ? composite(type, function, point, parameter) : point;
+	if (dtype != DTYPE_F8_E4M3 && !(is_half(dtype) && has_steps(function)))
+		return in_type;
 	const struct arithmetic inside = {function == FUNCTION_RECIP ? DTYPE_F64 : DTYPE_F32, math};
-	return enclosure_round((struct arithmetic){dtype, math}, composite(inside, function, point, parameter));
+	const struct enclosure in_float = enclosure_round(type, composite(inside, function, point, parameter));
+	if (dtype == DTYPE_F8_E4M3)
+		return in_float;
+	return (struct enclosure){fminl(in_type.low, in_float.low), fmaxl(in_type.high, in_float.high)};
 }
 
 /* Functions that keep the sign of a zero (C, Annex F). */
