@@ -460,19 +460,20 @@ static void no_barrier(struct finder *f)
 
 static void other_sign(struct finder *f)
 {
-	/* where the low bits of a result do not depend on the sign, nothing would change */
+	/* Where the low bits of a result do not depend on the sign, nothing would change. 64 bits without a sign are sizes and
+	 * addresses: none is so large that it would matter. */
 	static const char *const careful[] = {"cvt", "shr", "div", "rem", "setp", "set", "min", "max", "ld", "abs", "atom", "red",
 					      "bfe", NULL};
-	static const char *const pairs[][2] = {{"s8", "u8"}, {"s16", "u16"}, {"s32", "u32"}, {"s64", "u64"}};
+	static const char *const pairs[][2] = {{"s8", "u8"},  {"s16", "u16"}, {"s32", "u32"}, {"s64", "u64"},
+					       {"u8", "s8"},  {"u16", "s16"}, {"u32", "s32"}};
 	const struct statement *s = f->s;
 	const int wide = (is_op(s, "mul") || is_op(s, "mad")) && (has_part(s, "wide") || has_part(s, "hi"));
 	if ((!is_op_of(s, careful) && !wide) || has_part(s, "param"))
 		return;
 	for (int part = 1; part < s->part_count; part++)
 		for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
-			for (int k = 0; k < 2; k++)
-				if (equals(s->parts[part], pairs[i][k]))
-					with_part(f, MUTATE_SIGN, part, pairs[i][!k]);
+			if (equals(s->parts[part], pairs[i][0]))
+				with_part(f, MUTATE_SIGN, part, pairs[i][1]);
 }
 
 /* Bytes of the type of a load or store. */
@@ -779,7 +780,8 @@ void mutations_order(const struct mutations *mutations, uint64_t seed, size_t *o
 	}
 }
 
-char *mutation_apply(const char *module, const struct mutation *mutation)
+/* The module with its line, as far as it is `before`, replaced by two texts. */
+static char *replace_line(const char *module, const struct mutation *mutation, const char *first, const char *second)
 {
 	const char *at = module;
 	for (int line = 1; line < mutation->line && at; line++) {
@@ -791,10 +793,19 @@ char *mutation_apply(const char *module, const struct mutation *mutation)
 		return NULL;
 	struct text text = {0};
 	text_append_bytes(&text, module, (size_t)(found - module));
-	text_append_bytes(&text, mutation->after, strlen(mutation->after));
-	text_append(&text, "%s", found + strlen(mutation->before));
+	text_append(&text, "%s%s%s", first, second, found + strlen(mutation->before));
 	if (!text.failed)
 		return text.data;
 	text_free(&text);
 	return NULL;
+}
+
+char *mutation_apply(const char *module, const struct mutation *mutation)
+{
+	return replace_line(module, mutation, mutation->after, "");
+}
+
+char *mutation_probe(const char *module, const struct mutation *mutation)
+{
+	return replace_line(module, mutation, "trap; ", mutation->before);
 }

@@ -52,5 +52,7 @@ void mutations_order(const struct mutations *mutations, uint64_t seed, size_t *o
 
 /* The module with the mutation, malloc'd; NULL when memory ran out. Its lines keep their numbers. */
 char *mutation_apply(const char *module, const struct mutation *mutation);
+/* The module with a trap before that line, malloc'd: where it runs through, nothing reaches the line. */
+char *mutation_probe(const char *module, const struct mutation *mutation);
 
 #endif

@@ -3,7 +3,8 @@
  *     ptx_mutate FILE.ptx ENTRY SEED COUNT FOLDER
  *
  * cuts the entry out of the module, writes COUNT mutants of it to FOLDER/ENTRY.NNN.ptx, and for each a line
- * "FILE: line N: KIND: before -> after" with the line's number in that file. The same seed gives the same mutants.
+ * "FILE: line N: KIND: before -> after" with the line's number in that file. The same seed gives the same mutants. Beside each,
+ * FOLDER/reach/ENTRY.NNN.ptx is the original with a trap before that line: whether anything reaches it.
  *
  * With ptxas (PTXAS, else the one in PATH or /usr/local/cuda/bin) those that it refuses are left out, and those that it
  * compiles to the same machine code as the original: they do the same. Without, the caller has to know that some may. */
@@ -109,6 +110,14 @@ static int try_mutation(struct job *job, const struct mutation *mutation, struct
 		if (rename(same_name, path))
 			return error_set(err, ERROR_INPUT, "%s: %s", path, strerror(errno));
 	}
+	char *probe = mutation_probe(job->module, mutation), *folder = path_join(job->folder, "reach");
+	snprintf(same_name, sizeof same_name, "%s/%s.%03zu.ptx", folder ? folder : "", job->entry, job->written);
+	result = !probe || !folder ? error_set(err, ERROR_ENVIRONMENT, "out of memory") :
+		 make_dirs(folder, err) || write_file_atomically(same_name, probe, strlen(probe), err) ? -1 : 0;
+	free(probe);
+	free(folder);
+	if (result)
+		return -1;
 	printf("%s: line %d: %s: %s -> %s\n", path, mutation->line, mutation_kind_names[mutation->kind], mutation->before,
 	       mutation->after[0] ? mutation->after : "(nothing)");
 	job->written++;

@@ -12,18 +12,24 @@ arch=${arch:-compute_80}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 set -- "${4:-0}" "${5:-}"
-options="-std=c++17 -O3 --expt-relaxed-constexpr --default-stream per-thread"
+options="-std=c++17 -O3 --expt-relaxed-constexpr --default-stream per-thread -DSPECIMEN_EXACT_COVER"
 [ "$kind" != fast ] || options="$options --use_fast_math"
 [ "$1" = 0 ] || options="$options -DSPECIMEN_FAULT=$1"
 # the target in a dependency file is the output as it is named
 [ -z "${DEPFILE:-}" ] || options="$options -MD -MF $DEPFILE -MT $out"
 # shellcheck disable=SC2086 # options are words
 "$NVCC" --ptx -o "$work/whole.ptx" $options "--gpu-architecture=$arch" "$source"
+if [ "$kind" = faulty ]; then
+	"$CUT_PTX" "$work/whole.ptx" "$work/cut.ptx" "$2"
+	mv "$work/cut.ptx" "$work/whole.ptx"
+fi
 # ISA versions that old drivers can compile too, where what is used allows it: ptxas says so. 7.0 is CUDA 11.0, 7.8 (sm_89)
 # 11.8, 8.1 (f8 conversions for it) 12.1. The pragma is a hint for sanitizers that only ISA 8.3 knows.
 sed -i -e '/^[[:space:]]*\.pragma "used_bytes_mask/d' "$work/whole.ptx"
 ptxas=$(dirname "$NVCC")/ptxas
-for version in 7.0 7.8 8.1; do
+versions="7.0 7.8 8.1"
+[ "$arch" = compute_80 ] || versions="7.8 8.1"
+for version in $versions; do
 	sed "s/^\.version .*/.version $version/" "$work/whole.ptx" >"$work/older.ptx"
 	if "$ptxas" "-arch=sm_${arch#compute_}" -O0 -o "$work/cubin" "$work/older.ptx" >/dev/null 2>&1; then
 		mv "$work/older.ptx" "$work/whole.ptx"
@@ -31,8 +37,4 @@ for version in 7.0 7.8 8.1; do
 	fi
 done
 mkdir -p "$(dirname "$out")"
-if [ "$kind" = faulty ]; then
-	"$CUT_PTX" "$work/whole.ptx" "$out" "$2"
-else
-	cp "$work/whole.ptx" "$out"
-fi
+cp "$work/whole.ptx" "$out"

@@ -12,9 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * -DSPECIMEN_EXACT_COVER (../operators/compile.sh): launches have a thread for each element, and elements are fewer than 2^32, as
+ * Candle's launch rule has it. What is never reached then, steps of a grid and 64-bit division, is left out: mutants of it
+ * (tests/tools/mutants.sh) would be mutants of nothing.
+ */
+#ifdef SPECIMEN_EXACT_COVER
+#define FOR_EACH_ELEMENT(i, numel)                                                                                     \
+    for (size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x, once_##i = 1;                          \
+         once_##i && i < (numel); once_##i = 0)
+typedef uint32_t element_number;
+#else
 #define FOR_EACH_ELEMENT(i, numel)                                                                                     \
     for (size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < (numel);                           \
          i += static_cast<size_t>(gridDim.x) * blockDim.x)
+typedef size_t element_number;
+#endif
 
 /* Where element number `index`, counted in row-major order, lies in a strided view. */
 __device__ __forceinline__ size_t strided_index(size_t index, size_t num_dims, const size_t *info)
@@ -22,8 +35,15 @@ __device__ __forceinline__ size_t strided_index(size_t index, size_t num_dims, c
     if (!info)
         return index;
     size_t at = 0;
-    for (size_t dim = num_dims; dim-- > 0; index /= info[dim])
-        at += index % info[dim] * info[num_dims + dim];
+    element_number rest = static_cast<element_number>(index);
+#ifdef SPECIMEN_EXACT_COVER
+#pragma unroll 1
+#endif
+    for (size_t dim = num_dims; dim-- > 0;) {
+        const element_number extent = static_cast<element_number>(info[dim]);
+        at += rest % extent * info[num_dims + dim];
+        rest /= extent;
+    }
     return at;
 }
 

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# How many mutants of good kernels the cases catch: mutants.sh BUILD [FAMILY...]
+#
+# Each line of mutants.list names a kernel, a seed and how many mutants are made of it; each mutant is run through all cases of
+# its entry point. Written: a table by family, and a line for each that survived or whose line no case reaches. What mutants.known
+# explains as doing the same is not counted. Exit 1 when a family has less than 95 % caught of those that count, or fewer than 20 of them.
+#
+#   DEVICE     default cpu            MODULES   folder of the modules; default: the good specimens of BUILD
+#   JOBS       default 2              SPECS     specs, default datasets/operators/*.spec
+#   LIST       default mutants.list   MATH      default precise
+#   KEEP       folder for mutants and results; default: a temporary one
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+shift
+source=$here/../..
+modules=${MODULES:-$build/specimens/operators/good/candle-kernels-specimen/out}
+list=${LIST:-$here/mutants.list}
+read -ra specs <<<"${SPECS:-$(echo "$source"/datasets/operators/*.spec)}"
+if [ -n "${KEEP:-}" ]; then
+    work=$KEEP
+    mkdir -p "$work"
+else
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+fi
+options=(--device "${DEVICE:-cpu}" --math "${MATH:-precise}" --jobs "${JOBS:-2}" --seconds "${SECONDS_EACH:-60}")
+for spec in "${specs[@]}"; do options+=(--spec "$spec"); done
+wanted=" $* "
+
+# FAMILY MODULE ENTRY SEED COUNT
+grep -v '^#' "$list" | while read -r family module entry seed count; do
+    [ "$wanted" = "  " ] || [[ $wanted == *" $family "* ]] || continue
+    echo "$family $module $entry $seed $count"
+done >"$work/chosen"
+[ -s "$work/chosen" ] || { echo "mutants.sh: no line of $list is of: $*" >&2; exit 2; }
+
+# The originals pass: else every mutant would be "caught".
+while read -r family module entry _; do echo "$modules/$module.ptx $entry pass"; done <"$work/chosen" | sort -u >"$work/originals"
+"$build/tests/tools/operator_twins" "${options[@]}" "$work/originals" >"$work/originals.out" ||
+    { grep -v '^as-expected' "$work/originals.out"; echo "mutants.sh: an original does not pass" >&2; exit 2; }
+
+while read -r family module entry seed count; do
+    "$build/tests/tools/ptx_mutate" "$modules/$module.ptx" "$entry" "$seed" "$count" "$work/$family" |
+        sed "s|^|$family |"
+done <"$work/chosen" >"$work/mutants"
+sed -n 's/^[a-z0-9_]* \([^ ]*\.ptx\): line .*/\1/p' "$work/mutants" |
+    sed 's|^\(.*/\([A-Za-z0-9_]*\)\.[0-9]*\.ptx\)$|\1 \2 any|' >"$work/list"
+"$build/tests/tools/operator_twins" "${options[@]}" "$work/list" >"$work/results" || true
+
+# Of those that survived: whether any case reaches the line.
+sed -n 's|^NOT \(.*\)/\([A-Za-z0-9_]*\)\(\.[0-9]*\.ptx\) .*|\1/reach/\2\3 \2 pass|p' "$work/results" >"$work/probes"
+: >"$work/reached"
+[ ! -s "$work/probes" ] || "$build/tests/tools/operator_twins" "${options[@]}" "$work/probes" >"$work/reached" || true
+
+awk -v known="$here/mutants.known" '
+    BEGIN {
+        # "PATTERN :: why"; a line that begins with a blank or # is a comment
+        while ((getline line <known) > 0)
+            if (line !~ /^[ #]/ && (at = index(line, " :: ")))
+                pattern[++patterns] = substr(line, 1, at - 1)
+    }
+    FILENAME == ARGV[1] { # FAMILY PATH: line N: kind: before -> after
+        path = $2
+        sub(/:$/, "", path)
+        family[path] = $1
+        entry = path
+        sub(/^.*\//, "", entry)
+        sub(/\.[0-9]*\.ptx$/, "", entry)
+        change = $0
+        sub(/^[^ ]* [^ ]* line [0-9]*: [a-z]*: /, "", change)
+        gsub(/[ \t]+/, " ", change)
+        text[path] = entry ": " change
+        where[path] = $4 " " $5
+        next
+    }
+    FILENAME == ARGV[2] { result[$2] = $1; next }
+    { # of a probe
+        path = $2
+        sub(/\/reach\//, "/", path)
+        reached[path] = $1 == "as-expected" ? "unreached" : "survived"
+    }
+    END {
+        for (path in family) {
+            f = family[path]
+            made[f]++
+            if (result[path] == "as-expected") {
+                caught[f]++
+                continue
+            }
+            state = result[path] == "NOT" ? reached[path] : "not-run"
+            line = state " " text[path]
+            explained = 0
+            for (i = 1; i <= patterns && state != "not-run"; i++)
+                explained = explained || line ~ pattern[i]
+            if (explained)
+                same[f]++
+            else
+                open[f]++
+            list = list f " " line "   (" where[path] " " path ")" (explained ? " known" : "") "\n"
+        }
+        format = "%-20s %8s %8s %8s %8s %8s\n"
+        printf format, "family", "mutants", "caught", "known", "open", "caught"
+        for (f in made) {
+            counted = made[f] - same[f]
+            share = counted ? 100 * caught[f] / counted : 0
+            printf format, f, made[f], caught[f] + 0, same[f] + 0, open[f] + 0, sprintf("%.1f%%", share) | "sort"
+            if (share < 95 || counted < 20)
+                bad = 1
+            all += made[f]; all_caught += caught[f]; all_same += same[f]
+        }
+        close("sort")
+        printf format, "all", all, all_caught, all_same, all - all_caught - all_same,
+            sprintf("%.1f%%", all > all_same ? 100 * all_caught / (all - all_same) : 0)
+        printf "%s", list | "sort"
+        close("sort")
+        exit bad
+    }' "$work/mutants" "$work/results" "$work/reached"
