@@ -60,19 +60,24 @@ static struct tap tap_of(const struct convolution *c, const struct place *place,
 	return tap;
 }
 
-static void add_product(struct convolution_sum *sum, double a, double b, int *signs)
+/* What follows is done for every tap of an output that meets the source; `tap` says where it lies. */
+#define FOR_EACH_TAP(c, place, tap)                                                                                         \
+	for (int64_t tap_row = 0; tap_row < (c)->kernel[0]; tap_row++)                                                      \
+		for (int64_t row = meets(c, 0, (place).row, tap_row), tap_column = 0, column;                               \
+		     row >= 0 && tap_column < (c)->kernel[1]; tap_column++)                                                 \
+			if ((column = meets(c, 1, (place).column, tap_column)) >= 0 &&                                      \
+			    (tap = tap_of(c, &(place), row, column, tap_row, tap_column), 1))
+
+static void add_product(struct convolution_sum *sum, double a, double b)
 {
 	const long double product = (long double)a * b;
-	sum->value += product;
-	sum->terms++;
 	const int small = a != 0 && b != 0 && (fabs(a) < 0x1p-126 || fabs(b) < 0x1p-126);
+	sum->value += product;
 	if (!isfinite(product)) {
 		sum->infinite_small += small;
 		return;
 	}
 	sum->magnitude += fabsl(product);
-	if (product != 0)
-		*signs |= product < 0 ? 2 : 1;
 	if (small)
 		sum->partners += (long double)fabs(a) + fabs(b);
 }
@@ -83,21 +88,36 @@ void convolution_sums(const struct convolution *c, const double *src, const doub
 	for (int64_t index = first; index < last; index++) {
 		const struct place place = place_of(c, index);
 		struct convolution_sum sum = {0};
-		int signs = 0;
-		for (int64_t i = 0; i < c->kernel[0]; i++) {
-			const int64_t row = meets(c, 0, place.row, i);
-			for (int64_t j = 0; j < c->kernel[1] && row >= 0; j++) {
-				const int64_t column = meets(c, 1, place.column, j);
-				if (column < 0)
-					continue;
-				const struct tap tap = tap_of(c, &place, row, column, i, j);
-				for (int64_t channel = 0; channel < c->channels_in; channel++)
-					add_product(&sum, src[tap.src + channel * tap.src_step],
-						    kernel[tap.kernel + channel * tap.kernel_step], &signs);
-			}
+		struct tap tap;
+		FOR_EACH_TAP(c, place, tap) {
+			for (int64_t channel = 0; channel < c->channels_in; channel++)
+				add_product(&sum, src[tap.src + channel * tap.src_step],
+					    kernel[tap.kernel + channel * tap.kernel_step]);
+			sum.terms += c->channels_in;
 		}
-		sum.same_sign = signs != 3;
 		sums[index - first] = sum;
+	}
+}
+
+void convolution_plain_sums(const struct convolution *c, const double *src, const double *kernel, int64_t first, int64_t last,
+			    struct convolution_sum *sums)
+{
+	for (int64_t index = first; index < last; index++) {
+		const struct place place = place_of(c, index);
+		double value = 0, magnitude = 0;
+		int64_t taps = 0;
+		struct tap tap;
+		FOR_EACH_TAP(c, place, tap) {
+			for (int64_t channel = 0; channel < c->channels_in; channel++) {
+				const double product = src[tap.src + channel * tap.src_step] *
+						       kernel[tap.kernel + channel * tap.kernel_step];
+				value += product;
+				magnitude += fabs(product);
+			}
+			taps++;
+		}
+		sums[index - first] = (struct convolution_sum){.value = value, .magnitude = magnitude,
+							       .terms = taps * c->channels_in};
 	}
 }
 
@@ -107,18 +127,10 @@ void convolution_wrapped(const struct convolution *c, const uint32_t *src, const
 	for (int64_t index = first; index < last; index++) {
 		const struct place place = place_of(c, index);
 		uint32_t sum = 0;
-		for (int64_t i = 0; i < c->kernel[0]; i++) {
-			const int64_t row = meets(c, 0, place.row, i);
-			for (int64_t j = 0; j < c->kernel[1] && row >= 0; j++) {
-				const int64_t column = meets(c, 1, place.column, j);
-				if (column < 0)
-					continue;
-				const struct tap tap = tap_of(c, &place, row, column, i, j);
-				for (int64_t channel = 0; channel < c->channels_in; channel++)
-					sum += src[tap.src + channel * tap.src_step] *
-					       kernel[tap.kernel + channel * tap.kernel_step];
-			}
-		}
+		struct tap tap;
+		FOR_EACH_TAP(c, place, tap)
+			for (int64_t channel = 0; channel < c->channels_in; channel++)
+				sum += src[tap.src + channel * tap.src_step] * kernel[tap.kernel + channel * tap.kernel_step];
 		sums[index - first] = sum;
 	}
 }

@@ -105,8 +105,8 @@ __device__ __forceinline__ between between_of(size_t at, size_t in, size_t out, 
         position = ratio * (static_cast<double>(at) + 0.5) - 0.5;
 #endif
     }
-#if SPECIMEN_FAULT != 9 /* positions before the first centre */ && SPECIMEN_FAULT != 13
-    position = position > 0.0 ? position : 0.0;
+#if SPECIMEN_FAULT != 9 /* positions before the first centre */
+    position = position < 0.0 ? 0.0 : position;
 #endif
     between it;
     it.low = static_cast<size_t>(position < 0 ? 0.0 : floor(position));
