@@ -230,6 +230,7 @@ struct expecting {
 };
 
 struct row_bound {
+	struct rule rule;
 	struct inverse inverse;
 	double mean_error;
 };
@@ -239,7 +240,7 @@ static struct row_bound row_bound(const struct expecting *expecting, const struc
 	const struct rule rule = rule_of(expecting->source->dtype, row->count, math);
 	const double u = rule.u, squares = (double)row->square_mean, mean = fabs((double)row->mean);
 	const double square_growth = (1 + rounding_growth(u, rule.steps + 1 + 2 * rule.load)) * (1 + rule.division) - 1;
-	struct row_bound bound = {0};
+	struct row_bound bound = {.rule = rule};
 	if (!expecting->centred) {
 		const double q = squares + expecting->eps;
 		const double error = ((1 + square_growth) * (1 + u) - 1) * q + rule.a;
@@ -258,20 +259,18 @@ static struct row_bound row_bound(const struct expecting *expecting, const struc
 }
 
 /* Element x, `deviation` of it from the mean (rmsnorm: x itself). */
-static double element_bound(const struct expecting *expecting, const struct row_bound *row, double x, double deviation,
-			    double alpha, double beta, long double value, enum math math)
+static double element_bound(const struct row_bound *row, int centred, double x, double deviation, double alpha, double beta,
+			    double value, double rounding)
 {
-	const enum dtype dtype = expecting->source->dtype;
-	const struct rule rule = rule_of(dtype, expecting->source->dims[1], math);
+	const struct rule rule = row->rule;
 	const double u = rule.u, inverse = row->inverse.value + row->inverse.above;
 	/* the mean's error, the element's own rounding, the subtraction */
-	const double off = row->mean_error + rule.load * u * fabs(x) + rule.a + (expecting->centred ? u * fabs(deviation) : 0);
+	const double off = row->mean_error + rule.load * u * fabs(x) + rule.a + (centred ? u * fabs(deviation) : 0);
 	double scaled = fabs(deviation) * fmax(row->inverse.below, row->inverse.above) + off * inverse;
 	scaled += u * (fabs(deviation) + off) * inverse + rule.a;                              /* product with the inverse root */
 	/* with alpha, which may be flushed or rounded; plus beta, likewise */
 	scaled = scaled * fabs(alpha) + (1 + rule.load) * u * fabs(deviation * alpha) * inverse + rule.a * (2 + fabs(deviation) * inverse);
-	scaled += (1 + rule.load) * u * (fabs(beta) + fabs((double)value)) + rule.out;
-	const double rounding = dtype == DTYPE_F64 ? 0 : unit_in_last_place(dtype, value) / 2;
+	scaled += (1 + rule.load) * u * (fabs(beta) + fabs(value)) + rule.out;
 	return scaled * (1 + 4 * u) + rounding;
 }
 
@@ -319,14 +318,16 @@ static void expect_element(const struct expecting *expecting, const struct norm_
 	expected->value = scaled * (long double)alpha + (long double)beta;
 	if (!isfinite(alpha) || !isfinite(beta)) {
 		/* infinite or NaN as IEEE 754 has it, where the sign of what is scaled by alpha is beyond doubt */
-		if (isinf(alpha) && !(fabsl(scaled) > (long double)element_bound(expecting, &bounds[1], (double)x, (double)deviation, 1, 0,
-										   scaled, MATH_FAST)))
+		const double error = element_bound(&bounds[1], expecting->centred, (double)x, (double)deviation, 1, 0, (double)scaled, 0);
+		if (isinf(alpha) && !(fabs((double)scaled) > error))
 			expected->flags = EXPECT_ANY;
 		return;
 	}
-	const double own = (double)x, off = (double)deviation;
-	expected->bound = element_bound(expecting, &bounds[0], own, off, alpha, beta, expected->value, MATH_PRECISE);
-	expected->fast_bound = element_bound(expecting, &bounds[1], own, off, alpha, beta, expected->value, MATH_FAST);
+	const enum dtype dtype = expecting->source->dtype;
+	const double rounding = dtype == DTYPE_F64 ? 0 : unit_in_last_place(dtype, expected->value) / 2;
+	const double own = (double)x, off = (double)deviation, value = (double)expected->value;
+	expected->bound = element_bound(&bounds[0], expecting->centred, own, off, alpha, beta, value, rounding);
+	expected->fast_bound = element_bound(&bounds[1], expecting->centred, own, off, alpha, beta, value, rounding);
 	if (isinf(bounds[1].inverse.above))
 		expected->flags = EXPECT_FAST_ANY;
 }
