@@ -40,7 +40,7 @@ static int maker_open(struct maker *maker, const char *path, const char *spec_te
 
 static int maker_add(struct maker *maker, struct test_case *test, const struct family *family, struct error *err)
 {
-	if (maker->device) {
+	if (maker->device && !family->symbols) { /* what operators have to be has bounds and alternatives: it is made anew */
 		struct binding *binding = calloc(1, sizeof *binding);
 		int failed = !binding;
 		if (failed)
@@ -87,7 +87,7 @@ static int build(int argc, char **argv)
 	const struct option options[] = {
 		{"--out", OPTION_TEXT, "FILE.h5", &out, "the dataset to write"},
 		{"-o", OPTION_TEXT, "FILE.h5", &out, "the same"},
-		{"--expected", OPTION_FLAG, NULL, &expected, "store the float64 outputs too, computed by the reference on --device"},
+		{"--expected", OPTION_FLAG, NULL, &expected, "store the float64 outputs too, computed by the reference on --device (attention)"},
 		{"--device", OPTION_TEXT, "cuda:N|cpu", &device, "where the reference runs"},
 		{"--seed", OPTION_COUNT, "N", &seed, "what the generators start from; default 0"},
 		{"--compress", OPTION_COUNT, "0-9", &deflate, "deflate level; default 0, none"},
@@ -472,6 +472,30 @@ static int check(int argc, char **argv)
 	return code;
 }
 
+/* Axes of one family, or of all, with their defaults: from the families themselves, so that it cannot drift. */
+static int axes_of(int argc, char **argv)
+{
+	const struct command_line command = {"assay dataset axes", "[FAMILY]", "Prints the axes of a family, or of all, with their defaults.", NULL, NULL, 0};
+	struct error err = {0};
+	int positionals, help, found = 0;
+	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
+		return cli_fail(&err);
+	if (help)
+		return cli_print_help(&command);
+	for (const struct family *const *family = families; *family; family++) {
+		if (positionals && strcmp((*family)->name, argv[1]) != 0)
+			continue;
+		found = 1;
+		printf("%s\n", (*family)->name);
+		for (int i = 0; (*family)->axes[i]; i++)
+			printf("  %-14s %s\n", (*family)->axes[i], (*family)->defaults[i]);
+	}
+	if (found)
+		return 0;
+	error_set(&err, ERROR_USAGE, "assay dataset axes: there is no family '%s'", argv[1]);
+	return cli_fail(&err);
+}
+
 int cmd_dataset(int argc, char **argv)
 {
 	static const struct {
@@ -483,6 +507,7 @@ int cmd_dataset(int argc, char **argv)
 		{"list", list, "FILE: names of the cases"},
 		{"info", info, "FILE: what it holds"},
 		{"check", check, "FILE: compare with the reference, and try the judge"},
+		{"axes", axes_of, "[FAMILY]: axes of specs, with their defaults"},
 		{"import", import, "--q --k --v -o FILE.h5: tensors captured from a model"},
 	};
 	static const char axes[] =
@@ -500,7 +525,7 @@ int cmd_dataset(int argc, char **argv)
 		"  input     normal, uniform, large_logits, outliers, constant, one_hot, integers, nan_q, nan_k, nan_v, inf_k, inf_v\n"
 		"  scale     rsqrt or a positive number\n"
 		"`pairwise = yes` takes, instead of the full product, cases that hold every pair of values; `exclude` leaves\n"
-		"combinations out, as in mask:causal+alibi:head.\n";
+		"combinations out, as in mask:causal+alibi:head. `assay dataset axes` lists the families of operators and their axes.\n";
 	const int help = argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 	if (argc < 2 || help) {
 		FILE *out = help ? stdout : stderr;

@@ -178,6 +178,93 @@ static int check_judge(struct checker *checker, const struct binding *binding, c
 	return 0;
 }
 
+/* Stores what is expected of an element; anything where anything is right. */
+static void store_expected(enum dtype dtype, void *storage, int64_t at, const struct expectation *expected, long double value)
+{
+	if (dtype == DTYPE_I64 && !(expected->flags & EXPECT_NAN))
+		((int64_t *)storage)[at] = (int64_t)value;
+	else
+		dtype_store(dtype, storage, (size_t)at, expected->flags & EXPECT_NAN ? (double)NAN : (double)round_to_dtype(dtype, value));
+}
+
+/* A value of the type that is not right: 0 when none of a few is. */
+static int wrong_value(enum dtype dtype, const struct expectation *expected, long double *wrong)
+{
+	const long double value = expected->value;
+	const long double tries[] = {value + 1 + 8 * (long double)expected->bound, value - 1 - 8 * (long double)expected->bound, value * 2, value / 2, 1, 0};
+	if (expected->flags & (EXPECT_ANY | EXPECT_NAN) || !isfinite(value) || isnan(value))
+		return 0;
+	for (size_t i = 0; i < ARRAY_COUNT(tries); i++) {
+		*wrong = round_to_dtype(dtype, tries[i]);
+		if (isfinite(*wrong) && fabsl(*wrong - value) > 2 * (long double)expected->bound && *wrong != value &&
+		    (!(expected->flags & EXPECT_OTHER) || fabsl(*wrong - expected->other) > 2 * (long double)expected->bound))
+			return 1;
+	}
+	return 0;
+}
+
+/* The right output of an operator, and the same with one element changed, before the judge. */
+static int check_operator_output(struct checker *checker, const struct test_case *test, const struct family *family, int abi,
+				 const struct tensor *output, int *changed, struct error *err)
+{
+	const int64_t elements = tensor_elements(output);
+	size_t bytes = 0;
+	struct expectation_layout layout = {.name = output->name, .dtype = output->dtype, .rank = output->rank};
+	memcpy(layout.dims, output->dims, sizeof layout.dims);
+	memcpy(layout.strides, output->strides, sizeof layout.strides);
+	struct expectation *expected = calloc(elements > 0 ? (size_t)elements : 1, sizeof *expected);
+	struct judgement *judgement = calloc(1, sizeof *judgement);
+	void *storage = tensor_bytes(output, &bytes) ? NULL : calloc(bytes ? bytes : 1, 1);
+	int result = -1;
+	if (!expected || !judgement || !storage) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	if (family->expectations(test, abi, output, expected, err))
+		goto done;
+	for (int64_t i = 0; i < elements; i++)
+		store_expected(output->dtype, storage, tensor_offset(output, i), &expected[i], expected[i].value);
+	if (judge_expectations(&layout, storage, expected, MATH_PRECISE, judgement) == 0)
+		checker->result->judged_right++;
+	else
+		complain(checker, test, "the judge does not take the right %s: %s", output->name,
+			 judgement->checks[CHECK_EXACT].reason[0] ? judgement->checks[CHECK_EXACT].reason : judgement->checks[CHECK_NUMBERS].reason);
+	for (int64_t i = 0; i < elements; i++) {
+		long double wrong;
+		if (!wrong_value(output->dtype, &expected[i], &wrong))
+			continue;
+		*changed = 1;
+		*judgement = (struct judgement){0};
+		store_expected(output->dtype, storage, tensor_offset(output, i), &expected[i], wrong);
+		if (judge_expectations(&layout, storage, expected, MATH_PRECISE, judgement) > 0)
+			checker->result->judged_wrong++;
+		else
+			complain(checker, test, "the judge takes %s with %Lg instead of %Lg", output->name, wrong, expected[i].value);
+		break;
+	}
+	result = 0;
+done:
+	free(expected);
+	free(judgement);
+	free(storage);
+	return result;
+}
+
+static int check_operator(struct checker *checker, const struct test_case *test, const struct family *family, struct error *err)
+{
+	const char *entry = case_get_text(test, "entry");
+	int abi = 0, changed = 0;
+	while (abi + 1 < OPERATOR_ABI_COUNT && !(entry && family_has_symbol(family, abi, entry, NULL)))
+		abi++;
+	for (int i = 0; i < test->tensor_count; i++)
+		if (test->tensors[i].role == TENSOR_OUTPUT && family->expectations &&
+		    check_operator_output(checker, test, family, abi, &test->tensors[i], &changed, err))
+			return -1;
+	checker->result->cases++;
+	checker->result->nothing_to_change += !changed;
+	return 0;
+}
+
 static int check_case(struct checker *checker, const struct case_source *source, size_t index, struct error *err)
 {
 	struct test_case test = {0};
@@ -189,6 +276,10 @@ static int check_case(struct checker *checker, const struct case_source *source,
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (case_source_load(source, index, 1, &test, &family, err))
 		goto done;
+	if (family->symbols) {
+		result = check_operator(checker, &test, family, err);
+		goto done;
+	}
 	/* the newest profile: it promises the most */
 	while (family->profiles[binding->abi + 1])
 		binding->abi++;

@@ -1,5 +1,5 @@
 /* Does this program itself work on this device: stored expectations against the reference, and the judge against results
- * that are known to be right and known to be wrong. */
+ * that are known to be right and known to be wrong. Operators are judged on the host, whatever the device. */
 #ifndef ASSAY_HARNESS_SELFCHECK_H
 #define ASSAY_HARNESS_SELFCHECK_H
 
