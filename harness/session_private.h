@@ -1,5 +1,5 @@
 /* What the parts of a session share: session.c (the flow, host entry points), session_setup.c (conditions and workers' orders),
- * session_operators.c (operators, side by side). */
+ * session_pairs.c and session_operators.c (operators, side by side). */
 #ifndef ASSAY_HARNESS_SESSION_PRIVATE_H
 #define ASSAY_HARNESS_SESSION_PRIVATE_H
 
@@ -62,7 +62,7 @@ int session_keep(struct session *session, const struct job *job, struct case_rec
 void session_report_benchmark(const struct session *session, const struct case_record *record, struct gbench_result *result);
 void session_skip_benchmark(struct gbench_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- session_operators.c ---- */
+/* ---- session_pairs.c, session_operators.c ---- */
 
 /* Pairs entry points with cases and cuts units; *cases is the number of records to come. */
 int operators_session_open(struct session *session, size_t *cases, struct error *err);
