@@ -113,9 +113,9 @@ static int conv_make_case(const struct assignment *assignment, uint64_t seed, st
 	    operator_begin(&conv_family, assignment, seed, entry, in_entry, test, err))
 		return -1;
 	const int rank = rank_of(p.op);
-	const struct tensor *const src = operator_add_tensor(test, "src", TENSOR_INPUT, p.dtype, rank, p.src, p.layout, err);
+	const struct tensor *const src = spatial_add_input(test, "src", p.dtype, rank, p.src, p.layout, err);
 	const struct tensor *const kernel =
-		src ? operator_add_tensor(test, "kernel", TENSOR_INPUT, p.dtype, rank, p.kernel, p.kernel_layout, err) : NULL;
+		src ? spatial_add_input(test, "kernel", p.dtype, rank, p.kernel, p.kernel_layout, err) : NULL;
 	if (!kernel || !operator_add_tensor(test, "dst", TENSOR_OUTPUT, p.dtype, rank, p.dst, "contiguous", err))
 		return -1;
 	int64_t info[16]; /* extents and strides of the source, then those of the kernel */

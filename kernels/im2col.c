@@ -122,7 +122,7 @@ static int im2col_make_case(const struct assignment *assignment, uint64_t seed, 
 			     : shape_of_columns(assignment, &p, stride, padding, dilation, err))
 		return -1;
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
-	    !operator_add_tensor(test, "src", TENSOR_INPUT, p.dtype, p.src_rank, p.src, p.layout, err) ||
+	    !spatial_add_input(test, "src", p.dtype, p.src_rank, p.src, p.layout, err) ||
 	    !operator_add_tensor(test, "dst", TENSOR_OUTPUT, p.dtype, p.dst_rank, p.dst, "contiguous", err))
 		return -1;
 	return p.op == COL2IM1D ? 0 : operator_add_info(test, "info", operands, 1, err);

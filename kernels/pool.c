@@ -72,7 +72,7 @@ static int pool_make_case(const struct assignment *assignment, uint64_t seed, st
 		dst[2 + i] = (src[2 + i] - kernel[i]) / stride[i] + 1;
 	}
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
-	    !operator_add_tensor(test, "src", TENSOR_INPUT, dtype, 4, src, layout, err) ||
+	    !spatial_add_input(test, "src", dtype, 4, src, layout, err) ||
 	    !operator_add_tensor(test, "dst", TENSOR_OUTPUT, dtype, 4, dst, "contiguous", err))
 		return -1;
 	return operator_add_info(test, "info", operands, 1, err);

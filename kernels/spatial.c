@@ -66,6 +66,9 @@ int spatial_dims(const struct family *family, const struct assignment *assignmen
 int spatial_layout(const struct family *family, const struct assignment *assignment, const char *axis, const char **layout,
 		   struct error *err)
 {
+	*layout = "far";
+	if (strcmp(operator_value(family, assignment, axis), *layout) == 0)
+		return 0;
 	const int index = operator_is_one_of(family, assignment, axis, operator_layouts, err);
 	if (index < 0)
 		return -1;
@@ -111,6 +114,24 @@ int spatial_op(const struct test_case *test, const char *const *ops)
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------ */
+
+struct tensor *spatial_add_input(struct test_case *test, const char *name, enum dtype dtype, int rank, const int64_t *dims,
+				 const char *layout, struct error *err)
+{
+	int64_t strides[TENSOR_RANK_MAX], step = 1;
+	if (strcmp(layout, "far") != 0)
+		return operator_add_tensor(test, name, TENSOR_INPUT, dtype, rank, dims, layout, err);
+	for (int axis = rank - 1; axis > 0; axis--) {
+		strides[axis] = step;
+		if (step > (INT64_C(1) << 31) / (dims[axis] ? dims[axis] : 1)) {
+			error_set(err, ERROR_INPUT, "layout:far: more than 2^31 elements behind the first axis of %s", name);
+			return NULL;
+		}
+		step *= dims[axis] ? dims[axis] : 1;
+	}
+	strides[0] = (INT64_C(1) << 31) + 1;
+	return case_add_tensor(test, name, TENSOR_INPUT, dtype, rank, dims, strides, err);
+}
 
 struct tensor *spatial_storage(struct test_case *test, const char *name)
 {

@@ -19,10 +19,15 @@ int spatial_entry(const struct family *family, const struct assignment *assignme
 /* Exactly `rank` extents from 1 (the first one: from 0, an empty batch) to SPATIAL_MOST. */
 int spatial_dims(const struct family *family, const struct assignment *assignment, const char *axis, int rank, int64_t *dims,
 		 struct error *err);
-/* Layout and kind of values: words of operator_layouts; of operator_values or generator_kinds. */
+/* Layout: a word of operator_layouts or "far", contiguous but for the first axis, which steps by 2^31 + 1 elements, so that offsets
+ * leave 31 bits from its second index on and 32 bits from its third. Kind of values: one of operator_values or generator_kinds. */
 int spatial_layout(const struct family *family, const struct assignment *assignment, const char *axis, const char **layout,
 		   struct error *err);
 int spatial_values(const struct family *family, const struct assignment *assignment, const char *axis, struct error *err);
+
+/* operator_add_tensor for an input, with those layouts. */
+struct tensor *spatial_add_input(struct test_case *test, const char *name, enum dtype dtype, int rank, const int64_t *dims,
+				 const char *layout, struct error *err);
 
 /* Non-finite numbers that the axis "plant" puts among the values of the input "src": "none", "nan" (one element in about 40,
  * at least one), "inf" (as many, signs in turns), "all_nan". 0, or -1 with the axis named where a type has no such numbers. */

@@ -94,7 +94,7 @@ static int upsample_make_case(const struct assignment *assignment, uint64_t seed
 	}
 	const int64_t dst[4] = {src[0], src[1], out[0], out[1]};
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
-	    !operator_add_tensor(test, "src", TENSOR_INPUT, dtype, 4, src, layout, err) ||
+	    !spatial_add_input(test, "src", dtype, 4, src, layout, err) ||
 	    !operator_add_tensor(test, "dst", TENSOR_OUTPUT, dtype, 4, dst, "contiguous", err))
 		return -1;
 	return operator_add_info(test, "info", operands, 1, err);
