@@ -8,6 +8,7 @@
 #   DEVICE     default cpu            MODULES   folder of the modules; default: the good specimens of BUILD
 #   JOBS       default 2              SPECS     specs, default datasets/operators/*.spec
 #   LIST       default mutants.list   MATH      default precise
+#   SECONDS_EACH  of the processor for a mutant, default 60     REPEATS  default 1
 #   KEEP       folder for mutants and results; default: a temporary one
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,7 +25,7 @@ else
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
 fi
-options=(--device "${DEVICE:-cpu}" --math "${MATH:-precise}" --jobs "${JOBS:-2}" --seconds "${SECONDS_EACH:-60}")
+options=(--device "${DEVICE:-cpu}" --math "${MATH:-precise}" --jobs "${JOBS:-2}" --seconds "${SECONDS_EACH:-60}" --repeats "${REPEATS:-1}")
 for spec in "${specs[@]}"; do options+=(--spec "$spec"); done
 wanted=" $* "
 

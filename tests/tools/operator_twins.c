@@ -106,7 +106,8 @@ static int run_cases(const struct run *run, const struct line *line, struct oper
 				continue;
 			if (case_source_load(source, i, 1, &test, &family, err))
 				return -1;
-			const struct operate_target target = {.family = family, .abi = OPERATOR_ABI_092, .symbol = line->entry};
+			const int abi = family_has_symbol(family, OPERATOR_ABI_092, line->entry, NULL) ? OPERATOR_ABI_092 : OPERATOR_ABI_011;
+			const struct operate_target target = {.family = family, .abi = abi, .symbol = line->entry};
 			const int lost = operate_case(operate, &target, &test, NULL, record);
 			case_free(&test);
 			const struct judgement *judgement = &record->judgement;
