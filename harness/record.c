@@ -177,6 +177,20 @@ int artifact_record_mark(struct artifact_record *artifact, const char *kernel, s
 	return 0;
 }
 
+void artifact_record_sort_kernels(struct artifact_record *artifact)
+{
+	/* insertion: two arrays move together, and there are some hundred */
+	for (size_t i = 1; i < artifact->kernel_count; i++)
+		for (size_t k = i; k > 0 && strcmp(artifact->kernels[k - 1], artifact->kernels[k]) > 0; k--) {
+			char *const name = artifact->kernels[k];
+			const uint8_t launched = artifact->kernel_launched[k];
+			artifact->kernels[k] = artifact->kernels[k - 1];
+			artifact->kernel_launched[k] = artifact->kernel_launched[k - 1];
+			artifact->kernels[k - 1] = name;
+			artifact->kernel_launched[k - 1] = launched;
+		}
+}
+
 int run_record_exit_code(const struct run_record *record, int strict)
 {
 	size_t passed = 0, bad = 0;

@@ -168,6 +168,9 @@ struct inventory_record *run_record_add_inventory(struct run_record *record, str
  * incomplete). */
 int artifact_record_mark(struct artifact_record *artifact, const char *kernel, struct error *err);
 
+/* By name: cases that run side by side launch kernels in any order. */
+void artifact_record_sort_kernels(struct artifact_record *artifact);
+
 /* Exit code by the statuses of the cases: 1 when one failed, is mistrusted, crashed, timed out or had an error (strict:
  * also unsupported or skipped), or when an inventory that is claimed to be whole is not; else 0 when at least one passed; else 3. */
 int run_record_exit_code(const struct run_record *record, int strict);

@@ -367,7 +367,7 @@ static int start_job(struct session *session, const struct job *job, int *refuse
 	session->policy.disabled_checks = setup->disabled_checks;
 	if (options->sanitize && sanitizer_open(&session->sanitizer, err))
 		goto done;
-	const struct runner_options runner_options = make_runner_options(options, 0, session->sanitizer);
+	const struct runner_options runner_options = make_runner_options(options, 0, session->device, session->sanitizer);
 	if (runner_open(&session->runner, setup, &runner_options, err))
 		goto done;
 	struct error refusal = {0};

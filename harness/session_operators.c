@@ -312,7 +312,7 @@ static int crew_open(struct crew *crew, int bench, struct error *err)
 	if (make_setup(session->options, NULL, session->run->datasets[set->dataset].path, session->device, setup, err))
 		goto done;
 	setup->bench = bench;
-	const struct runner_options options = make_runner_options(session->options, 1, session->sanitizer);
+	const struct runner_options options = make_runner_options(session->options, 1, session->device, session->sanitizer);
 	result = runner_open(&crew->runner, setup, &options, err);
 done:
 	free(setup);
@@ -426,6 +426,8 @@ int operators_verify(struct session *session, struct error *err)
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	session->unflushed_is_fine = 0;
+	for (size_t i = 0; i < session->run->artifact_count; i++)
+		artifact_record_sort_kernels(&session->run->artifacts[i]);
 	if (!started)
 		error_set(err, ERROR_ENVIRONMENT, "no thread can be started");
 	else if (operators->failed)

@@ -51,7 +51,8 @@ int describe_run(struct run_record *run, const struct session_options *options, 
 int make_setup(const struct session_options *options, const struct job *job, const char *dataset, const char *device,
 	       struct worker_setup *setup, struct error *err);
 /* Time limits and the like; `sanitizer` may be NULL. */
-struct runner_options make_runner_options(const struct session_options *options, int operators, const struct sanitizer *sanitizer);
+struct runner_options make_runner_options(const struct session_options *options, int operators, const char *device,
+					  const struct sanitizer *sanitizer);
 
 /* ---- session.c ---- */
 

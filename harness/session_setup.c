@@ -12,13 +12,15 @@
 
 /* Defaults, each with its reason.
  * CASE_TIMEOUT: the longest case of attention.spec takes well under a second; a first call may have to compile PTX, which
- * took 10 s for the largest module known. SETUP, in case timeouts and at least so many seconds: linking an archive of
+ * took 10 s for the largest module known. One kernel of many on a GPU gets less: its module is loaded before its cases, and the
+ * largest takes a second, most of it the reference's. SETUP, in case timeouts and at least so many seconds: linking an archive of
  * 230 MB and opening a context take some ten seconds on a slow machine.
  * DEATHS: a worker takes about two seconds to start; an archive that kills twenty in a row will kill the next as well. Of one
  * kernel among hundreds three are enough.
  * BENCH_SECONDS_OPERATORS: there are some 1500 of them, each timed twice (hot and cold); 0.05 s are 1000 samples and more of a
  * kernel that takes 10 us. */
 #define CASE_TIMEOUT 60.0
+#define CASE_TIMEOUT_OPERATORS 20.0
 #define SETUP_TIMEOUTS 5.0
 #define SETUP_TIMEOUT_LEAST 30.0
 #define DEATHS_IN_A_ROW 20
@@ -216,9 +218,11 @@ int make_setup(const struct session_options *options, const struct job *job, con
 	       copy_path(setup->keep_failures, sizeof setup->keep_failures, options->keep_failures, "--keep-failures", err) ? -1 : 0;
 }
 
-struct runner_options make_runner_options(const struct session_options *options, int operators, const struct sanitizer *sanitizer)
+struct runner_options make_runner_options(const struct session_options *options, int operators, const char *device,
+					  const struct sanitizer *sanitizer)
 {
-	const double timeout = options->timeout > 0 ? options->timeout : CASE_TIMEOUT;
+	const int is_quick = operators && strcmp(device, "cpu") != 0;
+	const double timeout = options->timeout > 0 ? options->timeout : is_quick ? CASE_TIMEOUT_OPERATORS : CASE_TIMEOUT;
 	const double slower = sanitizer ? SANITIZER_SLOWDOWN : 1;
 	return (struct runner_options){
 		.case_timeout = timeout * slower,
