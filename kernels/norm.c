@@ -20,7 +20,8 @@
  *   scale   what generated values are multiplied by
  *   shift   what is added to all elements
  *   affine_values   operator_fill's kinds, for alpha and beta */
-static const char *const axes[] = {"op", "dtype", "rows", "cols", "affine", "eps", "input", "scale", "shift", "affine_values", NULL};
+static const char *const axes[] = {"op",    "dtype", "rows",  "cols",          "affine", "eps",
+				   "input", "scale", "shift", "affine_values", NULL};
 static const char *const defaults[] = {"rmsnorm", "f32", "3", "70", "alpha", "1e-5", "normal", "1", "0", "normal"};
 static const char *const in_entry[] = {"op", "dtype", NULL};
 static const char *const ops[] = {"rmsnorm", "layernorm", NULL};
@@ -103,8 +104,8 @@ static int value_of(const char *input, double scale, uint64_t seed, int64_t row,
 		*value = (double)INFINITY;
 	else if (strcmp(input, "neg_inf") == 0 && odd && place == middle)
 		*value = -(double)INFINITY;
-	else if (odd && ((strcmp(input, "nan_first") == 0 && place == 0) || (strcmp(input, "nan_last") == 0 && place == cols - 1) ||
-			 (strcmp(input, "nan_middle") == 0 && place == middle)))
+	else if (odd && ((place == 0 && strcmp(input, "nan_first") == 0) || (place == middle && strcmp(input, "nan_middle") == 0) ||
+			 (place == cols - 1 && strcmp(input, "nan_last") == 0)))
 		*value = (double)NAN;
 	else
 		return 0;
@@ -114,7 +115,8 @@ static int value_of(const char *input, double scale, uint64_t seed, int64_t row,
 static int fill(struct test_case *test, struct error *err)
 {
 	struct tensor *source = case_find_tensor(test, "src", TENSOR_INPUT);
-	struct tensor *alpha = case_find_tensor(test, "alpha", TENSOR_INPUT), *beta = case_find_tensor(test, "beta", TENSOR_INPUT);
+	struct tensor *alpha = case_find_tensor(test, "alpha", TENSOR_INPUT);
+	struct tensor *beta = case_find_tensor(test, "beta", TENSOR_INPUT);
 	const char *input = case_get_text(test, "input"), *values = case_get_text(test, "affine_values");
 	const double scale = real_of(test, "scale"), shift = real_of(test, "shift");
 	int ours = 0;
@@ -186,8 +188,8 @@ static int launch(const struct test_case *test, int abi, struct operator_launch 
  *   layernorm The variance. By which formula is not in the contract; the public source adds up x and x^2, so the variance is
  *             mean x^2 - mean^2, and its error is absolute:
  *                 D = (g + division) mean x^2 + 2 |mean| d + d^2 + u mean^2 + u variance + a,   d = error of the mean
- *             That is nothing while |mean| is of the size of the deviations, and everything where |mean|^2 u is above the variance.
- *             A variance is never below 0, though: what is taken under the root may be anything in
+ *             That is nothing while |mean| is of the size of the deviations, and everything where |mean|^2 u is above the
+ *             variance. A variance is never below 0, though: what is taken under the root may be anything in
  *             [max(0, variance - D) + eps, variance + D + eps], and the result has to be a number whenever eps > 0. A kernel that
  *             lets the difference become negative beyond eps gives NaN, and fails. One that takes two passes is well within. */
 struct rule {
@@ -269,7 +271,8 @@ static double element_bound(const struct row_bound *row, int centred, double x, 
 	double scaled = fabs(deviation) * fmax(row->inverse.below, row->inverse.above) + off * inverse;
 	scaled += u * (fabs(deviation) + off) * inverse + rule.a;                              /* product with the inverse root */
 	/* with alpha, which may be flushed or rounded; plus beta, likewise */
-	scaled = scaled * fabs(alpha) + (1 + rule.load) * u * fabs(deviation * alpha) * inverse + rule.a * (2 + fabs(deviation) * inverse);
+	const double whole = fabs(deviation) * inverse;
+	scaled = scaled * fabs(alpha) + (1 + rule.load) * u * whole * fabs(alpha) + rule.a * (2 + whole);
 	scaled += (1 + rule.load) * u * (fabs(beta) + fabs(value)) + rule.out;
 	return scaled * (1 + 4 * u) + rounding;
 }
@@ -318,8 +321,9 @@ static void expect_element(const struct expecting *expecting, const struct norm_
 	expected->value = scaled * (long double)alpha + (long double)beta;
 	if (!isfinite(alpha) || !isfinite(beta)) {
 		/* infinite or NaN as IEEE 754 has it, where the sign of what is scaled by alpha is beyond doubt */
-		const double error = element_bound(&bounds[1], expecting->centred, (double)x, (double)deviation, 1, 0, (double)scaled, 0);
-		if (isinf(alpha) && !(fabs((double)scaled) > error))
+		const double about = (double)scaled;
+		const double error = element_bound(&bounds[1], expecting->centred, (double)x, (double)deviation, 1, 0, about, 0);
+		if (isinf(alpha) && !(fabs(about) > error))
 			expected->flags = EXPECT_ANY;
 		return;
 	}
@@ -347,7 +351,8 @@ static void expect_rows(void *context, int64_t first, int64_t last)
 		for (int64_t i = 0; i < cols; i++)
 			x[i] = load_exact(source->dtype, source->data, (size_t)(index * cols + i));
 		norm_row(x, cols, &row);
-		const struct row_bound bounds[2] = {row_bound(expecting, &row, MATH_PRECISE), row_bound(expecting, &row, MATH_FAST)};
+		const struct row_bound bounds[2] = {row_bound(expecting, &row, MATH_PRECISE),
+						    row_bound(expecting, &row, MATH_FAST)};
 		for (int64_t i = 0; i < cols; i++) {
 			const double alpha = expecting->alpha ? dtype_load(source->dtype, expecting->alpha->data, (size_t)i) : 1;
 			const double beta = expecting->beta ? dtype_load(source->dtype, expecting->beta->data, (size_t)i) : 0;

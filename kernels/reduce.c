@@ -197,12 +197,13 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 		return error_set(err, ERROR_INPUT, "axis dtype: there is no %s_%s", ops[op], dtypes[type]);
 	for (int axis = 0; axis < rank; axis++) {
 		if (dims[axis] < 1 || dims[axis] > elements_max / elements)
-			return error_set(err, ERROR_INPUT, "axis dims: extents of 1 or more and at most %lld elements in all, not %s",
+			return error_set(err, ERROR_INPUT, "axis dims: extents from 1 on and at most %lld elements in all, not %s",
 					 (long long)elements_max, operator_value(family, assignment, "dims"));
 		elements *= dims[axis];
 	}
 	if (parse_over(over, rank, reduced))
-		return error_set(err, ERROR_INPUT, "axis over: '%s' is neither all, last nor ascending axes below %d", over, rank);
+		return error_set(err, ERROR_INPUT, "axis over: '%s' is neither all, last nor ascending axes below %d", over,
+				 rank);
 	const enum dtype dtype = dtype_from_name(dtypes[type]);
 	const int about_floats = strstr(input, "inf") || strstr(input, "nan") || strcmp(input, "subnormal") == 0 ||
 				 strcmp(input, "neg_zero") == 0 || strcmp(input, "turn") == 0 || strcmp(input, "edge") == 0 ||
@@ -295,11 +296,13 @@ static void expect_float_sum(const struct reduce_plan *plan, const struct reduct
 		return;
 	}
 	if (may_rise && may_fall) {
-		expected->flags = EXPECT_ANY; /* the order, which the contract leaves open, decides between a number, +-Inf and NaN */
+		/* the order, which the contract leaves open, decides between a number, +-Inf and NaN */
+		expected->flags = EXPECT_ANY;
 		return;
 	}
 	expected->value = reduction_sum(all);
-	expected->bound = reduction_is_exact(all, precision_of(plan->dtype)) && magnitude <= most ? 0 : growth * (double)magnitude;
+	const int is_exact = reduction_is_exact(all, precision_of(plan->dtype)) && magnitude <= most;
+	expected->bound = is_exact ? 0 : growth * (double)magnitude;
 	if ((may_rise && all->negative > 0) || (may_fall && all->positive > 0)) {
 		/* partial sums may overflow in one direction, and what has overflowed stays */
 		expected->flags = EXPECT_OTHER;
@@ -488,8 +491,8 @@ static int judge_outputs(const struct operator_outputs *outputs, struct judgemen
 	operator_parallel(plan.outputs, 1 + (1 << 16) / plan.length, judge_places, &placing);
 	if (placing.wrong) {
 		const int64_t at = placing.first_wrong;
-		judgement_break(out, CHECK_EXACT, "%lld of %lld places: dst[%lld] is %u, where no element of block %lld along its last "
-				"axis of %lld is the %s", (long long)placing.wrong, (long long)placing.asked, (long long)at,
+		judgement_break(out, CHECK_EXACT, "%lld of %lld places: dst[%lld] is %u, where no element of block %lld along its "
+				"last axis of %lld is the %s", (long long)placing.wrong, (long long)placing.asked, (long long)at,
 				(unsigned)placing.got[at], (long long)at, (long long)plan.last,
 				plan.op == REDUCE_ARGMIN ? "least" : "greatest");
 	} else if (placing.asked) {

@@ -114,8 +114,8 @@ static int64_t whole_below(const struct kind *kind, int64_t bound)
 
 static long double sparse(const struct kind *kind)
 {
-	/* About 2^(p-3) random places of magnitude 1 to 3 and the notable ones, each of another magnitude, up to 12: 142 on average
-	 * of the 2^p = 256 of bf16. Where there are more, the bound is that of a rounded sum. */
+	/* About 2^(p-3) random places of magnitude 1 to 3 and the notable ones, each of another magnitude, up to 12: 142 on
+	 * average of the 2^p = 256 of bf16. Where there are more, the bound is that of a rounded sum. */
 	const int64_t most = INT64_C(1) << (precision(kind->plan->dtype) - 3);
 	const int which = notable(kind->plan, kind->place);
 	if (which)
@@ -129,9 +129,9 @@ static long double positions(const struct kind *kind)
 {
 	const struct reduce_plan *plan = kind->plan;
 	const int least = plan->op == REDUCE_MIN || plan->op == REDUCE_ARGMIN;
-	const int64_t place = kind->block < NOTABLE_PLACES
-				      ? notable_place(plan, kind->block)
-				      : (int64_t)generate_below((uint64_t)plan->length, kind->seed, STREAM_PLACE, (uint64_t)kind->block);
+	const uint64_t length = (uint64_t)plan->length, block = (uint64_t)kind->block;
+	const int64_t place = kind->block < NOTABLE_PLACES ? notable_place(plan, kind->block)
+							   : (int64_t)generate_below(length, kind->seed, STREAM_PLACE, block);
 	const long double among = (long double)(10 + (int64_t)draw(kind, 50, STREAM_VALUE));
 	return kind->place == place ? least ? 1 : 100 : among;
 }
@@ -140,7 +140,8 @@ static long double subnormal(const struct kind *kind)
 {
 	const enum dtype dtype = kind->plan->dtype;
 	const uint64_t most = UINT64_C(1) << (precision(dtype) - 1); /* below the smallest normal one, in steps of the smallest */
-	const long double magnitude = (long double)dtype_smallest_subnormal(dtype) * (1 + (long double)draw(kind, most - 1, STREAM_VALUE));
+	const long double steps = 1 + (long double)draw(kind, most - 1, STREAM_VALUE);
+	const long double magnitude = (long double)dtype_smallest_subnormal(dtype) * steps;
 	return draw(kind, 2, STREAM_PLACE) ? -magnitude : magnitude;
 }
 

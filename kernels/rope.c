@@ -93,7 +93,8 @@ static int check_case(const struct test_case *test, struct error *err)
 static int fill(struct test_case *test, struct error *err)
 {
 	struct tensor *source = case_find_tensor(test, "src", TENSOR_INPUT);
-	struct tensor *cosines = case_find_tensor(test, "cos", TENSOR_INPUT), *sines = case_find_tensor(test, "sin", TENSOR_INPUT);
+	struct tensor *cosines = case_find_tensor(test, "cos", TENSOR_INPUT);
+	struct tensor *sines = case_find_tensor(test, "sin", TENSOR_INPUT);
 	const char *input = case_get_text(test, "input"), *values = case_get_text(test, "angle_values");
 	if (!source || !cosines || !sines || !input || !values)
 		return error_set(err, ERROR_INPUT, "case %s: it is not complete", test->name);

@@ -96,8 +96,8 @@ static int value_of(const char *input, enum dtype dtype, double scale, uint64_t 
 		*value = -(double)INFINITY;
 	else if (strcmp(input, "pos_inf") == 0 && odd && place == middle)
 		*value = (double)INFINITY;
-	else if (odd && ((strcmp(input, "nan_first") == 0 && place == 0) || (strcmp(input, "nan_last") == 0 && place == cols - 1) ||
-			 (strcmp(input, "nan_middle") == 0 && place == middle)))
+	else if (odd && ((place == 0 && strcmp(input, "nan_first") == 0) || (place == middle && strcmp(input, "nan_middle") == 0) ||
+			 (place == cols - 1 && strcmp(input, "nan_last") == 0)))
 		*value = (double)NAN;
 	else
 		return 0;
@@ -154,7 +154,7 @@ static int launch(const struct test_case *test, int abi, struct operator_launch 
  *   S         errors of the terms, averaged over their weights p_j: sum p_j rho_j + n a / S, and those of the additions: a lane
  *             adds up ceil(n / 32), then five steps join the lanes: at most (1 + v)^(ceil(n / 32) + 4) - 1, the first addition
  *             being to 0
- *   1 / S     v (fast math: div.approx, 2 units, 4v), rounded to T: u and half a subnormal step, which relative to 1 / S is a S / 2
+ *   1 / S     v (fast math: div.approx, 2 units, 4v), rounded to T: u and half a subnormal step, relative to 1 / S: a S / 2
  *   product   u and a
  * A row with a NaN or +Inf, or with nothing but -Inf, is NaN throughout: Inf - Inf. */
 struct rule {
@@ -180,7 +180,8 @@ static struct rule rule_of(enum dtype dtype, enum math math)
 
 static double exp_error(const struct rule *rule, double distance)
 {
-	const double relative = expm1(fmin(rule->u * distance, 700)) + rule->u * (rule->exp_units + floor(rule->exp_slope * distance));
+	const double own = rule->u * (rule->exp_units + floor(rule->exp_slope * distance));
+	const double relative = expm1(fmin(rule->u * distance, 700)) + own;
 	/* nothing is known of what is below the smallest subnormal but that: keep the product with p finite */
 	return fmin(relative, 0x1p1000);
 }
@@ -209,7 +210,8 @@ static void expect_row(const struct tensor *source, const long double *x, const 
 	const double additions = rounding_growth(rule.v, (double)((cols - 1) / LANES + 5));
 	/* 1 / S is too large where S is too small */
 	const double terms = average < 1 ? average / (1 - average) : (double)INFINITY;
-	const double shared = (1 + terms) * (1 + additions) * (1 + rule.v * rule.division) * (1 + rule.u + rule.a * sum / 2) * (1 + rule.u) - 1;
+	const double inverse = (1 + rule.v * rule.division) * (1 + rule.u + rule.a * sum / 2);
+	const double shared = (1 + terms) * (1 + additions) * inverse * (1 + rule.u) - 1;
 	for (int64_t i = 0; i < cols; i++) {
 		const double p = (double)expected[i].value;
 		const double own = p > 0 ? exp_error(&rule, distance_of(x[i], row->greatest)) : 0;

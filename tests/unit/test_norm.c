@@ -55,7 +55,7 @@ static void pairs(void)
 			for (int64_t h = 0; h < shape.h; h++)
 				for (int64_t t = 0; t < shape.t; t++)
 					for (int64_t i = 0; i < shape.d / 2; i++, number++) {
-						const int64_t at = kind == ROPE_THD ? b * 210 + t * 30 + h * 6 : b * 210 + h * 42 + t * 6;
+						const int64_t at = b * 210 + (kind == ROPE_THD ? t * 30 + h * 6 : h * 42 + t * 6);
 						const struct rope_pair own = rope_pair((enum rope_kind)kind, &shape, number);
 						const struct rope_pair common = rope_pair((enum rope_kind)kind, &shared, number);
 						wrong += own.first != at + (kind == ROPE_INTERLEAVED ? 2 * i : i);
@@ -131,7 +131,7 @@ static void against(const struct family *family, const char *words, row_formula 
 	}
 	CHECK_INT(family->fill(&test, &err), 0);
 	CHECK_INT(family->check_case(&test, &err), 0);
-	const struct tensor *source = operator_tensor(&test, "src"), *output = case_find_tensor_const(&test, "dst", TENSOR_OUTPUT);
+	const struct tensor *source = operator_tensor(&test, "src"), *output = operator_tensor(&test, "dst");
 	const int64_t elements = tensor_elements(output);
 	struct expectation *expected = calloc((size_t)elements, sizeof *expected);
 	double *x = calloc((size_t)elements * 3, sizeof *x), *y = x + elements;
