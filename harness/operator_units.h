@@ -17,7 +17,7 @@ int cases_by_entry_make(struct cases_by_entry *cases, const struct case_set *set
 struct entry_cases cases_by_entry_find(const struct cases_by_entry *cases, const char *symbol);
 void cases_by_entry_free(struct cases_by_entry *cases);
 
-/* An entry point with something to run. */
+/* An entry point with something to run; or some of its cases, where there are many. */
 struct entry_work {
 	const struct job *job;
 	const struct job_entry *entry;

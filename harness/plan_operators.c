@@ -99,6 +99,25 @@ static int add_kernels(struct job *job, struct artifact *artifact, struct error 
 	return 0;
 }
 
+/* Where no PTX speaks for each entry point: a host function may launch any of the archive's kernels, so one that is fast speaks
+ * for all; of SASS the recorded flags tell. */
+static int was_built_fast(struct artifact *artifact, int is_archive)
+{
+	int has_ptx = 0;
+	for (int u = 0; u < artifact->unit_count; u++)
+		for (int i = 0; i < artifact->units[u].image_count; i++) {
+			struct artifact_image *image = &artifact->units[u].images[i];
+			struct error ignored;
+			if (image->entry.kind != FATBIN_PTX || artifact_load_image(artifact, &artifact->units[u], image, &ignored))
+				continue;
+			has_ptx = 1;
+			for (int k = 0; is_archive && k < image->ptx.entry_count; k++)
+				if (ptx_entry_is_fast(&image->ptx.entries[k]))
+					return 1;
+		}
+	return !has_ptx && artifact->provenance && artifact->provenance->fast_math == 1;
+}
+
 int plan_operators_of(struct job *job, struct artifact *artifact, const struct symbol_table tables[OPERATOR_ABI_COUNT],
 		      struct artifact_record *record, struct error *err)
 {
@@ -117,6 +136,9 @@ int plan_operators_of(struct job *job, struct artifact *artifact, const struct s
 		return 0;
 	}
 	job->is_archive = !is_module;
+	const int all_fast = was_built_fast(artifact, job->is_archive);
+	for (size_t i = 0; i < job->entry_count; i++)
+		job->entries[i].fast |= all_fast;
 	record->entry_points = (int64_t)job->entry_count;
 	for (size_t i = 0; i < job->entry_count; i++)
 		record->fast_kernels += job->entries[i].fast;

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* JOBS_MAX: more workers than that wait for the driver more than they do (its compiler takes a processor each). */
-enum { JOBS_MAX = 16, JOBS_ASKED_MAX = 256 };
+/* JOBS_MAX: more workers than that wait for the driver more than they do (its compiler takes a processor each).
+ * CASES_TOGETHER: of one entry point, for one worker: some five milliseconds each. */
+enum { JOBS_MAX = 16, JOBS_ASKED_MAX = 256, CASES_TOGETHER = 150 };
 
 static double work_bytes(const struct case_set *set, size_t index)
 {
@@ -37,13 +38,32 @@ static void keep_smallest(const struct cases_by_entry *cases, struct entry_cases
 	*timed = (struct entry_cases){best, 1};
 }
 
+/* An entry point with many cases is shared by several workers: it is there several times then. */
+static void add_work(struct operators_session *operators, const struct entry_work *all)
+{
+	struct entry_work work = *all;
+	size_t left = all->verified.count;
+	if (left + all->timed.count == 0)
+		return;
+	do {
+		work.verified.count = left < CASES_TOGETHER ? left : CASES_TOGETHER;
+		operators->units.entries[operators->units.entry_count++] = work;
+		left -= work.verified.count;
+		work.verified.first += work.verified.count;
+		work.timed.count = 0;
+	} while (left);
+}
+
 static int pair_entries(struct session *session, struct operators_session *operators, struct error *err)
 {
 	const struct plan *plan = session->plan;
 	const int smallest = session->options->kind == SESSION_RUN && !session->options->dataset;
-	size_t entries = 0;
-	for (size_t i = 0; i < plan->count; i++)
+	size_t entries = (operators->verified.set->count + operators->timed.set->count) / CASES_TOGETHER;
+	for (size_t i = 0; i < plan->count; i++) {
 		entries += plan->jobs[i].entry_count;
+		/* the same case may be for entry points of several artifacts */
+		entries += plan->jobs[i].entry_count ? operators->verified.set->count / CASES_TOGETHER : 0;
+	}
 	operators->units.entries = calloc(entries + 1, sizeof *operators->units.entries);
 	if (!operators->units.entries)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
@@ -57,8 +77,7 @@ static int pair_entries(struct session *session, struct operators_session *opera
 			work.timed = cases_by_entry_find(&operators->timed, work.entry->symbol);
 			if (smallest && work.timed.count > 1)
 				keep_smallest(&operators->timed, &work.timed);
-			if (work.verified.count + work.timed.count)
-				operators->units.entries[operators->units.entry_count++] = work;
+			add_work(operators, &work);
 		}
 	}
 	return 0;
