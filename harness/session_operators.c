@@ -460,16 +460,14 @@ void operators_bench_name(const struct session *session, size_t index, struct te
 	text_append(name, "%s", case_source_name(operators->timed.set->source, item->source_index));
 }
 
-static int load_for_bench(struct session *session, struct crew *crew, size_t index, struct error *err)
+/* Loads entries [first, first + count), which are (part of) the unit; a refusal is kept. */
+static int load_part_for_bench(struct session *session, struct crew *crew, size_t first, size_t count, int whole, struct unit *unit,
+			       struct error *err)
 {
 	struct operators_session *operators = session->operators;
-	struct unit *unit = &operators->units.units[index];
 	struct wire_loaded loaded;
-	if (operators->loaded_unit == index)
-		return 0;
-	operators->loaded_unit = index;
 	operators->is_refused = 0;
-	if (load(crew, unit->first, unit->count, session->options->whole, &loaded, &operators->refusal)) {
+	if (load(crew, first, count, whole, &loaded, &operators->refusal)) {
 		if (!is_refusal(&operators->refusal)) {
 			*err = operators->refusal;
 			return -1;
@@ -477,12 +475,33 @@ static int load_for_bench(struct session *session, struct crew *crew, size_t ind
 		operators->is_refused = 1;
 		operators->refused_as = runner_refusal(crew->runner);
 	} else if (!unit->is_counted) {
-		if (note_load(session, operators->units.entries[unit->first].job, &loaded, err))
+		if (note_load(session, operators->units.entries[first].job, &loaded, err))
 			return -1;
-		unit->is_counted = 1;
+		unit->is_counted = count == unit->count;
 	}
-	if (runner_ready(crew->runner))
-		note_device(session, runner_ready(crew->runner));
+	return 0;
+}
+
+/* What the case needs, with what it was verified with, so that the driver finds it compiled; alone where that is refused. */
+static int load_for_bench(struct session *session, struct crew *crew, const struct bench_item *item, struct error *err)
+{
+	struct operators_session *operators = session->operators;
+	struct unit *unit = &operators->units.units[item->unit];
+	if (operators->loaded_unit != item->unit) {
+		operators->loaded_unit = item->unit;
+		operators->loaded_entry = SIZE_MAX;
+		if (load_part_for_bench(session, crew, unit->first, unit->count, session->options->whole, unit, err))
+			return -1;
+		if (runner_ready(crew->runner))
+			note_device(session, runner_ready(crew->runner));
+		if (!operators->is_refused || unit->count == 1)
+			operators->loaded_entry = SIZE_MAX - 1; /* every one of the unit is there, or none */
+	}
+	if (operators->loaded_entry != SIZE_MAX - 1 && operators->loaded_entry != item->entry) {
+		operators->loaded_entry = item->entry;
+		if (load_part_for_bench(session, crew, item->entry, 1, 0, unit, err))
+			return -1;
+	}
 	return session_open_writer(session, err);
 }
 
@@ -506,7 +525,7 @@ int operators_bench(struct session *session, size_t index, struct gbench_result 
 		operators->runner = crew.runner;
 	}
 	crew.record = failed ? NULL : new_record(err);
-	failed = failed || !crew.record || load_for_bench(session, &crew, item->unit, err);
+	failed = failed || !crew.record || load_for_bench(session, &crew, item, err);
 	if (!failed && operators->is_refused) {
 		describe_case(crew.record, work, set, item->source_index);
 		crew.record->judgement.status = operators->refused_as;

@@ -36,7 +36,8 @@ struct operators_session {
 	size_t bench_count;
 	struct runner *runner;
 	size_t loaded_unit;           /* of the runner; SIZE_MAX: none */
-	struct error refusal;         /* of the unit, when it was refused */
+	size_t loaded_entry;          /* of a unit that was refused: the one entry that was tried alone */
+	struct error refusal;         /* of the last load, when it was refused */
 	int is_refused;
 	enum status refused_as;
 	const char **symbols;
