@@ -1,5 +1,6 @@
 #include "reference/enclosure.h"
 
+#include <float.h>
 #include <math.h>
 
 static const struct enclosure everything = {-INFINITY, INFINITY};
@@ -60,13 +61,32 @@ static struct enclosure flush(struct arithmetic arithmetic, struct enclosure a)
 	return a;
 }
 
+/* Dekker's splitting (Numerische Mathematik 18, 1971) of a number of 64 bits: rounded to `bits` bits, ties either way. */
+static long double split(long double value, int bits)
+{
+	const long double stretched = value * ((long double)(1ull << (64 - bits)) + 1);
+	return stretched - (stretched - value);
+}
+
+/* As round_to_dtype, quickly for the common case: normal numbers and no tie. */
+static long double rounded(enum dtype type, long double value)
+{
+	const int bits = type == DTYPE_F32 ? 24 : type == DTYPE_F16 ? 11 : type == DTYPE_BF16 ? 8 : 0;
+	if (bits && LDBL_MANT_DIG == 64) {
+		const long double size = fabsl(value), most = type == DTYPE_F16 ? 0x1p15L : 0x1p127L;
+		const long double least = type == DTYPE_F16 ? 0x1p-14L : 0x1p-126L, result = split(value, bits);
+		if (size >= least && size < most && (result == value || split(value, bits + 1) != value))
+			return result;
+	}
+	return round_to_dtype(type, value);
+}
+
 struct enclosure enclosure_round(struct arithmetic arithmetic, struct enclosure a)
 {
 	if (isinf(a.low) && isinf(a.high) && a.low < a.high)
 		return a; /* nothing is known, NaN included: a type that saturates knows no more */
-	const long double low = round_to_dtype(arithmetic.type, a.low);
-	const struct enclosure rounded = {low, is_point(a) ? low : round_to_dtype(arithmetic.type, a.high)};
-	return flush(arithmetic, rounded);
+	const long double low = rounded(arithmetic.type, a.low);
+	return flush(arithmetic, (struct enclosure){low, is_point(a) ? low : rounded(arithmetic.type, a.high)});
 }
 
 /* Ends that a function's error moved: not rounded, but overflow is seen. */

@@ -181,8 +181,11 @@ __device__ __forceinline__ float exponential(float x)
 
 __device__ __forceinline__ float sine(float x)
 {
-#if SPECIMEN_FAULT == 20 /* no reduction of the argument */
-    return __sinf(x);
+#if SPECIMEN_FAULT == 20 /* reduced with one float for pi/2, which is not enough from a few turns on */
+    const float turns = rintf(x * 0.636619772f), rest = fmaf(turns, -1.57079633f, x);
+    const int quadrant = static_cast<int>(turns) & 3;
+    const float size = quadrant & 1 ? cosf(rest) : sinf(rest);
+    return quadrant & 2 ? -size : size;
 #else
     return sinf(x);
 #endif
