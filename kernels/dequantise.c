@@ -111,8 +111,9 @@ static void expect_element(const struct job *job, const struct gguf_block *block
 		return;
 	}
 	const double exact = gguf_value(block, i);
-	expected->value = round_to_dtype(job->to, round_to_dtype(DTYPE_F32, (long double)exact));
-	expected->other = round_to_dtype(job->to, (long double)exact);
+	const double single = (double)(float)exact;
+	expected->value = (long double)(job->to == DTYPE_F16 ? f16_to_f64(f16_from_f64(single)) : single);
+	expected->other = (long double)(job->to == DTYPE_F16 ? f16_to_f64(f16_from_f64(exact)) : single);
 	expected->flags = expected->other != expected->value ? EXPECT_OTHER : 0;
 	if (job->format == GGUF_Q8_K && job->to == DTYPE_F32 && (fabs(block->d) < 0x1p-126 || fabs(exact) < 0x1p-126))
 		expected->fast_bound = fmax(fabs(exact), fabs((double)expected->value));

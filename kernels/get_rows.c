@@ -164,6 +164,38 @@ static int launch(const struct test_case *test, int abi, struct operator_launch 
 	return 0;
 }
 
+struct job {
+	const struct get_rows *get;
+	const unsigned char *table;
+	const uint32_t *ids;
+	struct expectation *expected;
+};
+
+static void expect_rows(void *context, int64_t first, int64_t last)
+{
+	const struct job *job = context;
+	const struct get_rows *get = job->get;
+	for (int64_t i = first; i < last; i++) {
+		const unsigned char *row = job->table + (int64_t)job->ids[i] * (get->row_bytes + get->gap);
+		struct expectation *expected = job->expected + i * get->hidden;
+		struct gguf_block block;
+		for (int64_t h = 0; h < get->hidden; h++) {
+			if (get->dtype) {
+				expected[h].value = load_exact(get->dtype, row, (size_t)h);
+				expected[h].flags = EXPECT_SIGNED_ZERO;
+				continue;
+			}
+			const struct gguf_layout *layout = &gguf_layouts[get->format];
+			const int at = (int)(h % layout->elements);
+			if (at == 0)
+				gguf_decode(get->format, row + h / layout->elements * layout->bytes, &block);
+			expected[h].value = (long double)(float)gguf_value(&block, at);
+			if (!isfinite(block.d) || !isfinite(block.m))
+				expected[h].flags = EXPECT_ANY; /* infinities cancel or not as the terms are grouped */
+		}
+	}
+}
+
 static int expectations(const struct test_case *test, int abi, const struct tensor *output, struct expectation *expected,
 			struct error *err)
 {
@@ -172,26 +204,9 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	(void)output;
 	if (parse(test, &get, err))
 		return -1;
-	const unsigned char *table = case_tensor_data(test, operator_tensor(test, "table"));
-	const uint32_t *ids = case_tensor_data(test, operator_tensor(test, "ids"));
-	for (int64_t i = 0; i < get.count; i++, expected += get.hidden) {
-		const unsigned char *row = table + (int64_t)ids[i] * (get.row_bytes + get.gap);
-		struct gguf_block block;
-		for (int64_t h = 0; h < get.hidden; h++) {
-			if (get.dtype) {
-				expected[h].value = load_exact(get.dtype, row, (size_t)h);
-				expected[h].flags = EXPECT_SIGNED_ZERO;
-				continue;
-			}
-			const struct gguf_layout *layout = &gguf_layouts[get.format];
-			const int at = (int)(h % layout->elements);
-			if (at == 0)
-				gguf_decode(get.format, row + h / layout->elements * layout->bytes, &block);
-			expected[h].value = round_to_dtype(DTYPE_F32, (long double)gguf_value(&block, at));
-			if (!isfinite(block.d) || !isfinite(block.m))
-				expected[h].flags = EXPECT_ANY; /* infinities cancel or not as the terms are grouped */
-		}
-	}
+	struct job job = {&get, case_tensor_data(test, operator_tensor(test, "table")),
+			  case_tensor_data(test, operator_tensor(test, "ids")), expected};
+	operator_parallel(get.count, 1 + 65536 / get.hidden, expect_rows, &job);
 	return 0;
 }
 

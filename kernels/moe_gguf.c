@@ -187,11 +187,10 @@ static void call(const struct binding *binding)
 
 struct job {
 	const struct moe *moe;
-	const struct test_case *test;
 	const int32_t *sorted, *ids;
 	const float *scales;            /* or NULL */
 	const unsigned char *weights;
-	const void *input;
+	const float *input;
 	struct quantised_row *quantised;/* decode: of each input row */
 	struct expectation *expected;
 	atomic_int failed;
@@ -249,65 +248,78 @@ static void expect_scaled(long double value, long double other, double error, do
 	expected->fast_bound = expected->bound + 0x1p-126 * (1 + fabs(scale)); /* a sum or product that is subnormal is flushed */
 }
 
-static void prefill_row(const struct job *job, int64_t row, int64_t expert, struct gguf_block *blocks, double *in)
+/* What a thread works with: one row of an expert's matrix. */
+struct scratch {
+	struct gguf_block *blocks;      /* decode */
+	struct rounded_weight *weights; /* prefill */
+};
+
+static void load_row(const struct job *job, int64_t expert, int64_t n, struct scratch *scratch)
 {
 	const struct moe *moe = job->moe;
 	const struct gguf_layout *layout = &gguf_layouts[moe->format];
-	const int64_t row_blocks = moe->k / layout->elements, from = job->scales ? row : row / moe->topk;
-	const double scale = job->scales ? (double)job->scales[row] : 1;
-	for (int64_t i = 0; i < moe->k; i++)
-		in[i] = dtype_load(moe->type, job->input, (size_t)(from * moe->k + i));
-	for (int64_t n = 0; n < moe->n; n++) {
-		long double sum = 0;
-		double magnitude = 0, error = 0;
-		for (int64_t b = 0; b < row_blocks; b++) {
-			gguf_decode(moe->format, job->weights + ((expert * moe->n + n) * row_blocks + b) * layout->bytes, &blocks[0]);
-			for (int i = 0; i < layout->elements; i++) {
-				const struct rounded_weight weight = round_weight(moe->type, moe->format, &blocks[0], i);
-				const double x = in[b * layout->elements + i];
-				sum += (long double)weight.value * (long double)x;
-				magnitude += fabs(weight.value * x);
-				error += x != 0 || !isfinite(weight.error) ? weight.error * fabs(x) : 0;
-			}
-		}
-		error += grouped_product_error(magnitude + error, moe->k, 0);
-		expect_scaled(sum, sum, isnan(error) ? (double)INFINITY : error, scale, &job->expected[row * moe->n + n]);
+	const int64_t row_blocks = moe->k / layout->elements;
+	const unsigned char *row = job->weights + (expert * moe->n + n) * row_blocks * layout->bytes;
+	for (int64_t b = 0; b < row_blocks; b++) {
+		gguf_decode(moe->format, row + b * layout->bytes, &scratch->blocks[b]);
+		for (int i = 0; !job->quantised && i < layout->elements; i++)
+			scratch->weights[b * layout->elements + i] =
+				round_weight(moe->type, moe->format, &scratch->blocks[b], i);
 	}
 }
 
-static void decode_row(const struct job *job, int64_t row, int64_t expert, struct gguf_block *blocks)
+static void prefill_one(const struct job *job, const struct scratch *scratch, const float *in, double scale,
+			struct expectation *expected)
+{
+	double sum = 0, magnitude = 0, error = 0; /* a float64 sum errs by k * 2^-53, far below what float32 does */
+	for (int64_t i = 0; i < job->moe->k; i++) {
+		const struct rounded_weight *weight = &scratch->weights[i];
+		const double x = (double)in[i], product = weight->value * x;
+		sum += product;
+		magnitude += fabs(product);
+		error += weight->error * fabs(x); /* infinite, or a NaN where x is 0: decided by expect_scaled */
+	}
+	error += grouped_product_error(magnitude + error, job->moe->k, 0);
+	expect_scaled((long double)sum, (long double)sum, isnan(error) ? (double)INFINITY : error, scale, expected);
+}
+
+static void decode_one(const struct job *job, const struct scratch *scratch, const struct quantised_row *in, double scale,
+		       struct expectation *expected)
 {
 	const struct moe *moe = job->moe;
-	const struct gguf_layout *layout = &gguf_layouts[moe->format];
-	const int64_t row_blocks = moe->k / layout->elements, from = job->scales ? row : row / moe->topk;
-	const double scale = job->scales ? (double)job->scales[row] : 1;
-	const struct quantised_row *input = &job->quantised[from];
-	for (int64_t n = 0; n < moe->n; n++) {
-		struct gguf_product product;
-		for (int64_t b = 0; b < row_blocks; b++)
-			gguf_decode(moe->format, job->weights + ((expert * moe->n + n) * row_blocks + b) * layout->bytes, &blocks[b]);
-		gguf_product(moe->format, blocks, input->q8_1, moe->k, &product);
-		const double nu = quantised_roundings(SHARE_WARP, moe->k) * 0x1p-24;
-		const double error = nu / (1 - nu) * product.magnitude + quantised_row_slack(input, moe->format, blocks, moe->k);
-		expect_scaled(product.by_quants, product.by_sum, error, scale, &job->expected[row * moe->n + n]);
-	}
+	const double nu = quantised_roundings(SHARE_WARP, moe->k) * 0x1p-24;
+	struct gguf_product product;
+	gguf_product(moe->format, scratch->blocks, in->q8_1, moe->k, &product);
+	const double error = nu / (1 - nu) * product.magnitude + quantised_row_slack(in, moe->format, scratch->blocks, moe->k);
+	expect_scaled(product.by_quants, product.by_sum, error, scale, expected);
 }
 
-static void expect_rows(void *context, int64_t first, int64_t last)
+/* Columns of the output: rows come grouped by expert, so that each row of weights is decoded once. */
+static void expect_columns(void *context, int64_t first, int64_t last)
 {
 	struct job *job = context;
-	struct gguf_block *blocks = malloc((size_t)(job->moe->k / 32 + 1) * sizeof *blocks);
-	double *in = malloc((size_t)job->moe->k * sizeof *in);
-	if (!blocks || !in)
+	const struct moe *moe = job->moe;
+	struct scratch scratch = {
+		.blocks = malloc((size_t)(moe->k / gguf_layouts[moe->format].elements) * sizeof *scratch.blocks),
+		.weights = malloc((size_t)moe->k * sizeof *scratch.weights),
+	};
+	if (!scratch.blocks || !scratch.weights)
 		job->failed = 1;
-	for (int64_t i = first; i < last && blocks && in; i++) {
-		if (job->quantised)
-			decode_row(job, job->sorted[i], job->ids[i], blocks);
-		else
-			prefill_row(job, job->sorted[i], job->ids[i], blocks, in);
+	for (int64_t n = first; n < last && scratch.blocks && scratch.weights; n++) {
+		for (int64_t i = 0; i < moe->rows; i++) {
+			const int64_t row = job->sorted[i], from = job->scales ? row : row / moe->topk;
+			const double scale = job->scales ? (double)job->scales[row] : 1;
+			struct expectation *expected = &job->expected[row * moe->n + n];
+			if (i == 0 || job->ids[i] != job->ids[i - 1])
+				load_row(job, job->ids[i], n, &scratch);
+			if (job->quantised)
+				decode_one(job, &scratch, &job->quantised[from], scale, expected);
+			else
+				prefill_one(job, &scratch, job->input + from * moe->k, scale, expected);
+		}
 	}
-	free(blocks);
-	free(in);
+	free(scratch.blocks);
+	free(scratch.weights);
 }
 
 static int expectations(const struct test_case *test, int abi, const struct tensor *output, struct expectation *expected,
@@ -319,24 +331,28 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	if (parse(test, &moe, err) || moe_routing_check(test, moe.experts, err))
 		return -1;
 	const struct tensor *scales = operator_tensor(test, "topk_weights");
+	const void *input = case_tensor_data(test, operator_tensor(test, "input_rows"));
+	const int64_t count = input_rows(&moe) * moe.k;
+	float *widened = malloc((size_t)count * sizeof *widened);
 	struct job job = {
 		.moe = &moe,
-		.test = test,
 		.sorted = case_tensor_data(test, operator_tensor(test, "sorted_token_ids")),
 		.ids = case_tensor_data(test, operator_tensor(test, "expert_ids")),
 		.scales = scales ? case_tensor_data(test, scales) : NULL,
 		.weights = case_tensor_data(test, operator_tensor(test, "weights")),
-		.input = case_tensor_data(test, operator_tensor(test, "input_rows")),
+		.input = widened,
 		.expected = expected,
 	};
-	if (moe.type == DTYPE_F32) {
-		job.quantised = quantised_rows_make(job.input, input_rows(&moe), moe.k, moe.padded);
-		if (!job.quantised)
-			return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for its input in blocks", test->name);
-	}
-	operator_parallel(moe.rows, 1 + 100000 / (moe.n * moe.k), expect_rows, &job);
+	for (int64_t i = 0; widened && i < count; i++)
+		widened[i] = (float)dtype_load(moe.type, input, (size_t)i);
+	if (widened && moe.type == DTYPE_F32)
+		job.quantised = quantised_rows_make(widened, input_rows(&moe), moe.k, moe.padded);
+	job.failed = !widened || (moe.type == DTYPE_F32 && !job.quantised);
+	if (!job.failed)
+		operator_parallel(moe.n, 1 + 100000 / (moe.rows * moe.k), expect_columns, &job);
 	quantised_rows_free(job.quantised);
-	return job.failed ? error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for a row", test->name) : 0;
+	free(widened);
+	return job.failed ? error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for what is expected", test->name) : 0;
 }
 
 static int work(const struct test_case *test, struct work *work, struct error *err)
