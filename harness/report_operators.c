@@ -154,23 +154,55 @@ static int is_bad(enum status status)
 	return status != STATUS_PASS && status != STATUS_UNSUPPORTED && status != STATUS_SKIPPED;
 }
 
-static void append_bad_entry(struct page *page, const struct run_record *run, const struct entry_summary *entry)
+static enum check first_broken(const struct entry_summary *entry)
 {
-	struct text command = {0};
-	char text[CASE_NAME_MAX + 128];
+	enum check check = 0;
+	while (check < CHECK_NAMES_COUNT && entry->worst->judgement.checks[check].state != CHECK_BROKEN)
+		check++;
+	return check;
+}
+
+/* Of one family, with one status, by one check: most likely for one reason. */
+static int is_alike(const struct entry_summary *a, const struct entry_summary *b)
+{
+	return a->status == b->status && first_broken(a) == first_broken(b) && strcmp(a->family, b->family) == 0 &&
+	       strcmp(a->module, b->module) == 0;
+}
+
+static size_t bad_cases(const struct entry_summary *entry)
+{
 	size_t bad = 0;
 	for (int status = 0; status < STATUS_COUNT; status++)
 		bad += is_bad((enum status)status) ? entry->statuses[status] : 0;
+	return bad;
+}
+
+/* The entry point, and the names of those further on in the list that are like it. */
+static void append_bad_entries(struct page *page, const struct run_record *run, const struct entry_summary *entry, size_t left, size_t limit)
+{
+	struct text command = {0}, others = {0};
+	char text[CASE_NAME_MAX + 128];
+	size_t alike = 0;
 	if (entry->cases == 1)
 		snprintf(text, sizeof text, "%s", entry->worst->name);
 	else
-		snprintf(text, sizeof text, "%s: %zu of %zu cases, first %s", entry->symbol, bad, entry->cases, entry->worst->name);
+		snprintf(text, sizeof text, "%s: %zu of %zu cases, first %s", entry->symbol, bad_cases(entry), entry->cases, entry->worst->name);
 	page_item(page, status_tone(entry->status), status_name(entry->status), text);
 	page_item_line(page, "", entry->worst->judgement.reason, 0);
 	page_item_line(page, "note", entry->worst->note, 0);
 	run_record_reproduction(run, entry->worst, &command);
 	page_item_line(page, "reproduce", command.data, 1);
 	text_free(&command);
+	for (size_t i = 1; i < left; i++)
+		if (is_alike(entry, &entry[i]) && alike++ < (limit ? limit : SIZE_MAX))
+			text_append(&others, "%s%s (%zu of %zu)", others.length ? ", " : "", entry[i].symbol, bad_cases(&entry[i]), entry[i].cases);
+	if (limit && alike > limit)
+		text_append(&others, " ... and %zu more", alike - limit);
+	if (alike) {
+		snprintf(text, sizeof text, "likewise %zu more of %.31s", alike, entry->family);
+		page_item_line(page, text, others.data, 0);
+	}
+	text_free(&others);
 }
 
 /* Entry points that nothing could be said of, each reason once. */
@@ -226,11 +258,18 @@ void report_operators(struct page *page, const struct run_record *run, size_t li
 	}
 	if (bad)
 		page_heading(page, 3, "Entry points that do not pass");
-	for (size_t i = 0; i < count; i++)
-		if (is_bad(entries[i].status) && (!limit || told++ < limit))
-			append_bad_entry(page, run, &entries[i]);
-	if (limit && bad > limit)
-		page_paragraph(page, "... and %zu more entry points; --json, --markdown and the result file have all of them", bad - limit);
+	for (size_t i = 0; i < count; i++) {
+		int earlier = 0;
+		for (size_t k = 0; k < i && !earlier; k++)
+			earlier = is_alike(&entries[k], &entries[i]);
+		if (!is_bad(entries[i].status) || earlier)
+			continue;
+		if (!limit || told < limit)
+			append_bad_entries(page, run, &entries[i], count - i, limit);
+		told++;
+	}
+	if (limit && told > limit)
+		page_paragraph(page, "... and %zu more kinds of failure; --json, --markdown and the result file have all of them", told - limit);
 	if (refused) {
 		page_heading(page, 3, "Entry points without a verdict");
 		append_refused_entries(page, entries, count, limit);
