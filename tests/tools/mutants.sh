@@ -56,10 +56,10 @@ sed -n 's|^NOT \(.*\)/\([A-Za-z0-9_]*\)\(\.[0-9]*\.ptx\) .*|\1/reach/\2\3 \2 pas
 
 awk -v known="$here/mutants.known" '
     BEGIN {
-        # "PATTERN :: why"; a line that begins with a blank or # is a comment
+        # "ENTRY: before -> after :: why"; a line that begins with a blank or # is a comment
         while ((getline line <known) > 0)
             if (line !~ /^[ #]/ && (at = index(line, " :: ")))
-                pattern[++patterns] = substr(line, 1, at - 1)
+                is_known[substr(line, 1, at - 1)] = 1
     }
     FILENAME == ARGV[1] { # FAMILY PATH: line N: kind: before -> after
         path = $2
@@ -91,9 +91,7 @@ awk -v known="$here/mutants.known" '
             }
             state = result[path] == "NOT" ? reached[path] : "not-run"
             line = state " " text[path]
-            explained = 0
-            for (i = 1; i <= patterns && state != "not-run"; i++)
-                explained = explained || line ~ pattern[i]
+            explained = state != "not-run" && text[path] in is_known
             if (explained)
                 same[f]++
             else

@@ -180,8 +180,29 @@ struct finder {
 	const struct statement *s;
 	int line, failed;
 	struct span *defined; /* registers that were written so far, in order */
+	unsigned char *sizes; /* of each: whether it is made of indices of threads and of parameters alone */
 	size_t defined_count, defined_capacity;
 };
+
+/* Whether the register, as it was written last, is an index or a size. */
+static int is_size(const struct finder *f, struct span reg)
+{
+	for (size_t i = f->defined_count; i--;)
+		if (same(f->defined[i], reg))
+			return f->sizes[i];
+	return 0;
+}
+
+/* How many of the registers that a statement reads are sizes, and how many there are. */
+static void count_sizes(const struct finder *f, int *sizes, int *registers)
+{
+	*sizes = *registers = 0;
+	for (int i = first_source(f->s); i < f->s->operand_count; i++)
+		if (is_register(f->s->operands[i])) {
+			++*registers;
+			*sizes += is_size(f, f->s->operands[i]);
+		}
+}
 
 static void add(struct finder *f, enum mutation_kind kind, const char *after, size_t length)
 {
@@ -461,14 +482,20 @@ static void no_barrier(struct finder *f)
 static void other_sign(struct finder *f)
 {
 	/* Where the low bits of a result do not depend on the sign, nothing would change. 64 bits without a sign are sizes and
-	 * addresses: none is so large that it would matter. */
+	 * addresses: none is so large that it would matter. Nor is an index of a thread, an extent, or what is made of them: they
+	 * are below 2^31. */
 	static const char *const careful[] = {"cvt", "shr", "div", "rem", "setp", "set", "min", "max", "ld", "abs", "atom", "red",
 					      "bfe", NULL};
+	static const char *const divisions[] = {"div", "rem", NULL};
 	static const char *const pairs[][2] = {{"s8", "u8"},  {"s16", "u16"}, {"s32", "u32"}, {"s64", "u64"},
 					       {"u8", "s8"},  {"u16", "s16"}, {"u32", "s32"}};
 	const struct statement *s = f->s;
 	const int wide = (is_op(s, "mul") || is_op(s, "mad")) && (has_part(s, "wide") || has_part(s, "hi"));
-	if ((!is_op_of(s, careful) && !wide) || has_part(s, "param"))
+	if ((!is_op_of(s, careful) && !wide) || has_part(s, "param") || has_part(s, "eq") || has_part(s, "ne"))
+		return;
+	int sizes, registers;
+	count_sizes(f, &sizes, &registers);
+	if (registers && (sizes == registers || (sizes && is_op_of(s, divisions))))
 		return;
 	for (int part = 1; part < s->part_count; part++)
 		for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
@@ -647,6 +674,10 @@ static void other_flush(struct finder *f)
 static void note_defined(struct finder *f)
 {
 	const struct statement *s = f->s;
+	int sizes, registers;
+	count_sizes(f, &sizes, &registers);
+	/* what is loaded is data, but for parameters */
+	const int size = (has_part(s, "param") || !is_op(s, "ld")) && !is_floating(s) && sizes == registers;
 	for (int i = 0; i < first_source(s) && i < s->operand_count; i++) {
 		const char *at = s->operands[i].text, *end = at + s->operands[i].length;
 		while (at < end) { /* "{%r1, %r2}", "%p1|%p2" */
@@ -664,11 +695,51 @@ static void note_defined(struct finder *f)
 					return;
 				}
 				f->defined = defined;
+				unsigned char *flags = realloc(f->sizes, capacity);
+				if (!flags) {
+					f->failed = 1;
+					return;
+				}
+				f->sizes = flags;
 				f->defined_capacity = capacity;
 			}
+			f->sizes[f->defined_count] = (unsigned char)size;
 			f->defined[f->defined_count++] = reg;
 		}
 	}
+}
+
+/* nvcc divides 64-bit numbers by a 32-bit instruction where both fit: "or; and ..., -4294967296; setp; bra", two ways, and a
+ * 64-bit division in one of them. Numbers that are divided are sizes, below 2^32 in every buffer that the cases can have, for
+ * which both ways do the same: these lines have no mutants of interest. */
+static int chooses_division(const char *line, const char *end, const struct statement *s)
+{
+	static const char mask[] = "-4294967296", *const wide[] = {"div", "rem", NULL};
+	const char *stop = line;
+	if (is_op_of(s, wide) && (has_part(s, "u64") || has_part(s, "s64")))
+		return 1;
+	if (!is_op(s, "or") && !is_op(s, "and") && !is_op(s, "setp") && !is_op(s, "bra"))
+		return 0;
+	/* the mask stands on this line or at most one after it (or), or three before (bra) */
+	for (int ahead = 0; ahead < 2 && stop < end; ahead++) {
+		const char *newline = memchr(stop, '\n', (size_t)(end - stop));
+		const size_t length = newline ? (size_t)(newline - stop) : (size_t)(end - stop);
+		if ((ahead == 0 || is_op(s, "or")) && memmem(stop, length, mask, sizeof mask - 1))
+			return 1;
+		stop = newline ? newline + 1 : end;
+	}
+	if (!is_op(s, "setp") && !is_op(s, "bra"))
+		return 0;
+	const char *before = line;
+	for (int back = 0; back < 2; back++) {
+		const char *start = before - 1;
+		while (start[-1] != '\n') /* the line of the entry's name is before */
+			start--;
+		if (memmem(start, (size_t)(before - start), mask, sizeof mask - 1))
+			return back == 0 ? is_op(s, "setp") : is_op(s, "bra");
+		before = start;
+	}
+	return 0;
 }
 
 /* Where the body of the entry begins (behind its '{') and ends (at its '}'). */
@@ -711,6 +782,11 @@ int mutations_find(const char *module, const char *entry, struct mutations *muta
 		struct statement s;
 		if (read_statement(at, stop, &s)) {
 			f.s = &s;
+			if (chooses_division(at, end, &s)) {
+				note_defined(&f);
+				at = newline ? newline + 1 : end;
+				continue;
+			}
 			exchange_operands(&f);
 			other_registers(&f);
 			other_constants(&f);
@@ -730,6 +806,7 @@ int mutations_find(const char *module, const char *entry, struct mutations *muta
 		at = newline ? newline + 1 : end;
 	}
 	free(f.defined);
+	free(f.sizes);
 	if (!f.failed)
 		return 0;
 	mutations_free(mutations);
