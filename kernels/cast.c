@@ -94,7 +94,7 @@ enum { CONVERSIONS = sizeof conversions / sizeof *conversions };
  *              to an integer: whole numbers of every size, what is just below and above them, halves, and the ends of the range
  *   launch   elementwise_launches */
 static const char *const axes[] = {"types", "shape", "layout", "info", "values", "launch", NULL};
-static const char *const defaults[] = {"f32_f32", "1000", "contiguous", "given", "binades", "default"};
+static const char *const defaults[] = {"f32_f32", "1000", "contiguous", "given", "positive", "default"};
 static const char *const in_entry[] = {"types", NULL};
 
 enum { STREAM_INPUT = 1, STREAM_EDGES };
