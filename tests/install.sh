@@ -23,7 +23,7 @@ shopt -s nullglob
 shims=("$prefix"/lib*/assay/libassay_cudart.so "$prefix"/lib*/*/assay/libassay_cudart.so)
 [ ${#shims[@]} = 1 ] ||
     { echo "the runtime shim was not installed"; cat "$work/log"; exit 1; }
-for file in smoke.h5 smoke.spec attention.spec bench.spec; do
+for file in smoke.h5 smoke.spec attention.spec bench.spec operators.spec operators-bench.spec; do
     [ -e "$prefix/share/assay/datasets/$file" ] || { echo "$file was not installed"; exit 1; }
 done
 [ -e "$prefix/share/assay/policies/publish.ini" ] || { echo "publish.ini was not installed"; exit 1; }
