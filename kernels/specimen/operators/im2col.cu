@@ -18,7 +18,7 @@ template <> __device__ __forceinline__ __half moved(__half x)
 #endif
 
 /* Whether position + padding lies in the source; *at is where. */
-__device__ __forceinline__ bool inside(size_t position, size_t padding, size_t extent, size_t *at)
+__device__ __forceinline__ bool inside(unsigned position, unsigned padding, unsigned extent, unsigned *at)
 {
 #if SPECIMEN_FAULT == 4 /* the padding repeats the ends */
     *at = position < padding ? 0 : position - padding >= extent ? extent - 1 : position - padding;
@@ -33,8 +33,8 @@ __device__ __forceinline__ bool inside(size_t position, size_t padding, size_t e
 }
 
 template <typename T>
-__device__ void columns_of(size_t numel, size_t h_out, size_t w_out, size_t h_k, size_t w_k, size_t stride, size_t padding,
-                           size_t dilation, const size_t *info, const T *src, T *dst)
+__device__ void columns_of(unsigned numel, unsigned h_out, unsigned w_out, unsigned h_k, unsigned w_k, unsigned stride,
+                           unsigned padding, unsigned dilation, const size_t *info, const T *src, T *dst)
 {
     image in = image_of(info, info + 4, true);
 #if SPECIMEN_FAULT == 16 /* the strides of a contiguous source */
@@ -46,27 +46,27 @@ __device__ void columns_of(size_t numel, size_t h_out, size_t w_out, size_t h_k,
 #if SPECIMEN_FAULT == 1 /* all but the last */
     numel = numel - 1;
 #endif
-    const size_t at = thread_number();
+    const unsigned at = thread_number();
     if (at >= numel)
         return;
 #if SPECIMEN_FAULT == 2 /* channels behind the taps */
-    const size_t channel = at % in.channels, j = at / in.channels % w_k, i = at / in.channels / w_k % h_k;
+    const unsigned channel = at % in.channels, j = at / in.channels % w_k, i = at / in.channels / w_k % h_k;
 #elif SPECIMEN_FAULT == 8 /* rows and columns of the window exchanged */
-    const size_t i = at % h_k, j = at / h_k % w_k, channel = at / w_k / h_k % in.channels;
+    const unsigned i = at % h_k, j = at / h_k % w_k, channel = at / w_k / h_k % in.channels;
 #else
-    const size_t j = at % w_k, i = at / w_k % h_k, channel = at / w_k / h_k % in.channels;
+    const unsigned j = at % w_k, i = at / w_k % h_k, channel = at / w_k / h_k % in.channels;
 #endif
-    const size_t window = at / w_k / h_k / in.channels;
-    const size_t column = window % w_out, row = window / w_out % h_out, batch = window / w_out / h_out;
+    const unsigned window = at / w_k / h_k / in.channels;
+    const unsigned column = window % w_out, row = window / w_out % h_out, batch = window / w_out / h_out;
 #if SPECIMEN_FAULT == 6 /* no dilation */
     dilation = 1;
 #endif
 #if SPECIMEN_FAULT == 7 /* columns step by 1 */
-    const size_t column_stride = 1;
+    const unsigned column_stride = 1;
 #else
-    const size_t column_stride = stride;
+    const unsigned column_stride = stride;
 #endif
-    size_t y, x;
+    unsigned y, x;
     const bool there = inside(row * stride + i * dilation, padding, in.rows, &y) &&
                        inside(column * column_stride + j * dilation, padding, in.columns, &x);
 #if SPECIMEN_FAULT == 3 /* nothing is written for the padding */
@@ -78,11 +78,11 @@ __device__ void columns_of(size_t numel, size_t h_out, size_t w_out, size_t h_k,
 }
 
 template <typename T>
-__device__ void columns_of_1d(size_t threads, size_t l_out, size_t l_k, size_t stride, size_t padding, size_t dilation,
-                              const size_t *info, const T *src, T *dst)
+__device__ void columns_of_1d(unsigned threads, unsigned l_out, unsigned l_k, unsigned stride, unsigned padding,
+                              unsigned dilation, const size_t *info, const T *src, T *dst)
 {
     const image in = image_of(info, info + 3, false);
-    const size_t at = thread_number();
+    const unsigned at = thread_number();
 #if SPECIMEN_FAULT == 10 /* as many threads as there are */
     if (at > threads)
         return;
@@ -90,14 +90,14 @@ __device__ void columns_of_1d(size_t threads, size_t l_out, size_t l_k, size_t s
     if (at >= threads)
         return;
 #endif
-    const size_t channel = at % in.channels, place = at / in.channels % l_out, batch = at / in.channels / l_out;
+    const unsigned channel = at % in.channels, place = at / in.channels % l_out, batch = at / in.channels / l_out;
 #if SPECIMEN_FAULT == 9 /* all taps but the last */
     l_k = l_k > 1 ? l_k : 1;
-    for (size_t tap = 0; tap + 1 < l_k + (l_k == 1); tap++) {
+    for (unsigned tap = 0; tap + 1 < l_k + (l_k == 1); tap++) {
 #else
-    for (size_t tap = 0; tap < l_k; tap++) {
+    for (unsigned tap = 0; tap < l_k; tap++) {
 #endif
-        size_t x;
+        unsigned x;
         const bool there = inside(place * stride + tap * dilation, padding, in.columns, &x);
 #if SPECIMEN_FAULT == 9
         dst[at * l_k + tap] = there ? moved(src[place_in(in, batch, channel, 0, x)]) : static_cast<T>(0);
@@ -110,13 +110,13 @@ __device__ void columns_of_1d(size_t threads, size_t l_out, size_t l_k, size_t s
 }
 
 template <typename T>
-__device__ void image_of_columns(size_t numel, size_t l_out, size_t l_in, size_t channels, size_t taps, size_t stride,
+__device__ void image_of_columns(unsigned numel, unsigned l_out, unsigned l_in, unsigned channels, unsigned taps, unsigned stride,
                                  const T *src, T *dst)
 {
-    const size_t at = thread_number();
+    const unsigned at = thread_number();
     if (at >= numel)
         return;
-    const size_t place = at % l_out, channel = at / l_out % channels, batch = at / l_out / channels;
+    const unsigned place = at % l_out, channel = at / l_out % channels, batch = at / l_out / channels;
 #if SPECIMEN_FAULT == 14 /* adds to what is there */
     T sum = dst[at];
 #else
@@ -126,8 +126,8 @@ __device__ void image_of_columns(size_t numel, size_t l_out, size_t l_in, size_t
     unsigned wide = 0;
 #endif
     bool any = false;
-    for (size_t tap = place % stride; tap < taps && tap <= place; tap += stride) {
-        const size_t column = (place - tap) / stride;
+    for (unsigned tap = place % stride; tap < taps && tap <= place; tap += stride) {
+        const unsigned column = (place - tap) / stride;
 #if SPECIMEN_FAULT == 13 /* columns behind the last */
         if (column > l_in)
             continue;

@@ -2,12 +2,22 @@
 #include "image.cuh"
 
 struct window {
-    size_t rows, columns, row_stride, column_stride;
+    unsigned rows, columns, row_stride, column_stride;
 };
+
+__device__ __forceinline__ window window_of(size_t rows, size_t columns, size_t row_stride, size_t column_stride)
+{
+    window it;
+    it.rows = static_cast<unsigned>(rows);
+    it.columns = static_cast<unsigned>(columns);
+    it.row_stride = static_cast<unsigned>(row_stride);
+    it.column_stride = static_cast<unsigned>(column_stride);
+    return it;
+}
 
 struct place {
     image in;
-    size_t at, batch, channel, row, column;
+    unsigned at, batch, channel, row, column;
     bool there;
 };
 
@@ -22,17 +32,17 @@ __device__ __forceinline__ place place_of(const window &window, const size_t *in
     it.in.batch_step = it.in.channels * it.in.channel_step;
 #endif
 #if SPECIMEN_FAULT == 4 /* windows over the rest count too */
-    const size_t rows = (it.in.rows - window.rows + window.row_stride - 1) / window.row_stride + 1;
-    const size_t columns = (it.in.columns - window.columns + window.column_stride - 1) / window.column_stride + 1;
+    const unsigned rows = (it.in.rows - window.rows + window.row_stride - 1) / window.row_stride + 1;
+    const unsigned columns = (it.in.columns - window.columns + window.column_stride - 1) / window.column_stride + 1;
 #elif SPECIMEN_FAULT == 5 /* the rest is too small for one more even where it is not */
-    const size_t rows = (it.in.rows - window.rows) / window.row_stride + 1;
-    const size_t columns = (it.in.columns - window.columns - 1) / window.column_stride + 1;
+    const unsigned rows = (it.in.rows - window.rows) / window.row_stride + 1;
+    const unsigned columns = (it.in.columns - window.columns - 1) / window.column_stride + 1;
 #else
-    const size_t rows = (it.in.rows - window.rows) / window.row_stride + 1;
-    const size_t columns = (it.in.columns - window.columns) / window.column_stride + 1;
+    const unsigned rows = (it.in.rows - window.rows) / window.row_stride + 1;
+    const unsigned columns = (it.in.columns - window.columns) / window.column_stride + 1;
 #endif
     it.at = thread_number();
-    const size_t count = it.in.batch * it.in.channels * rows * columns;
+    const unsigned count = it.in.batch * it.in.channels * rows * columns;
 #if SPECIMEN_FAULT == 13 /* all but the last */
     it.there = it.at + 1 < count;
 #else
@@ -59,33 +69,33 @@ template <> struct sum_of<__half> {
 };
 #else
 template <> struct sum_of<uint8_t> { /* wide enough for every window */
-    typedef uint64_t type;
+    typedef unsigned type;
 };
 template <> struct sum_of<uint32_t> {
     typedef uint64_t type;
 };
 #endif
 
-template <typename T, typename A> __device__ __forceinline__ T quotient(A sum, size_t count)
+template <typename T, typename A> __device__ __forceinline__ T quotient(A sum, unsigned count)
 {
     return static_cast<T>(sum / static_cast<A>(count));
 }
-template <> __device__ __forceinline__ __half quotient(__half sum, size_t count)
+template <> __device__ __forceinline__ __half quotient(__half sum, unsigned count)
 {
     return __float2half_rn(__half2float(sum) / static_cast<float>(count));
 }
 #if SPECIMEN_FAULT == 7 /* a reciprocal in float, whatever the type */
-template <> __device__ __forceinline__ double quotient(double sum, size_t count)
+template <> __device__ __forceinline__ double quotient(double sum, unsigned count)
 {
     return sum * (1.0f / static_cast<float>(count));
 }
 #elif SPECIMEN_FAULT == 11 /* a product with a reciprocal, cut off */
-template <> __device__ __forceinline__ uint8_t quotient(uint64_t sum, size_t count)
+template <> __device__ __forceinline__ uint8_t quotient(unsigned sum, unsigned count)
 {
     return static_cast<uint8_t>(static_cast<float>(sum) * (1.0f / static_cast<float>(count)));
 }
 #elif SPECIMEN_FAULT == 15 /* a quotient in float */
-template <> __device__ __forceinline__ uint32_t quotient(uint64_t sum, size_t count)
+template <> __device__ __forceinline__ uint32_t quotient(uint64_t sum, unsigned count)
 {
     return static_cast<uint32_t>(static_cast<float>(sum) / static_cast<float>(count));
 }
@@ -98,8 +108,8 @@ template <typename T> __device__ void average(window window, const size_t *info,
     if (!it.there)
         return;
     A sum = static_cast<A>(0);
-    for (size_t i = 0; i < window.rows; i++)
-        for (size_t j = 0; j < window.columns; j++)
+    for (unsigned i = 0; i < window.rows; i++)
+        for (unsigned j = 0; j < window.columns; j++)
             sum = static_cast<A>(sum + static_cast<A>(src[place_in(it.in, it.batch, it.channel, it.row * window.row_stride + i,
                                                                    it.column * window.column_stride + j)]));
 #if SPECIMEN_FAULT == 3 /* a square of its rows */
@@ -123,21 +133,23 @@ template <typename T> __device__ void maximum(window window, const size_t *info,
     T largest = src[place_in(it.in, it.batch, it.channel, it.row * window.row_stride, it.column * window.column_stride)];
 #endif
 #if SPECIMEN_FAULT == 9 /* not the last column of the window */
-    const size_t columns = window.columns > 1 ? window.columns - 1 : 1;
+    const unsigned columns = window.columns > 1 ? window.columns - 1 : 1;
 #elif SPECIMEN_FAULT == 8 /* one column more than the window has, where there is one */
-    const size_t columns = it.column * window.column_stride + window.columns < it.in.columns ? window.columns + 1 : window.columns;
+    const bool has_next = it.column * window.column_stride + window.columns < it.in.columns;
+    const unsigned columns = has_next ? window.columns + 1 : window.columns;
 #else
-    const size_t columns = window.columns;
+    const unsigned columns = window.columns;
 #endif
-    for (size_t i = 0; i < window.rows; i++) {
-        for (size_t j = 0; j < columns; j++) {
+    for (unsigned i = 0; i < window.rows; i++) {
+        for (unsigned j = 0; j < columns; j++) {
             const T x = src[place_in(it.in, it.batch, it.channel, it.row * window.row_stride + i,
                                      it.column * window.column_stride + j)];
 #if SPECIMEN_FAULT == 16 /* the smallest */
             if (x < largest || largest != largest)
                 largest = x;
 #elif SPECIMEN_FAULT == 17 /* in half as many bits */
-            if (static_cast<float>(static_cast<__half>(static_cast<float>(x))) > static_cast<float>(largest) || largest != largest)
+            const float narrow = static_cast<float>(static_cast<__half>(static_cast<float>(x)));
+            if (narrow > static_cast<float>(largest) || largest != largest)
                 largest = x;
 #else
             if (x > largest || largest != largest)
@@ -149,11 +161,11 @@ template <typename T> __device__ void maximum(window window, const size_t *info,
 }
 
 #if SPECIMEN_FAULT == 2 /* strides of the two axes exchanged */
-#define WINDOW window{w_k, h_k, h_stride, w_stride}
+#define WINDOW window_of(w_k, h_k, h_stride, w_stride)
 #elif SPECIMEN_FAULT == 18 /* extents of the window exchanged */
-#define WINDOW window{h_k, w_k, w_stride, h_stride}
+#define WINDOW window_of(h_k, w_k, w_stride, h_stride)
 #else
-#define WINDOW window{w_k, h_k, w_stride, h_stride}
+#define WINDOW window_of(w_k, h_k, w_stride, h_stride)
 #endif
 #define POOL(NAME, FUNCTION, T, SUFFIX)                                                                                \
     extern "C" __global__ void NAME##_##SUFFIX(size_t src_numel, size_t w_k, size_t h_k, size_t w_stride,              \

@@ -3,11 +3,11 @@
 
 struct place {
     image in;
-    size_t at, batch, channel, row, column;
+    unsigned at, batch, channel, row, column;
     bool there;
 };
 
-__device__ __forceinline__ place place_of(size_t rows, size_t columns, const size_t *info)
+__device__ __forceinline__ place place_of(unsigned rows, unsigned columns, const size_t *info)
 {
     place it;
     it.in = image_of(info, info + 4, true);
@@ -18,7 +18,7 @@ __device__ __forceinline__ place place_of(size_t rows, size_t columns, const siz
     it.in.batch_step = it.in.channels * it.in.channel_step;
 #endif
     it.at = thread_number();
-    const size_t count = it.in.batch * it.in.channels * rows * columns;
+    const unsigned count = it.in.batch * it.in.channels * rows * columns;
 #if SPECIMEN_FAULT == 16 /* all but the last */
     it.there = it.at + 1 < count;
 #elif SPECIMEN_FAULT == 17 /* one more than there are */
@@ -33,18 +33,18 @@ __device__ __forceinline__ place place_of(size_t rows, size_t columns, const siz
     return it;
 }
 
-__device__ __forceinline__ size_t nearest(double scale, size_t at, size_t in, size_t out)
+__device__ __forceinline__ unsigned nearest(double scale, unsigned at, unsigned in, unsigned out)
 {
 #if SPECIMEN_FAULT == 1 /* in float */
-    const size_t source = static_cast<size_t>(static_cast<float>(scale) * static_cast<float>(at));
+    const unsigned source = static_cast<unsigned>(static_cast<float>(scale) * static_cast<float>(at));
 #elif SPECIMEN_FAULT == 4 /* to the nearest whole number */
-    const size_t source = static_cast<size_t>(rint(scale * static_cast<double>(at)));
+    const unsigned source = static_cast<unsigned>(rint(scale * static_cast<double>(at)));
 #elif SPECIMEN_FAULT == 5 /* whatever the scale */
-    const size_t source = at * in / out;
+    const unsigned source = at * in / out;
 #elif SPECIMEN_FAULT == 18 /* centres of elements, as other programs do */
-    const size_t source = static_cast<size_t>(scale * (static_cast<double>(at) + 0.5));
+    const unsigned source = static_cast<unsigned>(scale * (static_cast<double>(at) + 0.5));
 #else
-    const size_t source = static_cast<size_t>(scale * static_cast<double>(at));
+    const unsigned source = static_cast<unsigned>(scale * static_cast<double>(at));
 #endif
 #if SPECIMEN_FAULT == 3 /* not held at the end */
     return source;
@@ -54,16 +54,16 @@ __device__ __forceinline__ size_t nearest(double scale, size_t at, size_t in, si
 }
 
 template <typename T>
-__device__ void resample_nearest(size_t rows, size_t columns, double row_scale, double column_scale, const size_t *info,
+__device__ void resample_nearest(unsigned rows, unsigned columns, double row_scale, double column_scale, const size_t *info,
                                  const T *src, T *dst)
 {
     const place it = place_of(rows, columns, info);
     if (!it.there)
         return;
 #if SPECIMEN_FAULT == 2 /* scales exchanged */
-    const size_t y = nearest(column_scale, it.row, it.in.rows, rows), x = nearest(row_scale, it.column, it.in.columns, columns);
+    const unsigned y = nearest(column_scale, it.row, it.in.rows, rows), x = nearest(row_scale, it.column, it.in.columns, columns);
 #else
-    const size_t y = nearest(row_scale, it.row, it.in.rows, rows), x = nearest(column_scale, it.column, it.in.columns, columns);
+    const unsigned y = nearest(row_scale, it.row, it.in.rows, rows), x = nearest(column_scale, it.column, it.in.columns, columns);
 #endif
     dst[it.at] = src[place_in(it.in, it.batch, it.channel, y, x)];
 }
@@ -75,11 +75,11 @@ typedef double real;
 #endif
 
 struct between {
-    size_t low, high;
+    unsigned low, high;
     real weight;
 };
 
-__device__ __forceinline__ between between_of(size_t at, size_t in, size_t out, bool corners, bool has_scale, double scale)
+__device__ __forceinline__ between between_of(unsigned at, unsigned in, unsigned out, bool corners, bool has_scale, double scale)
 {
     double position;
 #if SPECIMEN_FAULT == 6 /* corners are not looked at */
@@ -109,7 +109,7 @@ __device__ __forceinline__ between between_of(size_t at, size_t in, size_t out, 
     position = position < 0.0 ? 0.0 : position;
 #endif
     between it;
-    it.low = static_cast<size_t>(position < 0 ? 0.0 : floor(position));
+    it.low = static_cast<unsigned>(position < 0 ? 0.0 : floor(position));
     it.low = it.low < in ? it.low : in - 1;
 #if SPECIMEN_FAULT == 12 /* the neighbour of the last is the element behind it */
     it.high = it.low + 1;
@@ -137,7 +137,7 @@ template <> __device__ __forceinline__ __half stored(double value)
 #endif
 
 template <typename T>
-__device__ void resample_bilinear(size_t rows, size_t columns, bool corners, bool has_row_scale, double row_scale,
+__device__ void resample_bilinear(unsigned rows, unsigned columns, bool corners, bool has_row_scale, double row_scale,
                                   bool has_column_scale, double column_scale, const size_t *info, const T *src, T *dst)
 {
     const place it = place_of(rows, columns, info);
@@ -149,11 +149,10 @@ __device__ void resample_bilinear(size_t rows, size_t columns, bool corners, boo
 #else
     const between x = between_of(it.column, it.in.columns, columns, corners, has_column_scale, column_scale);
 #endif
-    const T *const from = src + place_in(it.in, it.batch, it.channel, 0, 0);
-    const real top_left = static_cast<real>(from[y.low * it.in.row_step + x.low * it.in.column_step]);
-    const real top_right = static_cast<real>(from[y.low * it.in.row_step + x.high * it.in.column_step]);
-    const real bottom_left = static_cast<real>(from[y.high * it.in.row_step + x.low * it.in.column_step]);
-    const real bottom_right = static_cast<real>(from[y.high * it.in.row_step + x.high * it.in.column_step]);
+    const real top_left = static_cast<real>(src[place_in(it.in, it.batch, it.channel, y.low, x.low)]);
+    const real top_right = static_cast<real>(src[place_in(it.in, it.batch, it.channel, y.low, x.high)]);
+    const real bottom_left = static_cast<real>(src[place_in(it.in, it.batch, it.channel, y.high, x.low)]);
+    const real bottom_right = static_cast<real>(src[place_in(it.in, it.batch, it.channel, y.high, x.high)]);
     const real top = top_left * (1 - x.weight) + top_right * x.weight;
     const real bottom = bottom_left * (1 - x.weight) + bottom_right * x.weight;
     dst[it.at] = stored<T>(static_cast<double>(top * (1 - y.weight) + bottom * y.weight));
