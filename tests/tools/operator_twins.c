@@ -166,8 +166,8 @@ static enum result run_line(const struct run *run, const struct line *line)
 	if (!seen.bad)
 		snprintf(text, sizeof text, "%ld cases pass%s", seen.cases, chance ? "; a GPU shows this fault by chance only" : "");
 	else
-		snprintf(text, sizeof text, "%s%s%s, %ld of %ld cases", as_expected ? "" : "expected ", as_expected ? "" : line->expected,
-			 as_expected ? "" : ";", seen.bad, seen.cases);
+		snprintf(text, sizeof text, "%s%s%s%ld of %ld cases", as_expected ? "" : "expected ", as_expected ? "" : line->expected,
+			 as_expected ? "" : "; ", seen.bad, seen.cases);
 	if (seen.bad) {
 		const size_t used = strlen(text);
 		snprintf(text + used, sizeof text - used, ": %s", seen.first);
