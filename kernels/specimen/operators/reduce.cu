@@ -101,7 +101,10 @@ __device__ __forceinline__ size_t place_of(size_t index, size_t num_dims, const 
         at += index % info[dim] * (info[num_dims + dim] ? info[num_dims + dim] : 1);
     return at;
 #else
-    return strided_index(index, num_dims, info);
+    size_t at = 0;
+    for (size_t dim = num_dims; dim-- > 0; index /= info[dim])
+        at += index % info[dim] * info[num_dims + dim];
+    return at;
 #endif
 }
 
@@ -273,9 +276,9 @@ __device__ void sum_all(size_t numel, size_t num_dims, size_t reduced, const siz
 #endif
             to = to / strides[axis] / extents[axis] * strides[axis] + to % strides[axis];
 #if SPECIMEN_FAULT == 24 /* contiguous where the last axis is */
-        const size_t from = info[2 * num_dims - 1] == 1 ? i : strided_index(i, num_dims, info);
+        const size_t from = info[2 * num_dims - 1] == 1 ? i : place_of(i, num_dims, info);
 #else
-        const size_t from = strided_index(i, num_dims, info);
+        const size_t from = place_of(i, num_dims, info);
 #endif
         add_to(out + to, inp[from]);
     }
