@@ -79,6 +79,10 @@ int quantised_expect_products(const struct quantised_products *products, struct 
 int quantised_expect_matrix(const struct test_case *test, struct quantised_products *products, int64_t columns, int64_t rows,
 			    struct expectation *expected, struct error *err);
 
+/* Judges the output `name`, q8_1 blocks of x [rows, k] padded with zeros, d, s and quants apart: quantize_q8_1.c. */
+int quantised_judge_q8_1(const struct operator_outputs *outputs, const char *name, const float *x, int64_t rows, int64_t k,
+			 int64_t padded, struct judgement *out, struct error *err);
+
 /* A row of numbers that the entry point itself makes q8_1 blocks of, in float32. */
 struct quantised_row {
 	unsigned char *q8_1;      /* as gguf_quantize_q8_1 makes them */

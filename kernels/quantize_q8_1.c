@@ -122,7 +122,7 @@ static int launch(const struct test_case *test, int abi, struct operator_launch 
 static const double two_units = 0x1p-22; /* of a float, relative */
 
 struct expected_blocks {
-	const struct quantising *q;
+	int64_t k, padded;
 	const float *x;
 	struct expectation *d, *s, *quants;
 };
@@ -152,14 +152,13 @@ static void expect_quant(double ratio, double d, struct expectation *expected)
 static void expect_blocks(void *context, int64_t first, int64_t last)
 {
 	const struct expected_blocks *job = context;
-	const struct quantising *q = job->q;
-	const int64_t in_row = q->padded / BLOCK;
+	const int64_t in_row = job->padded / BLOCK;
 	for (int64_t b = first; b < last; b++) {
-		const float *row = job->x + b / in_row * q->k;
+		const float *row = job->x + b / in_row * job->k;
 		struct gguf_q8_1_exact exact;
 		float values[BLOCK];
 		for (int64_t i = 0, column = b % in_row * BLOCK; i < BLOCK; i++, column++)
-			values[i] = column < q->k ? row[column] : 0.0f;
+			values[i] = column < job->k ? row[column] : 0.0f;
 		gguf_quantize_exact(values, &exact);
 		const long double d = (long double)exact.d;
 		const long double least = round_to_dtype(DTYPE_F16, d * (1 - (long double)two_units));
@@ -176,29 +175,37 @@ static void expect_blocks(void *context, int64_t first, int64_t last)
 	}
 }
 
-static int judge_outputs(const struct operator_outputs *outputs, struct judgement *out, struct error *err)
+int quantised_judge_q8_1(const struct operator_outputs *outputs, const char *name, const float *x, int64_t rows, int64_t k,
+			 int64_t padded, struct judgement *out, struct error *err)
 {
 	const struct test_case *test = outputs->test;
-	const struct tensor *blocks = case_find_tensor_const(test, "blocks", TENSOR_OUTPUT);
-	struct quantising q;
-	if (parse(test, &q, err))
-		return -1;
-	const unsigned char *bytes = outputs->storage[blocks - test->tensors];
-	struct expectation *all = calloc((size_t)(q.blocks * (BLOCK + 2)), sizeof *all);
+	const struct tensor *tensor = case_find_tensor_const(test, name, TENSOR_OUTPUT);
+	const unsigned char *bytes = tensor ? outputs->storage[tensor - test->tensors] : NULL;
+	const int64_t blocks = rows * padded / BLOCK;
+	struct expectation *all = calloc((size_t)(blocks * (BLOCK + 2)), sizeof *all);
 	if (!all || !bytes) {
 		free(all);
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for what is expected", test->name);
 	}
-	struct expected_blocks job = {&q, case_tensor_data(test, operator_tensor(test, "x")), all, all + q.blocks, all + 2 * q.blocks};
-	operator_parallel(q.blocks, 512, expect_blocks, &job);
-	struct expectation_layout layout = {"blocks.d", DTYPE_F16, 1, {q.blocks}, {BLOCK_BYTES / 2}};
+	struct expected_blocks job = {k, padded, x, all, all + blocks, all + 2 * blocks};
+	operator_parallel(blocks, 512, expect_blocks, &job);
+	struct expectation_layout layout = {"blocks.d", DTYPE_F16, 1, {blocks}, {BLOCK_BYTES / 2}};
 	judge_expectations(&layout, bytes, job.d, outputs->math, out);
 	layout.name = "blocks.s";
 	judge_expectations(&layout, bytes + 2, job.s, outputs->math, out);
-	layout = (struct expectation_layout){"blocks.q", DTYPE_U8, 2, {q.blocks, BLOCK}, {BLOCK_BYTES, 1}};
+	layout = (struct expectation_layout){"blocks.q", DTYPE_U8, 2, {blocks, BLOCK}, {BLOCK_BYTES, 1}};
 	judge_expectations(&layout, bytes + 4, job.quants, outputs->math, out);
 	free(all);
 	return 0;
+}
+
+static int judge_outputs(const struct operator_outputs *outputs, struct judgement *out, struct error *err)
+{
+	struct quantising q;
+	if (parse(outputs->test, &q, err))
+		return -1;
+	const float *x = case_tensor_data(outputs->test, operator_tensor(outputs->test, "x"));
+	return quantised_judge_q8_1(outputs, "blocks", x, q.rows, q.k, q.padded, out, err);
 }
 
 static int work(const struct test_case *test, struct work *work, struct error *err)
