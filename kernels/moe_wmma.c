@@ -365,7 +365,8 @@ static int moe_work(const struct test_case *test, struct work *work, struct erro
 		for (int64_t i = 0; i < p.rows; i++)
 			used += i == 0 || ((const int32_t *)p.ids->data)[i] != ((const int32_t *)p.ids->data)[i - 1];
 	}
-	const double elements = (double)tensor_elements(p.input) + (double)used * (double)p.n * (double)p.k + (double)p.rows * (double)p.n;
+	const double matrices = (double)used * (double)p.n * (double)p.k;
+	const double elements = (double)tensor_elements(p.input) + matrices + (double)p.rows * (double)p.n;
 	*work = (struct work){
 		.flops = 2.0 * (double)p.rows * (double)p.n * (double)p.k,
 		.bytes = 2 * elements + 4.0 * (double)p.rows * (p.scales ? 3 : 2),

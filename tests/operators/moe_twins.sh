@@ -6,7 +6,8 @@
 set -uo pipefail
 assay=$1 specimens=$2/moe source_dir=$3 device=$4
 skip() { echo "SKIPPED: $*"; exit 77; }
-[ "$device" = cpu ] || "$assay" devices | grep -q "^$device" || skip "no GPU: $("$assay" devices | sed -n 's/^no CUDA device: //p')"
+[ "$device" = cpu ] || "$assay" devices | grep -q "^$device" ||
+    skip "no GPU: $("$assay" devices | sed -n 's/^no CUDA device: //p')"
 [ -d "$specimens/good" ] || skip "the specimens were not built (-DASSAY_SPECIMENS=OFF, or no nvcc)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,8 +16,8 @@ fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 verify() { # ARCHIVE OUTPUT option...
     local archive=$1 output=$2
     shift 2
-    "$assay" verify "$archive" --device "$device" --dataset "$source_dir/datasets/operators/moe_wmma.spec" --cache-dir "$work/cache" \
-        --deaths 0 "$@" >"$output" 2>&1
+    "$assay" verify "$archive" --device "$device" --dataset "$source_dir/datasets/operators/moe_wmma.spec" \
+        --cache-dir "$work/cache" --deaths 0 "$@" >"$output" 2>&1
 }
 
 verify "$specimens/good/candle-kernels-specimen/out/libmoe.a" "$work/good" ||
@@ -36,9 +37,11 @@ while read -r name check; do
         *) fail "$name: not caught" ;;
         esac
     elif [ "$device" = cpu ] || [[ $check != race && $check != access ]]; then
-        grep -qE "^ +$check: |also broken: .*$check" "$work/$name" || fail "$name: $check did not break: $(grep -m1 -A1 '^fail' "$work/$name")"
+        grep -qE "^ +$check: |also broken: .*$check" "$work/$name" ||
+            fail "$name: $check did not break: $(grep -m1 -A1 '^fail' "$work/$name")"
     fi
-done < <(sed -n 's/^FAULT([0-9]*, \([a-z0-9_]*\), moe_gemm_wmma, \([a-z_]*\), .*/\1 \2/p' "$source_dir/kernels/specimen/moe/moe_wmma.def")
+done < <(sed -n 's/^FAULT([0-9]*, \([a-z0-9_]*\), moe_gemm_wmma, \([a-z_]*\), .*/\1 \2/p' \
+    "$source_dir/kernels/specimen/moe/moe_wmma.def")
 [ "$twins" -ge 10 ] || fail "only $twins twins"
 
 [ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }
