@@ -100,13 +100,13 @@ static int open_file(struct operate *operate, const char *path, struct error *er
 }
 
 /* Parameters of a kernel, as its image states them. */
-static void describe_parameters(struct loaded_kernel *kernel, const struct artifact_kernel *found)
+static void describe_parameters(struct loaded_kernel *kernel, const struct artifact_kernel *found, const struct ptx *ptx)
 {
 	if (found->ptx) {
 		kernel->parameter_count = found->ptx->parameter_count;
 		for (int i = 0; i < kernel->parameter_count && i < PARAMETERS_MAX; i++)
 			kernel->sizes[i] = found->ptx->parameters[i].size;
-		kernel->is_fast = ptx_entry_is_fast(found->ptx);
+		kernel->is_fast = ptx_is_fast(ptx);
 		return;
 	}
 	kernel->parameter_count = found->sass->parameter_count;
@@ -150,7 +150,7 @@ static int find_kernels(struct operate *operate, const char *const *symbols, siz
 			goto done;
 		}
 		operate->kernel_count++;
-		describe_parameters(kernel, found);
+		describe_parameters(kernel, found, &operate->artifact.units[found->unit].images[found->image].ptx);
 		if (device->ops->module_function(device, operate->module, symbols[i], &kernel->function, err))
 			goto done;
 	}

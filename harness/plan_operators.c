@@ -28,12 +28,13 @@ static struct job_entry *add_entry(struct job *job, const char *symbol, struct e
 
 static int add_image(struct job *job, const struct artifact_image *image, struct error *err)
 {
+	const int is_fast = image->entry.kind == FATBIN_PTX && ptx_is_fast(&image->ptx);
 	for (int i = 0; image->entry.kind == FATBIN_PTX && i < image->ptx.entry_count; i++) {
 		const struct ptx_entry *from = &image->ptx.entries[i];
 		struct job_entry *entry = add_entry(job, from->name, err);
 		if (!entry)
 			return -1;
-		entry->fast |= ptx_entry_is_fast(from);
+		entry->fast |= is_fast;
 	}
 	for (int i = 0; image->entry.kind == FATBIN_ELF && i < image->cubin.kernel_count; i++)
 		if (!add_entry(job, image->cubin.kernels[i].name, err))
@@ -111,9 +112,8 @@ static int was_built_fast(struct artifact *artifact, int is_archive)
 			if (image->entry.kind != FATBIN_PTX || artifact_load_image(artifact, &artifact->units[u], image, &ignored))
 				continue;
 			has_ptx = 1;
-			for (int k = 0; is_archive && k < image->ptx.entry_count; k++)
-				if (ptx_entry_is_fast(&image->ptx.entries[k]))
-					return 1;
+			if (is_archive && ptx_is_fast(&image->ptx))
+				return 1;
 		}
 	return !has_ptx && artifact->provenance && artifact->provenance->fast_math == 1;
 }

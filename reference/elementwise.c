@@ -93,8 +93,11 @@ static double arithmetic(enum binary_operation operation, enum dtype dtype, doub
 {
 	switch (dtype) {
 	case DTYPE_F32: {
-		const double result = (double)in_float(operation, (float)x, (float)y);
-		return flush ? flushed(dtype, result) : result;
+		/* flushed by what the result is before it is rounded: an H100 makes 0 of a product just below 2^-126, where double is
+		 * exact but for quotients */
+		if (flush && fabs(in_double(operation, x, y)) < 0x1p-126)
+			return flushed(dtype, in_double(operation, x, y));
+		return (double)in_float(operation, (float)x, (float)y);
 	}
 	case DTYPE_F8_E4M3:
 		return f8_e4m3_to_f64(f8_e4m3_from_f64((double)in_float(operation, (float)x, (float)y)));

@@ -85,8 +85,10 @@ struct enclosure enclosure_round(struct arithmetic arithmetic, struct enclosure 
 {
 	if (isinf(a.low) && isinf(a.high) && a.low < a.high)
 		return a; /* nothing is known, NaN included: a type that saturates knows no more */
-	const long double low = rounded(arithmetic.type, a.low);
-	return flush(arithmetic, (struct enclosure){low, is_point(a) ? low : rounded(arithmetic.type, a.high)});
+	/* tininess is told before rounding (an H100 flushes what would round to the smallest normal number), or after it */
+	const struct enclosure kept = flush(arithmetic, a);
+	const long double low = rounded(arithmetic.type, kept.low);
+	return (struct enclosure){low, is_point(kept) ? low : rounded(arithmetic.type, kept.high)};
 }
 
 /* Ends that a function's error moved: not rounded, but overflow is seen. */

@@ -485,3 +485,11 @@ int ptx_entry_is_fast(const struct ptx_entry *entry)
 {
 	return entry->ftz_exact > 0 || (entry->f32_approx > 0 && entry->f32_precise == 0 && !entry->has_half);
 }
+
+int ptx_is_fast(const struct ptx *ptx)
+{
+	for (int i = 0; i < ptx->entry_count; i++)
+		if (ptx_entry_is_fast(&ptx->entries[i]))
+			return 1;
+	return 0;
+}

@@ -55,5 +55,8 @@ void ptx_free(struct ptx *ptx);
  * on f16 or bf16, whose own functions are such approximations in every build. Kernels without f32 arithmetic are alike in both
  * builds and are not fast. */
 int ptx_entry_is_fast(const struct ptx_entry *entry);
+/* Whether the module was: one kernel that shows it speaks for all, since the option is one of a whole translation unit, and not
+ * every kernel shows it (cosine of a bf16 by cos.approx). */
+int ptx_is_fast(const struct ptx *ptx);
 
 #endif
