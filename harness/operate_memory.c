@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MARKED_RUNS_MAX = 2000 };
+
 static uint64_t pattern_of(enum dtype dtype, enum operate_poison poison)
 {
 	const int nan = poison == OPERATE_POISON_NAN;
@@ -263,6 +265,14 @@ static void mark_output(struct operate_memory *memory, int image, int index)
 	for (int i = 0; i < memory->test->tensor_count; i++)
 		starts_defined |= memory->test->tensors[i].role == TENSOR_OUTPUT && owner_of(memory->test, i) == index &&
 				  initial_of(memory->test, i) != NULL;
+	/* thousands of gaps would make a list that every access has to search: then only writes to them show, afterwards */
+	int64_t runs = 1;
+	for (int64_t at = 1; at < tensor->extent; at++)
+		runs += map[at] != map[at - 1];
+	if (runs > MARKED_RUNS_MAX) {
+		device_mark(memory->device, storage, memory->bytes[index], starts_defined ? DEVICE_MEMORY_PLAIN : DEVICE_MEMORY_SCRATCH);
+		return;
+	}
 	for (int64_t at = 0, next; at < tensor->extent; at = next) {
 		for (next = at + 1; next < tensor->extent && map[next] == map[at]; next++)
 			;
@@ -389,6 +399,8 @@ static void check_gaps(const struct operate_memory *memory, int image, int index
 	const struct tensor *tensor = &memory->test->tensors[index];
 	const size_t size = dtype_size(tensor->dtype), place = memory->place[index];
 	const unsigned char *map = memory->value[index];
+	if (!memchr(map, 0, (size_t)tensor->extent))
+		return; /* there are none */
 	int has_gaps = 0;
 	for (int64_t i = 0; i < tensor->extent; i++) {
 		if (map[i])
@@ -435,7 +447,8 @@ void operate_memory_check_written(const struct operate_memory *memory, int image
 		const unsigned char *first = memory->first + memory->place[i], *now = image_after(memory, image) + memory->place[i];
 		const uint64_t number = pattern_of(tensor->dtype, OPERATE_POISON_NUMBER), nan = pattern_of(tensor->dtype, OPERATE_POISON_NAN);
 		int64_t unwritten = 0, first_unwritten = 0, differing = 0, first_differing = 0;
-		for (int64_t e = 0; e < tensor->extent; e++) {
+		const int64_t looked_at = memcmp(first, now, memory->bytes[i]) == 0 ? 0 : tensor->extent; /* large ones are mostly equal */
+		for (int64_t e = 0; e < looked_at; e++) {
 			const size_t at = (size_t)e * size;
 			if (memory->value[i][e] != 1 || memcmp(first + at, now + at, size) == 0)
 				continue; /* what starts from the same content cannot show either */
@@ -466,7 +479,8 @@ void operate_memory_check_repeat(const struct operate_memory *memory, int image,
 			continue;
 		const unsigned char *first = memory->first + memory->place[i], *now = image_after(memory, image) + memory->place[i];
 		int64_t differing = 0, at = 0;
-		for (int64_t e = 0; e < tensor->extent; e++)
+		const int64_t looked_at = memcmp(first, now, memory->bytes[i]) == 0 ? 0 : tensor->extent;
+		for (int64_t e = 0; e < looked_at; e++)
 			if (memory->value[i][e] == 1 && memcmp(first + (size_t)e * size, now + (size_t)e * size, size) != 0 && !differing++)
 				at = e;
 		if (differing)

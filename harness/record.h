@@ -70,6 +70,7 @@ struct case_record {
 	struct clock_reading *clocks; /* owned */
 	int64_t clock_count;
 	double verify_seconds, wall_seconds; /* what the case cost */
+	int context_lost;             /* the worker that ran it is ending: between processes only, not stored */
 	struct device_counts counts;  /* of one call, where the device counts (cpu); launches 0: not counted */
 };
 void case_record_free(struct case_record *record); /* frees raw samples and clocks */

@@ -460,8 +460,8 @@ int runner_case(struct runner *runner, const struct runner_request *request, str
 		if (is_result && record->case_index == request->index && strcmp(record->name, request->name) == 0) {
 			const enum status status = record->judgement.status;
 			runner->deaths = status == STATUS_CRASHED ? runner->deaths + 1 : 0;
-			/* a lost context ends the worker by itself */
-			if (status == STATUS_CRASHED || record->judgement.checks[CHECK_GUARD].state == CHECK_BROKEN)
+			/* a lost context ends the worker by itself; the next case must not be sent to it */
+			if (record->context_lost)
 				reap(runner, 0, how, sizeof how);
 			return 0;
 		}

@@ -168,7 +168,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 		return error_set(err, ERROR_INPUT, "case %s: is no complete affine case", test->name);
 	const enum dtype dtype = operand->dtype;
 	struct range range = {test, operand, scalar_of(test, "mul", dtype), scalar_of(test, "add", dtype), expected};
-	operator_parallel(tensor_elements(output), 4096, expect_range, &range);
+	parallel_for(tensor_elements(output), 4096, expect_range, &range);
 	return 0;
 }
 

@@ -378,7 +378,7 @@ static int binary_expectations(const struct test_case *test, int abi, const stru
 	(void)abi;
 	(void)err;
 	struct job job = {operation_of(test), elementwise_operand(test, "lhs"), elementwise_operand(test, "rhs"), expected};
-	operator_parallel(tensor_elements(output), 1 << 16, expect_part, &job);
+	parallel_for(tensor_elements(output), 1 << 16, expect_part, &job);
 	return 0;
 }
 

@@ -337,7 +337,7 @@ static int cast_expectations(const struct test_case *test, int abi, const struct
 	(void)abi;
 	(void)err;
 	struct job job = {find_conversion(case_get_text(test, "types")), elementwise_operand(test, "inp"), expected};
-	operator_parallel(tensor_elements(output), 1 << 16, expect_part, &job);
+	parallel_for(tensor_elements(output), 1 << 16, expect_part, &job);
 	return 0;
 }
 

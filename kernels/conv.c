@@ -254,7 +254,7 @@ static void *copy_of(const struct test_case *test, const char *name)
 	struct copying copying = {test, tensor, case_tensor_data(test, tensor), integers ? NULL : memory,
 				  integers ? memory : NULL};
 	if (memory)
-		operator_parallel((int64_t)count, 1 << 16, copy_part, &copying);
+		parallel_for((int64_t)count, 1 << 16, copy_part, &copying);
 	return memory;
 }
 
@@ -351,7 +351,7 @@ static int conv_expectations(const struct test_case *test, int abi, const struct
 			judging.whole_src = src;
 			judging.whole_kernel = kernel;
 		}
-		operator_parallel(tensor_elements(output), 256, judge_part, &judging);
+		parallel_for(tensor_elements(output), 256, judge_part, &judging);
 	}
 	free(src);
 	free(kernel);

@@ -141,7 +141,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 		return -1;
 	job.weights = case_tensor_data(test, operator_tensor(test, "weights"));
 	const int elements = gguf_layouts[job.format].elements;
-	operator_parallel(tensor_elements(output) / elements, 16384 / elements, expect_blocks, &job);
+	parallel_for(tensor_elements(output) / elements, 16384 / elements, expect_blocks, &job);
 	return 0;
 }
 

@@ -265,7 +265,7 @@ static int fill_expectations(const struct test_case *test, int abi, const struct
 	(void)abi;
 	(void)err;
 	struct job job = {due_of(test), expected};
-	operator_parallel(tensor_elements(output), 1 << 16, expect_part, &job);
+	parallel_for(tensor_elements(output), 1 << 16, expect_part, &job);
 	return 0;
 }
 

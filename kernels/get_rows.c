@@ -206,7 +206,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 		return -1;
 	struct job job = {&get, case_tensor_data(test, operator_tensor(test, "table")),
 			  case_tensor_data(test, operator_tensor(test, "ids")), expected};
-	operator_parallel(get.count, 1 + 65536 / get.hidden, expect_rows, &job);
+	parallel_for(get.count, 1 + 65536 / get.hidden, expect_rows, &job);
 	return 0;
 }
 

@@ -270,7 +270,7 @@ static int im2col_expectations(const struct test_case *test, int abi, const stru
 	struct judging judging = {.src = spatial_view_of(test, "src"), .dst = output, .stride = spatial_int(test, "stride"),
 				  .padding = spatial_int(test, "padding"), .dilation = spatial_int(test, "dilation"),
 				  .expected = expected};
-	operator_parallel(tensor_elements(output), 4096, spatial_op(test, ops) == COL2IM1D ? image_part : columns_part, &judging);
+	parallel_for(tensor_elements(output), 4096, spatial_op(test, ops) == COL2IM1D ? image_part : columns_part, &judging);
 	return 0;
 }
 

@@ -491,7 +491,7 @@ static int expect_moves(const struct test_case *test, const struct parameters *p
 	if (!source)
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: out of memory", test->name);
 	struct columns columns = {.problem = &p->problem, .out = source};
-	operator_parallel(p->problem.left * p->problem.right, COLUMNS_LEAST, sources_of_columns, &columns);
+	parallel_for(p->problem.left * p->problem.right, COLUMNS_LEAST, sources_of_columns, &columns);
 	for (int64_t i = 0; i < count; i++) {
 		expected[i].flags = EXPECT_SIGNED_ZERO;
 		if (source[i] >= 0)
@@ -519,12 +519,12 @@ static int expect_sums(const struct test_case *test, const struct parameters *p,
 	}
 	struct columns columns = {.problem = &p->problem, .dtype = p->dtype, .in = in, .out = sums};
 	memcpy(sums, initial, bytes);
-	operator_parallel(p->problem.left * p->problem.right, COLUMNS_LEAST, sums_of_columns, &columns);
+	parallel_for(p->problem.left * p->problem.right, COLUMNS_LEAST, sums_of_columns, &columns);
 	if (p->dtype == DTYPE_F32) {
 		memcpy(flushed, initial, bytes);
 		columns.out = flushed;
 		columns.flush = 1;
-		operator_parallel(p->problem.left * p->problem.right, COLUMNS_LEAST, sums_of_columns, &columns);
+		parallel_for(p->problem.left * p->problem.right, COLUMNS_LEAST, sums_of_columns, &columns);
 	}
 	for (int64_t i = 0; i < count; i++) {
 		expected[i].flags = EXPECT_SIGNED_ZERO;
@@ -583,7 +583,7 @@ static int indexing_judge_outputs(const struct operator_outputs *outputs, struct
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: out of memory", test->name);
 	}
 	struct columns columns = {.problem = &p.problem, .out = source};
-	operator_parallel(p.problem.left * p.problem.right, COLUMNS_LEAST, sources_of_columns, &columns);
+	parallel_for(p.problem.left * p.problem.right, COLUMNS_LEAST, sources_of_columns, &columns);
 	const size_t size = dtype_size(p.dtype);
 	const unsigned char *got = outputs->storage[p.out - test->tensors];
 	const unsigned char *in = case_tensor_data(test, p.inp), zero[8] = {0};

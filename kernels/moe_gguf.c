@@ -349,7 +349,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 		job.quantised = quantised_rows_make(widened, input_rows(&moe), moe.k, moe.padded);
 	job.failed = !widened || (moe.type == DTYPE_F32 && !job.quantised);
 	if (!job.failed)
-		operator_parallel(moe.n, 1 + 100000 / (moe.rows * moe.k), expect_columns, &job);
+		parallel_for(moe.n, 1 + 100000 / (moe.rows * moe.k), expect_columns, &job);
 	quantised_rows_free(job.quantised);
 	free(widened);
 	return job.failed ? error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for what is expected", test->name) : 0;

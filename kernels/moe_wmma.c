@@ -307,7 +307,7 @@ static float *widened(const struct tensor *tensor)
 	const int64_t count = tensor_elements(tensor);
 	struct widening widening = {tensor->dtype, tensor->data, malloc((size_t)count * sizeof(float))};
 	if (widening.to)
-		operator_parallel(count, 65536, widen, &widening);
+		parallel_for(count, 65536, widen, &widening);
 	return widening.to;
 }
 
@@ -345,7 +345,7 @@ static int moe_expectations(const struct test_case *test, int abi, const struct 
 		goto done;
 	}
 	job.whole = all_whole(input, tensor_elements(p.input)) && all_whole(weights, tensor_elements(p.weights));
-	operator_parallel(p.rows, 1 + 100000 / (p.n * p.k), expect_rows, &job);
+	parallel_for(p.rows, 1 + 100000 / (p.n * p.k), expect_rows, &job);
 	result = 0;
 done:
 	free(input);

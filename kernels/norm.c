@@ -378,7 +378,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	    (expecting.alpha && !expecting.alpha->data) || (expecting.beta && !expecting.beta->data) ||
 	    tensor_elements(output) != tensor_elements(expecting.source))
 		return error_set(err, ERROR_INTERNAL, "case %s: its inputs have no data", test->name);
-	operator_parallel(expecting.source->dims[0], 1 + (1 << 13) / expecting.source->dims[1], expect_rows, &expecting);
+	parallel_for(expecting.source->dims[0], 1 + (1 << 13) / expecting.source->dims[1], expect_rows, &expecting);
 	return expecting.failed ? error_set(err, ERROR_ENVIRONMENT, "not enough memory for a row of %lld numbers",
 					    (long long)expecting.source->dims[1])
 				: 0;

@@ -4,10 +4,8 @@
 #include "kernels/family.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *const operator_profiles[] = {"0.9.2", "0.11", NULL};
 
@@ -296,50 +294,4 @@ enum dtype operator_dtype(const struct test_case *test, const char *attribute)
 {
 	const char *text = case_get_text(test, attribute);
 	return text ? dtype_from_name(text) : DTYPE_INVALID;
-}
-
-/* ---- threads ------------------------------------------------------------------------------------------------------ */
-
-enum { THREADS_MAX = 64 };
-
-struct part {
-	void (*body)(void *context, int64_t first, int64_t last);
-	void *context;
-	int64_t first, last;
-	pthread_t thread;
-	int started;
-};
-
-static void *run_part(void *opaque)
-{
-	struct part *part = opaque;
-	part->body(part->context, part->first, part->last);
-	return NULL;
-}
-
-void operator_parallel(int64_t count, int64_t least, void (*body)(void *context, int64_t first, int64_t last), void *context)
-{
-	struct part parts[THREADS_MAX];
-	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	int64_t wanted = least > 0 ? count / least : count;
-	if (wanted > processors)
-		wanted = processors;
-	if (wanted > THREADS_MAX)
-		wanted = THREADS_MAX;
-	if (count <= 0)
-		return;
-	if (wanted < 2) {
-		body(context, 0, count);
-		return;
-	}
-	for (int i = 0; i < wanted; i++) {
-		parts[i] = (struct part){body, context, count / wanted * i, i == wanted - 1 ? count : count / wanted * (i + 1), 0, 0};
-		parts[i].started = i > 0 && pthread_create(&parts[i].thread, NULL, run_part, &parts[i]) == 0;
-	}
-	for (int i = 0; i < wanted; i++)
-		if (!parts[i].started)
-			run_part(&parts[i]);
-	for (int i = 0; i < wanted; i++)
-		if (parts[i].started)
-			pthread_join(parts[i].thread, NULL);
 }

@@ -14,6 +14,7 @@
 #ifndef ASSAY_KERNELS_OPERATOR_H
 #define ASSAY_KERNELS_OPERATOR_H
 
+#include "core/parallel.h"
 #include "dataset/case.h"
 #include "dataset/spec.h"
 #include "device/device.h"
@@ -127,10 +128,6 @@ long double operator_element(const struct test_case *test, const struct tensor *
 const struct tensor *operator_tensor(const struct test_case *test, const char *name); /* input or output of that name; NULL */
 /* Attribute text of an axis as a dtype. */
 enum dtype operator_dtype(const struct test_case *test, const char *attribute);
-
-/* Runs body(context, first, last) over parts of [0, count) on up to the machine's processors; small counts run in the calling
- * thread. The parts do not overlap. */
-void operator_parallel(int64_t count, int64_t least, void (*body)(void *context, int64_t first, int64_t last), void *context);
 
 /* Outputs as they are after a run, for families that judge them by a rule of their own (sort: a permutation). */
 struct operator_outputs {

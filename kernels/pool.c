@@ -244,7 +244,7 @@ static int pool_expectations(const struct test_case *test, int abi, const struct
 	struct judging judging = {.src = spatial_view_of(test, "src"), .dst = output, .expected = expected};
 	read_window(test, "kernel", judging.kernel);
 	read_window(test, "stride", judging.stride);
-	operator_parallel(tensor_elements(output), 1024, spatial_op(test, ops) == MAXIMUM ? judge_maximum_part : judge_part, &judging);
+	parallel_for(tensor_elements(output), 1024, spatial_op(test, ops) == MAXIMUM ? judge_maximum_part : judge_part, &judging);
 	return 0;
 }
 

@@ -117,7 +117,7 @@ int quantised_fill_weights(struct test_case *test, enum gguf_format format, stru
 	const int64_t behind = QUANTISED_ROW_PADDING / layout->elements, blocks = weights->extent / layout->bytes - behind;
 	struct filling filling = {format, kind, test->seed, weights->data};
 	unsigned char *rest = filling.bytes + blocks / FILL_RUN * FILL_RUN * layout->bytes;
-	operator_parallel(blocks / FILL_RUN, 4, fill_runs, &filling);
+	parallel_for(blocks / FILL_RUN, 4, fill_runs, &filling);
 	if (gguf_fill(format, kind, blocks % FILL_RUN, test->seed + (uint64_t)(blocks / FILL_RUN), STREAM_WEIGHTS, rest) ||
 	    (padding && strcmp(padding, "finite") == 0 &&
 	     gguf_fill(format, "large", behind, test->seed, STREAM_PADDING, filling.bytes + blocks * layout->bytes)))
@@ -237,7 +237,7 @@ int quantised_expect_products(const struct quantised_products *products, struct 
 {
 	struct run run = {products, expected, 0};
 	const int64_t least = products->k > 0 ? 200000 / products->k + 1 : 1;
-	operator_parallel(products->outputs, least, expect_outputs, &run);
+	parallel_for(products->outputs, least, expect_outputs, &run);
 	return run.failed ? error_set(err, ERROR_ENVIRONMENT, "no memory for %lld blocks", (long long)products->k / 32) : 0;
 }
 

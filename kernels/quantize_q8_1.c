@@ -188,7 +188,7 @@ int quantised_judge_q8_1(const struct operator_outputs *outputs, const char *nam
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for what is expected", test->name);
 	}
 	struct expected_blocks job = {k, padded, x, all, all + blocks, all + 2 * blocks};
-	operator_parallel(blocks, 512, expect_blocks, &job);
+	parallel_for(blocks, 512, expect_blocks, &job);
 	struct expectation_layout layout = {"blocks.d", DTYPE_F16, 1, {blocks}, {BLOCK_BYTES / 2}};
 	judge_expectations(&layout, bytes, job.d, outputs->math, out);
 	layout.name = "blocks.s";

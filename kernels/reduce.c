@@ -408,7 +408,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	}
 	if (!expecting.source || (expecting.initial && !expecting.initial_data) || tensor_elements(output) != plan.outputs)
 		return error_set(err, ERROR_INTERNAL, "case %s: its inputs have no data", test->name);
-	operator_parallel(plan.outputs, 1 + (1 << 16) / plan.length, expect_outputs, &expecting);
+	parallel_for(plan.outputs, 1 + (1 << 16) / plan.length, expect_outputs, &expecting);
 	return 0;
 }
 
@@ -488,7 +488,7 @@ static int judge_outputs(const struct operator_outputs *outputs, struct judgemen
 	placing.first_wrong = INT64_MAX;
 	if (!placing.source || !placing.got)
 		return error_set(err, ERROR_INTERNAL, "case %s: its source or output has no data", test->name);
-	operator_parallel(plan.outputs, 1 + (1 << 16) / plan.length, judge_places, &placing);
+	parallel_for(plan.outputs, 1 + (1 << 16) / plan.length, judge_places, &placing);
 	if (placing.wrong) {
 		const int64_t at = placing.first_wrong;
 		judgement_break(out, CHECK_EXACT, "%lld of %lld places: dst[%lld] is %u, where no element of block %lld along its "

@@ -231,7 +231,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	expecting.sines = sines ? sines->data : NULL;
 	if (!expecting.source || !expecting.cosines || !expecting.sines || tensor_elements(output) != tensor_elements(source))
 		return error_set(err, ERROR_INTERNAL, "case %s: its inputs have no data", test->name);
-	operator_parallel(tensor_elements(source) / 2, 1 << 13, expect_pairs, &expecting);
+	parallel_for(tensor_elements(source) / 2, 1 << 13, expect_pairs, &expecting);
 	return 0;
 }
 

@@ -259,7 +259,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	if (!expecting.source || !expecting.source->data || expecting.source->rank != 2 ||
 	    tensor_elements(output) != tensor_elements(expecting.source))
 		return error_set(err, ERROR_INTERNAL, "case %s: src has no data", test->name);
-	operator_parallel(expecting.source->dims[0], 1 + (1 << 13) / expecting.source->dims[1], expect_rows, &expecting);
+	parallel_for(expecting.source->dims[0], 1 + (1 << 13) / expecting.source->dims[1], expect_rows, &expecting);
 	return expecting.failed ? error_set(err, ERROR_ENVIRONMENT, "not enough memory for a row of %lld numbers",
 					    (long long)expecting.source->dims[1])
 				: 0;

@@ -251,7 +251,7 @@ static int sort_judge_outputs(const struct operator_outputs *outputs, struct jud
 		error_set(err, ERROR_ENVIRONMENT, "case %s: out of memory", test->name);
 		goto done;
 	}
-	operator_parallel(rows, 65536 / x->dims[1] + 1, check_rows, &check);
+	parallel_for(rows, 65536 / x->dims[1] + 1, check_rows, &check);
 	int64_t wrong = 0, first = -1;
 	for (int64_t row = 0; row < rows; row++)
 		if (check.results[row].fault != ARGSORT_RIGHT && wrong++ == 0)

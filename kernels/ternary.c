@@ -194,7 +194,7 @@ static int ternary_expectations(const struct test_case *test, int abi, const str
 	(void)err;
 	struct job job = job_of(test);
 	job.expected = expected;
-	operator_parallel(tensor_elements(output), 1 << 16, expect_part, &job);
+	parallel_for(tensor_elements(output), 1 << 16, expect_part, &job);
 	return 0;
 }
 

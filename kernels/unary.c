@@ -376,8 +376,8 @@ static int expect_by_table(const struct range *range, int64_t count, struct erro
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: out of memory for %lld expectations", range->test->name,
 				 (long long)patterns);
 	struct lookup lookup = {range, table, size};
-	operator_parallel(patterns, 2048, expect_patterns, &lookup);
-	operator_parallel(count, 65536, look_up, &lookup);
+	parallel_for(patterns, 2048, expect_patterns, &lookup);
+	parallel_for(count, 65536, look_up, &lookup);
 	free(table);
 	return 0;
 }
@@ -394,7 +394,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	const int64_t count = tensor_elements(output);
 	if (dtype_size(operand->dtype) <= 2 && count > 2 * ((int64_t)1 << 8 * dtype_size(operand->dtype)))
 		return expect_by_table(&range, count, err);
-	operator_parallel(count, 2048, expect_range, &range);
+	parallel_for(count, 2048, expect_range, &range);
 	return 0;
 }
 

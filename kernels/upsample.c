@@ -291,7 +291,7 @@ static int upsample_expectations(const struct test_case *test, int abi, const st
 		judging.numerator[i] = given > 0 ? 1 : (double)judging.src.tensor->dims[2 + i];
 		judging.denominator[i] = given > 0 ? given : (double)output->dims[2 + i];
 	}
-	operator_parallel(tensor_elements(output), 1024, spatial_op(test, ops) == NEAREST ? nearest_part : bilinear_part, &judging);
+	parallel_for(tensor_elements(output), 1024, spatial_op(test, ops) == NEAREST ? nearest_part : bilinear_part, &judging);
 	return 0;
 }
 

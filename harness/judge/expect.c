@@ -1,7 +1,10 @@
 #include "judge/expect.h"
 
+#include "core/parallel.h"
+
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,20 +116,19 @@ struct wrong { /* elements that broke one check */
 
 struct tally {
 	const struct expectation_layout *layout;
-	struct judgement *out;
+	struct judgement *out;      /* figures only: checks are concluded at the end */
 	struct wrong exact, numbers, finite;
 	int64_t exact_elements, number_elements;
 };
 
-static void note_wrong(struct wrong *wrong, int64_t index, long double got, const struct expectation *expected, double bound,
-		       long double error)
+static void note_wrong(struct wrong *wrong, int64_t index, long double got, long double value, double bound, long double error)
 {
 	/* the worst is told; without a measure of how bad, the first */
 	if (!wrong->count || (isfinite(error) && isfinite(wrong->error) && bound > 0 && wrong->bound > 0 &&
 			      error / (long double)bound > wrong->error / (long double)wrong->bound)) {
 		wrong->first = index;
 		wrong->got = got;
-		wrong->value = expected->flags & EXPECT_NAN ? (long double)NAN : expected->value;
+		wrong->value = value;
 		wrong->bound = bound;
 		wrong->error = error;
 	}
@@ -200,7 +202,7 @@ static void judge_one(struct tally *tally, int64_t index, long double got, const
 	struct answer answer = compare(type, got, value, bound, expected->flags);
 	if ((expected->flags & EXPECT_OTHER) && !(answer.right && answer.error == 0)) {
 		const struct answer other = compare(type, got, expected->other, bound, expected->flags);
-		if (other.right && (!answer.right || other.error < answer.error)) {
+		if ((other.right && !answer.right) || (other.right == answer.right && other.error < answer.error)) {
 			answer = other;
 			value = expected->other;
 		}
@@ -217,7 +219,7 @@ static void judge_one(struct tally *tally, int64_t index, long double got, const
 		return;
 	if (out->margin < 1 || isnan(out->margin))
 		out->margin = (double)INFINITY; /* a wrong sign of zero has no error to measure */
-	note_wrong(answer.not_finite ? &tally->finite : is_exact ? &tally->exact : &tally->numbers, index, got, expected, bound,
+	note_wrong(answer.not_finite ? &tally->finite : is_exact ? &tally->exact : &tally->numbers, index, got, value, bound,
 		   answer.error);
 }
 
@@ -250,6 +252,9 @@ static void conclude(const struct tally *tally, enum check check, const struct w
 	else if (!isfinite(wrong->error))
 		judgement_break(tally->out, check, "%" PRId64 " of %" PRId64 " elements: %s is %.17Lg where %.17Lg +- %.3g is due",
 				wrong->count, elements, where, wrong->got, wrong->value, wrong->bound);
+	else if (!dtype_is_float(tally->layout->dtype))
+		judgement_break(tally->out, check, "%" PRId64 " of %" PRId64 " elements: %s is %.21Lg where %.17Lg +- %.3g is due", wrong->count,
+				elements, where, wrong->got, wrong->value, wrong->bound);
 	else
 		judgement_break(tally->out, check, "%" PRId64 " of %" PRId64 " elements: %s is %.17Lg where %.17Lg +- %.3g is due: %.3Lg "
 				"times the bound, %.3Lg units in the last place", wrong->count, elements, where, wrong->got,
@@ -257,15 +262,73 @@ static void conclude(const struct tally *tally, enum check check, const struct w
 				wrong->error / (long double)unit_in_last_place(tally->layout->dtype, wrong->value));
 }
 
-int64_t judge_expectations(const struct expectation_layout *layout, const void *storage, const struct expectation *expected,
-			   enum math math, struct judgement *out)
+/* What one thread found, added to what all found. Of equal maxima the one with the lower index stays, whichever comes first. */
+static void merge_wrong(struct wrong *to, const struct wrong *from)
 {
-	struct tally tally = {.layout = layout, .out = out};
-	int64_t index[6] = {0}, elements = 1, offset = 0;
-	for (int axis = 0; axis < layout->rank; axis++)
-		elements *= layout->dims[axis];
-	for (int64_t i = 0; i < elements; i++) {
-		judge_one(&tally, i, load_exact(layout->dtype, storage, (size_t)offset), &expected[i], math);
+	const struct wrong before = *to;
+	if (!from->count)
+		return;
+	const long double ours = before.bound > 0 ? before.error / (long double)before.bound : 0;
+	const long double theirs = from->bound > 0 ? from->error / (long double)from->bound : 0;
+	const int comparable = isfinite(ours) && isfinite(theirs) && before.bound > 0 && from->bound > 0;
+	if (!before.count || (comparable ? theirs > ours || (theirs == ours && from->first < before.first) : from->first < before.first))
+		*to = *from;
+	to->count = before.count + from->count;
+}
+
+static void merge_figures(struct judgement *to, const struct judgement *from, int64_t first_of_from, int64_t *first_of_to)
+{
+	const int64_t elements = to->elements + from->elements;
+	const uint64_t ulp_max = to->ulp_max > from->ulp_max ? to->ulp_max : from->ulp_max;
+	to->nan_count += from->nan_count;
+	to->inf_count += from->inf_count;
+	for (int i = 0; i < JUDGE_HISTOGRAM_BINS; i++)
+		to->histogram[i] += from->histogram[i];
+	if (from->precise_margin > to->precise_margin)
+		to->precise_margin = from->precise_margin;
+	if (from->absolute_max > to->absolute_max)
+		to->absolute_max = from->absolute_max;
+	if (from->relative_max > to->relative_max)
+		to->relative_max = from->relative_max;
+	to->ulp_max = ulp_max;
+	const int takes = from->elements && (!to->elements || from->margin > to->margin ||
+					     (from->margin == to->margin && first_of_from < *first_of_to));
+	to->elements = elements;
+	if (!takes)
+		return;
+	*first_of_to = first_of_from;
+	to->margin = from->margin;
+	to->scaled_max = from->scaled_max;
+	to->scaled_bound = from->scaled_bound;
+	to->worst_value = from->worst_value;
+	to->worst_reference = from->worst_reference;
+	memcpy(to->worst_index, from->worst_index, sizeof to->worst_index);
+}
+
+struct shared { /* by the threads that judge one output */
+	const struct expectation_layout *layout;
+	const void *storage;
+	const struct expectation *expected;
+	enum math math;
+	struct tally *all;
+	int64_t first_of_all;   /* of the part whose worst element stands in all->out */
+	pthread_mutex_t lock;
+};
+
+static void judge_part(void *context, int64_t first, int64_t last)
+{
+	struct shared *shared = context;
+	const struct expectation_layout *layout = shared->layout;
+	struct judgement figures = {0};
+	struct tally tally = {.layout = layout, .out = &figures};
+	int64_t index[6] = {0}, offset = 0, rest = first;
+	for (int axis = layout->rank - 1; axis >= 0; axis--) {
+		index[axis] = rest % layout->dims[axis];
+		rest /= layout->dims[axis];
+		offset += index[axis] * layout->strides[axis];
+	}
+	for (int64_t i = first; i < last; i++) {
+		judge_one(&tally, i, load_exact(layout->dtype, shared->storage, (size_t)offset), &shared->expected[i], shared->math);
 		for (int axis = layout->rank - 1; axis >= 0; axis--) {
 			offset += layout->strides[axis];
 			if (++index[axis] < layout->dims[axis])
@@ -274,6 +337,28 @@ int64_t judge_expectations(const struct expectation_layout *layout, const void *
 			index[axis] = 0;
 		}
 	}
+	pthread_mutex_lock(&shared->lock);
+	merge_figures(shared->all->out, &figures, first, &shared->first_of_all);
+	merge_wrong(&shared->all->exact, &tally.exact);
+	merge_wrong(&shared->all->numbers, &tally.numbers);
+	merge_wrong(&shared->all->finite, &tally.finite);
+	shared->all->exact_elements += tally.exact_elements;
+	shared->all->number_elements += tally.number_elements;
+	pthread_mutex_unlock(&shared->lock);
+}
+
+int64_t judge_expectations(const struct expectation_layout *layout, const void *storage, const struct expectation *expected,
+			   enum math math, struct judgement *out)
+{
+	enum { LEAST = 1 << 16 }; /* elements that are worth a thread */
+	struct tally tally = {.layout = layout, .out = out};
+	struct shared shared = {.layout = layout, .storage = storage, .expected = expected, .math = math, .all = &tally, .first_of_all = -1};
+	int64_t elements = 1;
+	for (int axis = 0; axis < layout->rank; axis++)
+		elements *= layout->dims[axis];
+	pthread_mutex_init(&shared.lock, NULL);
+	parallel_for(elements, LEAST, judge_part, &shared);
+	pthread_mutex_destroy(&shared.lock);
 	conclude(&tally, CHECK_EXACT, &tally.exact, tally.exact_elements);
 	conclude(&tally, CHECK_NUMBERS, &tally.numbers, tally.number_elements);
 	conclude(&tally, CHECK_FINITE, &tally.finite, tally.exact_elements + tally.number_elements);
