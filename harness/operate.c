@@ -4,6 +4,7 @@
 #include "artifact/ptx_slice.h"
 #include "bench_case.h"
 #include "core/util.h"
+#include "keep.h"
 #include "observe.h"
 #include "operate_conditions.h"
 #include "operate_memory.h"
@@ -155,7 +156,6 @@ static int find_kernels(struct operate *operate, const char *const *symbols, siz
 			goto done;
 	}
 	const struct artifact_image *image = &operate->artifact.units[0].images[0];
-	snprintf(operate->image, sizeof operate->image, "%s", operate->artifact.kind == OBJECT_PTX ? "PTX" : "");
 	if (operate->artifact.kind == OBJECT_PTX)
 		snprintf(operate->image, sizeof operate->image, "PTX sm_%u%.1s (JIT)", image->ptx.arch, image->ptx.suffix ? &image->ptx.suffix : "");
 	else
@@ -222,6 +222,7 @@ struct attempt {
 	enum math math;
 	struct observer observer;
 	struct case_record *record;
+	unsigned char *broken;                 /* image of the first run after which a check was broken; NULL: none is to be kept */
 };
 
 static int is_value(const struct test_case *test, int index)
@@ -419,6 +420,41 @@ static int take_digests(struct attempt *attempt, int image, struct error *err)
 	return 0;
 }
 
+static int has_broken_check(const struct judgement *judgement)
+{
+	for (int i = 0; i < CHECK_NAMES_COUNT; i++)
+		if (judgement->checks[i].state == CHECK_BROKEN)
+			return 1;
+	return 0;
+}
+
+/* The next run may overwrite what shows the fault. Without memory for a copy the last run is what is kept. */
+static void remember_broken(struct attempt *attempt, int image)
+{
+	const struct operate *operate = attempt->operate;
+	if (!operate->options.keep_failures || attempt->broken || !has_broken_check(&attempt->record->judgement))
+		return;
+	attempt->broken = malloc(operate->memory.image_bytes + 1);
+	if (attempt->broken)
+		memcpy(attempt->broken, operate_memory_image(&operate->memory, image), operate->memory.image_bytes);
+}
+
+static void keep(const struct attempt *attempt)
+{
+	const struct operate_memory *memory = &attempt->operate->memory;
+	const unsigned char *image = attempt->broken ? attempt->broken : operate_memory_image(memory, memory->images - 1);
+	const void *storage[CASE_TENSORS_MAX] = {0};
+	const struct expectation *expected[CASE_TENSORS_MAX] = {0};
+	struct error err = {0};
+	for (int i = 0; i < attempt->test->tensor_count; i++) {
+		if (image && attempt->test->tensors[i].role == TENSOR_OUTPUT && memory->place[i] != SIZE_MAX)
+			storage[i] = image + memory->place[i];
+		expected[i] = attempt->expected[i];
+	}
+	if (keep_operator_failure(attempt->operate->options.keep_failures, attempt->test, storage, expected, &err))
+		snprintf(attempt->record->note, sizeof attempt->record->note, "the failure was not kept: %.200s", err.message);
+}
+
 /* What one run left behind. The last one is judged; where results may differ between runs, each is. */
 static int look_at(struct attempt *attempt, int run, int image, const char *varies, struct error *err)
 {
@@ -469,9 +505,11 @@ static int verify(struct attempt *attempt, struct error *err)
 			judgement_hold(judgement, CHECK_LAUNCH);
 		else if (first == 0 && attempt->target->log && observe_log(&attempt->observer, attempt->target->log()))
 			return 1;
-		for (int image = 0; image < operate->memory.images; image++)
+		for (int image = 0; image < operate->memory.images; image++) {
 			if (look_at(attempt, first + image, image, varies, err))
 				return -1;
+			remember_broken(attempt, image);
+		}
 	}
 	if (device->ops->findings && !operate->options.unchecked) {
 		judgement_hold(judgement, CHECK_ACCESS);
@@ -619,6 +657,8 @@ int operate_case(struct operate *operate, const struct operate_target *target, c
 	if (record->judgement.status == STATUS_COUNT)
 		judgement_decide(&record->judgement, &policy);
 	note_math(&attempt);
+	if (record->judgement.status == STATUS_FAIL && !context_lost && operate->options.keep_failures)
+		keep(&attempt);
 	if (record->judgement.status == STATUS_PASS && bencher && time_case(&attempt, bencher, &err)) {
 		if (device_error_is_sticky(&err))
 			context_lost = observe_error(&attempt.observer, &err);
@@ -627,5 +667,6 @@ int operate_case(struct operate *operate, const struct operate_target *target, c
 	}
 	for (int i = 0; i < test->tensor_count; i++)
 		free(attempt.expected[i]);
+	free(attempt.broken);
 	return context_lost;
 }

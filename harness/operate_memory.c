@@ -490,6 +490,11 @@ void operate_memory_check_repeat(const struct operate_memory *memory, int image,
 	}
 }
 
+const unsigned char *operate_memory_image(const struct operate_memory *memory, int image)
+{
+	return memory->first ? image_after(memory, image) : NULL;
+}
+
 const void *operate_memory_result(const struct operate_memory *memory, int image, int output)
 {
 	const struct tensor *view = &memory->test->tensors[output];

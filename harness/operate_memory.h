@@ -59,6 +59,8 @@ void operate_memory_check(const struct operate_memory *memory, int image, struct
 void operate_memory_check_written(const struct operate_memory *memory, int image, struct judgement *out);
 void operate_memory_check_repeat(const struct operate_memory *memory, int image, const char *condition, struct judgement *out);
 
+/* Host copy of an image as it came back last; NULL when none has since bind. */
+const unsigned char *operate_memory_image(const struct operate_memory *memory, int image);
 /* Host copy of an output, from its first element on. */
 const void *operate_memory_result(const struct operate_memory *memory, int image, int output);
 /* Digest of the value in row-major order. */

@@ -203,9 +203,33 @@ static int wrong_value(enum dtype dtype, const struct expectation *expected, lon
 	return 0;
 }
 
+/* What --keep-failures stored of an operator's output against what its family expects now. */
+static int compare_kept(struct checker *checker, const struct test_case *test, const struct tensor *output,
+			const struct expectation *expected)
+{
+	const struct tensor *stored = expectation(test, output->name);
+	if (!stored)
+		return 0;
+	if (!stored->data || tensor_elements(stored) != tensor_elements(output)) {
+		complain(checker, test, "the stored expectation of %s has another shape", output->name);
+		return 1;
+	}
+	for (int64_t i = 0; i < tensor_elements(output); i++) {
+		const long double then = load_exact(stored->dtype, stored->data, (size_t)tensor_offset(stored, i));
+		const int is_open = (expected[i].flags & (EXPECT_ANY | EXPECT_NAN)) != 0 || isnan(expected[i].value);
+		const long double off = fabsl(then - expected[i].value);
+		if (is_open ? isnan(then) != 0 : then == expected[i].value || off <= (long double)SELFCHECK_RELATIVE_L2 * fabsl(expected[i].value))
+			continue;
+		complain(checker, test, "element %lld of %s: %Lg is expected now, %Lg is stored", (long long)i, output->name, expected[i].value,
+			 then);
+		break;
+	}
+	return 1;
+}
+
 /* The right output of an operator, and the same with one element changed, before the judge. */
 static int check_operator_output(struct checker *checker, const struct test_case *test, const struct family *family, int abi,
-				 const struct tensor *output, int *changed, struct error *err)
+				 const struct tensor *output, int *changed, int *compared, struct error *err)
 {
 	const int64_t elements = tensor_elements(output);
 	size_t bytes = 0;
@@ -222,6 +246,7 @@ static int check_operator_output(struct checker *checker, const struct test_case
 	}
 	if (family->expectations(test, abi, output, expected, err))
 		goto done;
+	*compared |= compare_kept(checker, test, output, expected);
 	for (int64_t i = 0; i < elements; i++)
 		store_expected(output->dtype, storage, tensor_offset(output, i), &expected[i], expected[i].value);
 	if (judge_expectations(&layout, storage, expected, MATH_PRECISE, judgement) == 0)
@@ -253,14 +278,15 @@ done:
 static int check_operator(struct checker *checker, const struct test_case *test, const struct family *family, struct error *err)
 {
 	const char *entry = case_get_text(test, "entry");
-	int abi = 0, changed = 0;
+	int abi = 0, changed = 0, compared = 0;
 	while (abi + 1 < OPERATOR_ABI_COUNT && !(entry && family_has_symbol(family, abi, entry, NULL)))
 		abi++;
 	for (int i = 0; i < test->tensor_count; i++)
 		if (test->tensors[i].role == TENSOR_OUTPUT && family->expectations &&
-		    check_operator_output(checker, test, family, abi, &test->tensors[i], &changed, err))
+		    check_operator_output(checker, test, family, abi, &test->tensors[i], &changed, &compared, err))
 			return -1;
 	checker->result->cases++;
+	checker->result->compared += (size_t)compared;
 	checker->result->nothing_to_change += !changed;
 	return 0;
 }

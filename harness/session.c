@@ -447,12 +447,6 @@ static int make_selection(struct session *session, struct selection *selection, 
 	int attention = 0, operators = 0;
 	for (size_t i = 0; i < session->plan->count; i++)
 		*(job_is_operators(&session->plan->jobs[i]) ? &operators : &attention) = 1;
-	if (operators && options->keep_failures) {
-		free(session->run->notes);
-		session->run->notes = strdup("failures of operators are not kept: the command that is printed makes the case again");
-		if (!session->run->notes)
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	}
 	if (dataset_paths_find(options, attention, operators, &paths, err))
 		return -1;
 	/* seconds of the cpu device say nothing of a GPU: what has been verified is not run once more for them */

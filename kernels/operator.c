@@ -217,11 +217,17 @@ static struct tensor *add_offset(struct test_case *test, const char *name, enum 
 struct tensor *operator_add_tensor(struct test_case *test, const char *name, enum tensor_role role, enum dtype dtype, int rank,
 				   const int64_t *dims, const char *layout, struct error *err)
 {
-	int64_t strides[TENSOR_RANK_MAX] = {0}, step = 1;
+	int64_t strides[TENSOR_RANK_MAX] = {0}, step = 1, room = 2;
 	if (strcmp(layout, "contiguous") == 0 || rank == 0)
 		return case_add_tensor(test, name, role, dtype, rank, dims, NULL, err);
 	if (strcmp(layout, "offset") == 0)
 		return add_offset(test, name, role, dtype, rank, dims, err);
+	/* beside an empty axis extents are whatever a file says: the largest step below has to be a number */
+	for (int axis = 0; axis < rank; axis++)
+		if (__builtin_mul_overflow(room, (dims[axis] ? dims[axis] : 1) + 1, &room)) {
+			error_set(err, ERROR_INPUT, "tensor %s of layout %s is too large", name, layout);
+			return NULL;
+		}
 	if (strcmp(layout, "transposed") == 0) {
 		for (int axis = 0; axis < rank; axis++) {
 			strides[axis] = step;

@@ -90,6 +90,28 @@ eval "\"\$assay\" $command" >"$work/reproduced" 2>&1
 expect "exit code of a repeated crash" 1 $?
 says reproduced "crashed     1 of 1 cases"
 
+# what failed is kept, as a dataset that repeats the verdict: affine_f32 adds its factor here
+mkdir "$work/modules/wrong"
+sed 's/\[affine_f32_param_6\]/[affine_f32_param_5]/' "$modules/affine.ptx" >"$work/modules/wrong/affine.ptx"
+run wrong 1 "$assay" verify "$work/modules/wrong" "${options[@]}" --keep-failures "$work/kept/operators" --json "$work/wrong.json"
+failed=$(value wrong runs.0.summary.statuses.fail)
+[ "$failed" -ge 3 ] || fail "an affine_f32 that adds its factor fails in $failed cases"
+expect "kept failures" "$failed" "$(find "$work/kept/operators" -type f -name 'affine_f32_*.h5' | wc -l)"
+for file in "$work"/kept/operators/*.h5; do
+    run info 0 "$assay" dataset info "$file"
+    says info "1 cases, 1 with float64 expectations"
+    run check 0 "$assay" dataset check "$file" --device cpu
+    says check "reference: 1 cases against stored float64 results"
+    run again 1 "$assay" verify "$work/modules/wrong" --device cpu --dataset "$file" --filter affine_f32 --json "$work/again.json"
+    expect "cases of $file" 1 "$(value again runs.0.summary.cases)"
+    reason=$(value again runs.0.cases.0.reason)
+    [ -n "$reason" ] || fail "a kept failure has no reason"
+    grep -qF -- "$reason" "$work/wrong.json" || fail "a kept failure is told otherwise: $reason"
+    run mended 0 "$assay" verify "$work/modules/good" --device cpu --dataset "$file" --filter affine_f32
+done
+run none_kept 0 "$assay" verify "$work/modules/good" "${options[@]}" --keep-failures "$work/kept/none" --quiet
+expect "kept of what passed" 0 "$(find "$work/kept/none" -type f | wc -l)"
+
 # a product of a dataset that holds both kinds, and of artifacts of both kinds
 cat "$cases" "$spec" >"$work/both.spec"
 build none

@@ -2,6 +2,7 @@
 #include "operate.h"
 
 #include "core/util.h"
+#include "dataset/store.h"
 
 #include "check.h"
 
@@ -64,6 +65,7 @@ static int make(struct test_case *test, const char *layout, int initial)
 	struct error err = {0};
 	*test = (struct test_case){.seed = 1};
 	snprintf(test->name, sizeof test->name, "case");
+	snprintf(test->family, sizeof test->family, "plus_one");
 	struct tensor *in = operator_add_tensor(test, "in", TENSOR_INPUT, DTYPE_U32, 1, dims, "contiguous", &err);
 	if (!in || operator_fill(in, "bits", 1, 1, 1, &err) || !operator_add_tensor(test, "out", TENSOR_OUTPUT, DTYPE_U32, 1, dims, layout, &err))
 		return -1;
@@ -153,6 +155,56 @@ static void test_guards(struct device *device, const char *path)
 	free(record);
 }
 
+/* A failure is kept as inputs, outputs as they came and what was due of them; what passes is not. */
+static void test_kept(struct device *device, const char *path)
+{
+	static const char *const symbols[] = {"good", "wrong", "by_address"};
+	static const char *const layouts[] = {"contiguous", "offset"};
+	char folder[] = "/tmp/assay-operate-kept-XXXXXX", file[64];
+	struct error err = {0};
+	struct operate *operate = NULL;
+	struct operate_loaded loaded;
+	struct case_record *record = calloc(1, sizeof *record);
+	CHECK(record && mkdtemp(folder) != NULL);
+	const struct operate_options options = {.device = device, .repeats = 2, .keep_failures = folder};
+	snprintf(file, sizeof file, "%s/case.h5", folder);
+	CHECK_INT(operate_open(&operate, &options, &err), 0);
+	CHECK_INT(operate_load(operate, path, symbols, ARRAY_COUNT(symbols), 0, &loaded, &err), 0);
+	run(operate, "good", "contiguous", 0, record);
+	CHECK(access(file, F_OK) != 0);
+	for (size_t i = 0; i < ARRAY_COUNT(layouts); i++) {
+		struct dataset *dataset = NULL;
+		struct test_case due, kept;
+		run(operate, "wrong", layouts[i], 0, record);
+		CHECK_TEXT(record->note, "");
+		CHECK_INT(make(&due, layouts[i], 0), 0);
+		CHECK_INT(dataset_open(&dataset, file, &err), 0);
+		CHECK_INT(dataset_read(dataset, 0, 1, &kept, &err), 0);
+		CHECK_TEXT(err.message, "");
+		CHECK_INT(kept.tensor_count, due.tensor_count + 1);
+		const struct tensor *in = operator_tensor(&kept, "in"), *out = case_find_tensor_const(&kept, "out", TENSOR_OUTPUT);
+		const struct tensor *expected = case_find_tensor_const(&kept, "out", TENSOR_EXPECTED);
+		CHECK(in && out && expected);
+		for (int64_t e = 0; e < 33; e++) {
+			const uint32_t from = ((const uint32_t *)operator_tensor(&due, "in")->data)[e];
+			CHECK_INT(((const uint32_t *)in->data)[e], from);
+			CHECK_INT((uint32_t)operator_element(&kept, out, e), from + 2);
+			CHECK(((const double *)expected->data)[e] == (double)from + 1);
+		}
+		case_free(&kept);
+		case_free(&due);
+		dataset_close(dataset);
+		unlink(file);
+	}
+	run(operate, "by_address", "contiguous", 0, record); /* fails by its repetition */
+	CHECK_INT(record->judgement.status, STATUS_FAIL);
+	CHECK(access(file, F_OK) == 0);
+	unlink(file);
+	CHECK_INT(rmdir(folder), 0);
+	operate_close(operate);
+	free(record);
+}
+
 int main(void)
 {
 	struct error err = {0};
@@ -179,6 +231,7 @@ int main(void)
 	CHECK_INT(record->judgement.status, STATUS_ERROR);
 	operate_close(operate);
 	test_guards(device, path);
+	test_kept(device, path);
 	device_close(device);
 	unlink(path);
 	free(record);
