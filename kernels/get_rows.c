@@ -1,13 +1,14 @@
 /* Rows of a table by number, as float32: get_rows_{f32, f16, bf16, format} of the module quantized, from Candle 0.11 on.
  *
- *   out[i, :] = row ids[i] of the table, whose rows lie `hidden` elements and `gap` bytes apart
+ *   out[i, :] = row ids[i] of the table, whose rows have a gap between them
  *
  * Axes:
  *   type    f32 | f16 | bf16 | q4_0 .. q6_K
  *   hidden  elements of a row
  *   rows    of the table
  *   count   ids
- *   gap     bytes between rows; a multiple of the type's size, or of 2 for blocks
+ *   gap     elements between rows, or blocks: the argument counts bytes, but a row of a table of blocks begins with a whole one,
+ *           aligned as blocks are
  *   ids     random | first | last | cycle | same
  *   values  of floating-point tables: those of operator_values and generate.h; "blocks" gives the kind of blocks
  *
@@ -56,9 +57,10 @@ static int parse(const struct test_case *test, struct get_rows *get, struct erro
 		return error_set(err, ERROR_INPUT, "case %s: axis ids: '%s' is no kind of ids", test->name, ids ? ids : "");
 	get->ids = (enum ids_kind)kind;
 	const struct gguf_layout *layout = is_blocks ? &gguf_layouts[get->format] : NULL;
-	const int64_t unit = is_blocks ? 2 : (int64_t)dtype_size(get->dtype);
-	if (get->gap % unit || (is_blocks && get->hidden % layout->elements))
-		return error_set(err, ERROR_INPUT, "case %s: hidden or gap is no whole number of blocks or elements", test->name);
+	const int64_t unit = is_blocks ? layout->bytes : (int64_t)dtype_size(get->dtype);
+	if (is_blocks && get->hidden % layout->elements)
+		return error_set(err, ERROR_INPUT, "case %s: hidden is no whole number of blocks", test->name);
+	get->gap *= unit; /* in bytes from here on */
 	if (is_blocks)
 		get->dtype = DTYPE_INVALID;
 	get->row_bytes = is_blocks ? get->hidden / layout->elements * layout->bytes : get->hidden * unit;

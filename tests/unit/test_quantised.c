@@ -26,7 +26,7 @@ static void test_refused(void)
 		{"quantised_matmul", "columns", "0"}, {"quantize_q8_1", "rows", "65536"}, {"quantize_q8_1", "k", "0"},
 		{"quantize_q8_1", "input", "tie"}, {"indexed_moe", "format", "q4_0"}, {"indexed_moe", "k", "257"},
 		{"indexed_moe", "shared", "1"}, {"indexed_moe", "ids", "all"}, {"indexed_moe", "experts", "0"},
-		{"get_rows", "type", "f64"}, {"get_rows", "hidden", "48"}, {"get_rows", "gap", "3"}, {"get_rows", "ids", ""},
+		{"get_rows", "type", "f64"}, {"get_rows", "hidden", "48"}, {"get_rows", "gap", "-3"}, {"get_rows", "ids", ""},
 		{"mmvq", "op", "sum"}, {"mmvq", "columns", "9"}, {"mmvq", "type", "f64"}, {"mmvq", "k", "16"},
 	};
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
