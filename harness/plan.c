@@ -151,8 +151,7 @@ static void explain_refusal(struct job *job, const struct artifact *artifact)
 			return;
 		}
 	if (artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN) {
-		snprintf(job->reason, sizeof job->reason, "%s: none of its kernels is an entry point that can be called; assay inspect "
-			 "shows what it holds", artifact->path);
+		snprintf(job->reason, sizeof job->reason, "%s: has no kernel; assay inspect shows what it holds", artifact->path);
 		return;
 	}
 	struct text known = {0};

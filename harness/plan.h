@@ -9,7 +9,7 @@
 
 /* An entry point of an operator family, or one that no family knows. */
 struct job_entry {
-	char symbol[64];
+	char symbol[CASE_NAME_MAX];  /* known ones have less than 64 bytes */
 	const struct family *family; /* NULL: unknown */
 	char module[24];             /* that the profile has it in; "" when unknown */
 	int fast;                    /* compiled with fast math */
@@ -46,15 +46,16 @@ struct plan_options {
 	int path_count;
 };
 
-/* Opens every artifact under the paths, describes it in `run` (artifacts, inventories) and lists jobs. An artifact without a
- * known entry point becomes a job that is refused with the reason; an unreadable one is an error.
+/* Opens every artifact under the paths, describes it in `run` (artifacts, inventories) and lists jobs. A module (PTX, cubin,
+ * fatbin) none of whose kernels is known is a job of operators whose entries have no family; any other artifact without a known
+ * entry point becomes a job that is refused with the reason; an unreadable one is an error.
  *
  * Operators: artifacts of one folder are a set. Its profile is the one that --abi names; else the one of which it has entry
  * points that no other profile has; else what a README beside it claims; else the first. */
 int plan_make(struct plan *plan, const struct plan_options *options, struct run_record *run, struct error *err);
 void plan_free(struct plan *plan);
 
-/* plan_operators.c: whether the artifact is one of operators (then `job` is filled but for profile and families), 0 when it is
+/* plan_operators.c: whether the artifact is one of operators or a module with any kernel (then `job` is filled but for profile and families), 0 when it is
  * none, -1 on failure. */
 int plan_operators_of(struct job *job, struct artifact *artifact, const struct symbol_table tables[OPERATOR_ABI_COUNT],
 		      struct artifact_record *record, struct error *err);

@@ -129,7 +129,8 @@ int plan_operators_of(struct job *job, struct artifact *artifact, const struct s
 		return -1;
 	for (size_t i = 0; i < job->entry_count; i++)
 		known |= is_known(tables, job->entries[i].symbol);
-	if (!known) {
+	/* a module of kernels that are all unknown is named kernel by kernel too; of an archive, whose functions may be anything, not */
+	if (!known && (!is_module || !job->entry_count)) {
 		free(job->entries);
 		job->entries = NULL;
 		job->entry_count = 0;

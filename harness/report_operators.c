@@ -44,6 +44,21 @@ static void append_by_module(struct page *page, const char *lines, size_t limit)
 	}
 }
 
+static void inventory_verdict(struct page *page, const struct inventory_record *inventory)
+{
+	char text[512];
+	if (!inventory->expected && !inventory->present) { /* "0 of 0, complete" would be a verdict on nothing */
+		snprintf(text, sizeof text, "%s: no module of a release that is known", or_empty(inventory->folder));
+		page_item(page, TONE_DOUBTFUL, "unknown", text);
+		return;
+	}
+	snprintf(text, sizeof text, "%s: %lld of the %lld entry points that %s has on sm_%lld (%s)", or_empty(inventory->folder),
+		 (long long)inventory->present, (long long)inventory->expected, or_empty(inventory->profile),
+		 (long long)inventory->architecture, or_empty(inventory->modules));
+	page_item(page, inventory_is_broken(inventory) ? TONE_BAD : inventory->missing_count ? TONE_DOUBTFUL : TONE_GOOD,
+		  inventory_is_broken(inventory) ? "fail" : inventory->missing_count ? "incomplete" : "complete", text);
+}
+
 void report_inventories(struct page *page, const struct run_record *run, size_t limit)
 {
 	if (limit > NAMES_SHOWN)
@@ -54,11 +69,7 @@ void report_inventories(struct page *page, const struct run_record *run, size_t 
 		const struct inventory_record *inventory = &run->inventories[i];
 		const int claimed = inventory->claim && inventory->claim[0];
 		char text[512];
-		snprintf(text, sizeof text, "%s: %lld of the %lld entry points that %s has on sm_%lld (%s)", or_empty(inventory->folder),
-			 (long long)inventory->present, (long long)inventory->expected, or_empty(inventory->profile),
-			 (long long)inventory->architecture, or_empty(inventory->modules));
-		page_item(page, inventory_is_broken(inventory) ? TONE_BAD : inventory->missing_count ? TONE_DOUBTFUL : TONE_GOOD,
-			  inventory_is_broken(inventory) ? "fail" : inventory->missing_count ? "incomplete" : "complete", text);
+		inventory_verdict(page, inventory);
 		page_item_line(page, "release by", inventory->evidence, 0);
 		page_item_line(page, "claimed to be whole by", inventory->claim, 0);
 		if (inventory->missing_count) {

@@ -28,7 +28,7 @@ static int keep_refusal(struct session *session, const struct job *job, const st
 		return -1;
 	snprintf(record->name, sizeof record->name, "%s", entry->symbol);
 	snprintf(record->family, sizeof record->family, "%s", entry->family ? entry->family->name : "");
-	snprintf(record->entry_point, sizeof record->entry_point, "%s", entry->symbol);
+	snprintf(record->entry_point, sizeof record->entry_point, "%.63s", entry->symbol);
 	/* an unknown one has no module by the profile: the file's name is what there is */
 	if (entry->module[0])
 		snprintf(record->module, sizeof record->module, "%s", entry->module);
@@ -177,7 +177,7 @@ static void describe_case(struct case_record *record, const struct entry_work *w
 	*record = (struct case_record){.dtype = DTYPE_INVALID};
 	snprintf(record->name, sizeof record->name, "%s", case_source_name(set->source, source_index));
 	snprintf(record->family, sizeof record->family, "%s", work->entry->family->name);
-	snprintf(record->entry_point, sizeof record->entry_point, "%s", work->entry->symbol);
+	snprintf(record->entry_point, sizeof record->entry_point, "%.63s", work->entry->symbol);
 }
 
 /* The driver did not take it: its cases say so. */

@@ -70,6 +70,18 @@ run unknown 0 "$assay" verify "$work/modules/unknown" "${options[@]}"
 says unknown "fill (1): fill_x8"
 says unknown "unsupported 1 entry point: unknown entry point: no family has it under this profile"
 
+# a module with nothing but such, and nothing to verify it by
+mkdir "$work/modules/foreign"
+sed 's/fill_/somebodys_/g;s/copy2d_/somebodys_copy_/g' "$modules/fill.ptx" >"$work/modules/foreign/foreign.ptx"
+foreign=$(grep -c '\.entry ' "$work/modules/foreign/foreign.ptx")
+run foreign 3 "$assay" verify "$work/modules/foreign" "${options[@]}" --json "$work/foreign.json"
+says foreign "unknown     $work/modules/foreign/: no module of a release that is known"
+expect "foreign entry points" "$foreign" "$(value foreign runs.0.summary.statuses.unsupported)"
+expect "cases of foreign entry points" "$foreign" "$(value foreign runs.0.summary.cases)"
+for name in $(sed -n 's/.*\.entry \([a-z0-9_]*\).*/\1/p' "$work/modules/foreign/foreign.ptx"); do
+    says foreign.json "\"name\": \"$name\""
+done
+
 # fill_f16 has an instruction that there is not, fill_f32 a trap; the others are none the worse for it
 awk '/\.entry fill_/ { name = $0 } /^\tret;/ && name ~ /fill_f16\(/ { print "\tfrobnicate.f64 %fd1, %fd1;" }
      /^\tret;/ && name ~ /fill_f32\(/ { print "\ttrap;" } { print } /^}/ { name = "" }' "$modules/fill.ptx" >"$work/modules/bad/fill.ptx"

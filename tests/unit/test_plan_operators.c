@@ -107,19 +107,36 @@ static void older_architectures_have_less(void)
 	run_record_free(&new);
 }
 
-/* A module that has nothing of ours stays what it was: refused, with the reason. */
-static void foreign_modules_are_refused(void)
+/* Of a module that has nothing of ours every kernel is named, long names that begin alike each; without a kernel it is refused. */
+static void foreign_modules_are_named(void)
 {
-	static const char *const entries[] = {"somebody_elses", NULL};
+	static const char alike[] = "_ZN7foreign20a_name_that_is_longer_than_64_bytes_and_begins_like_another_one";
+	static char first[100], second[100];
+	snprintf(first, sizeof first, "%s_a", alike);
+	snprintf(second, sizeof second, "%s_b", alike);
+	static const char *const entries[] = {"somebody_elses", first, second, NULL}, *const none[] = {NULL};
 	struct error err = {0};
 	struct plan plan;
 	struct run_record run;
 	CHECK_INT(make(&plan, &run, write_module("other.ptx", 80, entries, NULL), NULL, &err), 0);
 	CHECK_INT(plan.count, 1);
+	CHECK(job_is_operators(&plan.jobs[0]));
+	CHECK_TEXT(plan.jobs[0].reason, "");
+	CHECK_INT(plan.jobs[0].entry_count, 3);
+	for (size_t i = 0; i < 3 && i < plan.jobs[0].entry_count; i++) {
+		CHECK_TEXT(plan.jobs[0].entries[i].symbol, entries[i]);
+		CHECK(plan.jobs[0].entries[i].family == NULL);
+	}
+	CHECK_INT(run.inventory_count, 1);
+	CHECK_INT(run.inventories[0].unknown_count, 3);
+	CHECK_INT(run.inventories[0].expected, 0);
+	CHECK_INT(inventory_is_broken(&run.inventories[0]), 0);
+	plan_free(&plan);
+	run_record_free(&run);
+	CHECK_INT(make(&plan, &run, write_module("other.ptx", 80, none, NULL), NULL, &err), 0);
 	CHECK(!job_is_operators(&plan.jobs[0]));
 	CHECK_INT(plan.jobs[0].refused, STATUS_UNSUPPORTED);
-	CHECK_CONTAINS(plan.jobs[0].reason, "none of its kernels is an entry point");
-	CHECK_INT(run.inventory_count, 0);
+	CHECK_CONTAINS(plan.jobs[0].reason, "has no kernel");
 	plan_free(&plan);
 	run_record_free(&run);
 	unlink(in_folder("other.ptx"));
@@ -239,7 +256,7 @@ int main(void)
 	unlink(in_folder("fill.ptx"));
 	older_architectures_have_less();
 	unlink(in_folder("affine.ptx"));
-	foreign_modules_are_refused();
+	foreign_modules_are_named();
 	the_release_is_told();
 	folders_claim();
 	units_are_balanced();
