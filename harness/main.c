@@ -1,3 +1,4 @@
+#include "cmd_compare.h"
 #include "cmd_dataset.h"
 #include "cmd_devices.h"
 #include "cmd_inspect.h"
@@ -24,6 +25,7 @@ static const struct {
 	{"bench", cmd_bench, "verify, then time what passed, through Google Benchmark"},
 	{"run", cmd_run, "inspect, verify and time in one go, and print the report"},
 	{"report", cmd_report, "turn a result file into a table, Markdown or JSON"},
+	{"compare", cmd_compare, "what became worse or better between result files"},
 	{"devices", cmd_devices, "which devices there are, or why there are none"},
 };
 

@@ -6,6 +6,11 @@ try assay run --device cpu
 try assay bench --quiet
 try assay inspect
 try assay report
+try assay compare
+try assay compare a.h5
+try assay compare a.h5 b.h5 --threshold 0
+try assay compare a.h5 b.h5 --json - --markdown -
+try assay compare a.h5 b.h5
 try assay dataset
 try assay dataset frobnicate
 try assay dataset build
