@@ -19,7 +19,7 @@
 #include <string.h>
 
 static const char *const axes[] = {"function", "dtype", "parameter", POINTWISE_AXES, NULL};
-static const char *const defaults[] = {"copy", "f32", "1", POINTWISE_DEFAULTS};
+static const char *const defaults[] = {"copy", "f32", "1.5", POINTWISE_DEFAULTS};
 static const char *const in_entry[] = {"function", "dtype", NULL};
 extern const struct family unary_family;
 
