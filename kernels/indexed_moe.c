@@ -44,7 +44,7 @@ static int parse(const struct test_case *test, struct moe *moe, struct error *er
 	if (quantised_format(test, FORMATS, &moe->format, err) || quantised_check_words(test, err) ||
 	    quantised_int(test, "n", 1, 1 << 24, &moe->n, err) || quantised_int(test, "k", 1, 1 << 24, &moe->k, err) ||
 	    quantised_int(test, "batch", 1, 65535, &moe->batch, err) || quantised_int(test, "topk", 1, 65535, &moe->topk, err) ||
-	    quantised_int(test, "experts", 1, 4096, &moe->experts, err))
+	    quantised_int(test, "experts", 1, 131072, &moe->experts, err))
 		return -1;
 	if (!shared || (strcmp(shared, "yes") != 0 && strcmp(shared, "no") != 0))
 		return error_set(err, ERROR_INPUT, "case %s: axis shared: it is neither yes nor no", test->name);
