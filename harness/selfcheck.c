@@ -1,13 +1,16 @@
 #include "selfcheck.h"
 
 #include "buffers.h"
+#include "core/parallel.h"
 #include "core/util.h"
 #include "judge/verdict.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct checker {
 	struct device *device;
@@ -24,11 +27,13 @@ static void complain(struct checker *checker, const struct test_case *test, cons
 {
 	va_list args;
 	checker->result->failures++;
+	flockfile(stderr); /* operators are checked side by side */
 	fprintf(stderr, "%s: ", test->name);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 static int use_family(struct checker *checker, const struct family *family, struct error *err)
@@ -328,6 +333,87 @@ done:
 	return result;
 }
 
+/* ---- operators, side by side: nothing of them needs the device ----------------------------------------------------- */
+
+struct crowd {
+	const struct case_source *source;
+	struct selfcheck *result;
+	pthread_mutex_t mutex;       /* of all that follows, and of reading from a stored dataset: HDF5 is not reentrant */
+	size_t next;
+	size_t failed_at;            /* the first case that could not be checked; SIZE_MAX: none */
+	struct error failure;
+};
+
+static int is_operator(const struct case_source *source, size_t index)
+{
+	const struct family *family = family_find(case_source_family(source, index));
+	return family && family->symbols;
+}
+
+static int check_one_operator(struct crowd *crowd, struct checker *checker, size_t index, struct error *err)
+{
+	struct test_case test;
+	const struct family *family;
+	const int is_stored = case_source_is_stored(crowd->source);
+	if (is_stored)
+		pthread_mutex_lock(&crowd->mutex);
+	int result = case_source_load(crowd->source, index, 1, &test, &family, err);
+	if (is_stored)
+		pthread_mutex_unlock(&crowd->mutex);
+	if (result == 0) {
+		result = family->symbols ? check_operator(checker, &test, family, err)
+					 : error_set(err, ERROR_INPUT, "its name is that of an operator, its family is %s", family->name);
+		case_free(&test);
+	}
+	return result ? error_context(err, "case %zu (%s)", index, case_source_name(crowd->source, index)) : 0;
+}
+
+static void check_operators(void *context, int64_t first, int64_t last)
+{
+	struct crowd *crowd = context;
+	struct selfcheck counts = {0};
+	struct checker checker = {.result = &counts};
+	struct error err;
+	(void)first, (void)last; /* each takes what is next: cases differ by more than a thousand times */
+	for (;;) {
+		pthread_mutex_lock(&crowd->mutex);
+		while (crowd->next < case_source_count(crowd->source) && !is_operator(crowd->source, crowd->next))
+			crowd->next++;
+		const size_t index = crowd->failed_at == SIZE_MAX ? crowd->next++ : SIZE_MAX;
+		pthread_mutex_unlock(&crowd->mutex);
+		if (index >= case_source_count(crowd->source))
+			break;
+		if (check_one_operator(crowd, &checker, index, &err)) {
+			pthread_mutex_lock(&crowd->mutex);
+			if (index < crowd->failed_at) {
+				crowd->failed_at = index;
+				crowd->failure = err;
+			}
+			pthread_mutex_unlock(&crowd->mutex);
+		}
+	}
+	pthread_mutex_lock(&crowd->mutex);
+	crowd->result->cases += counts.cases;
+	crowd->result->compared += counts.compared;
+	crowd->result->judged_right += counts.judged_right;
+	crowd->result->judged_wrong += counts.judged_wrong;
+	crowd->result->nothing_to_change += counts.nothing_to_change;
+	crowd->result->failures += counts.failures;
+	pthread_mutex_unlock(&crowd->mutex);
+}
+
+static int check_all_operators(const struct case_source *source, struct selfcheck *result, struct error *err)
+{
+	struct crowd crowd = {.source = source, .result = result, .mutex = PTHREAD_MUTEX_INITIALIZER, .failed_at = SIZE_MAX};
+	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	parallel_for(processors > 0 ? processors : 1, 1, check_operators, &crowd);
+	pthread_mutex_destroy(&crowd.mutex);
+	if (crowd.failed_at == SIZE_MAX)
+		return 0;
+	*err = crowd.failure;
+	return -1;
+}
+
 int selfcheck_run(const struct case_source *source, const char *device_id, struct selfcheck *result, struct error *err)
 {
 	struct checker checker = {.result = result};
@@ -340,8 +426,10 @@ int selfcheck_run(const struct case_source *source, const char *device_id, struc
 	if (judge_open(&checker.judge, checker.device, err))
 		goto done;
 	for (size_t i = 0; i < case_source_count(source); i++)
-		if (check_case(&checker, source, i, err))
+		if (!is_operator(source, i) && check_case(&checker, source, i, err))
 			goto done;
+	if (check_all_operators(source, result, err))
+		goto done;
 	status = 0;
 done:
 	if (checker.family)
