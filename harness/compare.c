@@ -1,5 +1,6 @@
 #include "compare.h"
 
+#include "artifact/fold_name.h"
 #include "compare_statistics.h"
 #include "core/parallel.h"
 
@@ -189,13 +190,25 @@ static void compare_bits(const struct comparison *comparison, struct case_compar
 		pair->bits = different ? BITS_DIFFER : unknown ? BITS_UNKNOWN : BITS_SAME;
 }
 
+/* The same kernel of two builds: names of internal linkage hold a hash of the build. */
+static int same_kernel(const char *base, const char *next)
+{
+	if (strcmp(base, next) == 0)
+		return 1;
+	char *a = fold_kernel_name(base), *b = fold_kernel_name(next);
+	const int same = a && b && strcmp(a, b) == 0;
+	free(a);
+	free(b);
+	return same;
+}
+
 static int launches_differ(const struct case_record *base, const struct case_record *next)
 {
 	if (base->launch_count != next->launch_count)
 		return 1;
 	for (int64_t i = 0; i < base->launch_count && i < RECORD_LAUNCHES_MAX; i++) {
 		const struct launch_record *a = &base->launches[i], *b = &next->launches[i];
-		if (strcmp(a->kernel, b->kernel) != 0 || memcmp(a->grid, b->grid, sizeof a->grid) != 0 ||
+		if (!same_kernel(a->kernel, b->kernel) || memcmp(a->grid, b->grid, sizeof a->grid) != 0 ||
 		    memcmp(a->block, b->block, sizeof a->block) != 0 || a->dynamic_shared != b->dynamic_shared)
 			return 1;
 	}
@@ -290,7 +303,8 @@ static uint64_t seed_of(const char *name)
 }
 
 static int compare_timing(const struct comparison *comparison, const struct compare_options *options,
-			  struct case_comparison *pair, const struct timing_record *base, const struct timing_record *next, struct timing_comparison *timing)
+			  struct case_comparison *pair, const struct timing_record *base,
+			  const struct timing_record *next, struct timing_comparison *timing)
 {
 	const struct ratio_options how = {.confidence = comparison->confidence,
 					  .resamples = options->resamples > 0 ? options->resamples : RESAMPLES,

@@ -1,6 +1,8 @@
 /* What two runs were made with: device, options, datasets, artifacts. */
 #include "compare.h"
 
+#include "artifact/fold_name.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,8 +130,9 @@ static char *newly_missing(const struct run_record *base, const struct run_recor
 /* ---- artifacts ---- */
 
 struct names {
-	const char **items;
+	char **items;                 /* as they compare across builds, sorted */
 	size_t count;
+	int failed;
 };
 
 static int by_name(const void *a, const void *b)
@@ -139,12 +142,25 @@ static int by_name(const void *a, const void *b)
 
 static struct names names_of(const struct artifact_record *artifact)
 {
-	struct names names = {calloc(artifact->kernel_count + 1, sizeof *names.items), artifact->kernel_count};
-	for (size_t i = 0; names.items && i < names.count; i++)
-		names.items[i] = or_empty(artifact->kernels[i]);
-	if (names.items && names.count)
+	struct names names = {calloc(artifact->kernel_count + 1, sizeof *names.items), 0, 0};
+	for (size_t i = 0; names.items && i < artifact->kernel_count; i++) {
+		names.items[names.count] = fold_kernel_name(or_empty(artifact->kernels[i]));
+		if (names.items[names.count])
+			names.count++;
+		else
+			names.failed = 1;
+	}
+	names.failed |= names.items == NULL;
+	if (names.count)
 		qsort(names.items, names.count, sizeof *names.items, by_name);
 	return names;
+}
+
+static void free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
 }
 
 enum { KERNELS_NAMED = 8 };
@@ -162,8 +178,8 @@ static void append_names(struct text *out, const char *what, const struct names 
 			text_append(&listed, "%s%s", listed.length ? ", " : "", from->items[i]);
 	}
 	if (*count)
-		text_append(out, "%s%zu kernels %s: %s%s", out->length ? "\n" : "", *count, what, listed.data ? listed.data : "",
-			    *count > KERNELS_NAMED ? ", ..." : "");
+		text_append(out, "%s%zu kernel%s %s: %s%s", out->length ? "\n" : "", *count, *count == 1 ? "" : "s", what,
+			    listed.data ? listed.data : "", *count > KERNELS_NAMED ? ", ..." : "");
 	out->failed |= listed.failed;
 	text_free(&listed);
 }
@@ -182,7 +198,7 @@ static int compare_artifact(struct artifact_comparison *pair)
 	const struct artifact_record *base = pair->base, *next = pair->next;
 	struct text text = {0};
 	if (base && next) {
-		const struct names old = names_of(base), new = names_of(next);
+		struct names old = names_of(base), new = names_of(next);
 		changed(&text, "kind", base->kind, next->kind);
 		changed(&text, "sha256", base->sha256, next->sha256);
 		changed_number(&text, "size in bytes", (int64_t)base->size, (int64_t)next->size);
@@ -193,7 +209,7 @@ static int compare_artifact(struct artifact_comparison *pair)
 		changed_number(&text, "entry points", base->entry_points, next->entry_points);
 		changed_number(&text, "kernels with fast math", base->fast_kernels, next->fast_kernels);
 		changed(&text, "refused by the driver", base->refused, next->refused);
-		if (old.items && new.items) {
+		if (!old.failed && !new.failed) {
 			append_names(&text, "gone", &old, &new, &pair->kernels_removed);
 			append_names(&text, "new", &new, &old, &pair->kernels_added);
 		} else {
@@ -202,8 +218,8 @@ static int compare_artifact(struct artifact_comparison *pair)
 		changed_number(&text, "loaded in parts", base->load_parts, next->load_parts);
 		load_change(&text, "link time (measured once)", base->link_seconds, next->link_seconds);
 		load_change(&text, "load time (measured once)", base->load_seconds, next->load_seconds);
-		free(old.items);
-		free(new.items);
+		free_names(&old);
+		free_names(&new);
 	}
 	pair->changes = taken(&text);
 	return pair->changes ? 0 : -1;
