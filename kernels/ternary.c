@@ -19,7 +19,7 @@ enum { F8_LEAST_CC = 89 };
 
 /* Axes:
  *   index, dtype      the entry point
- *   shape             3x4x5, up to six axes
+ *   shape             3x4x5, up to six axes; scalar: none
  *   ids, t, f         layouts (operator_layouts)
  *   condition         ids: mixed   half are zero, others 1, 2, a power of two, the highest bit alone, all bits, or any
  *                          none | all   every one zero, or none of them
@@ -80,14 +80,15 @@ static int ternary_make_case(const struct assignment *assignment, uint64_t seed,
 	const struct index_type *const index = find_index(index_name);
 	const struct elementwise_type *const type = find_type(type_name);
 	int64_t dims[TENSOR_RANK_MAX];
-	int rank;
+	int rank = 0;
 	char entry[64];
 	if (!index || !type || (index->f8_only && type->dtype != DTYPE_F8_E4M3))
 		return error_set(err, ERROR_INPUT, "the module ternary has no kernel for index:%s and dtype:%s", index_name, type_name);
 	name_of(index->dtype, type->dtype, entry);
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
-	    elementwise_dims(family, assignment, "shape", dims, &rank, err) || elementwise_check_launch(family, assignment, err) ||
-	    operator_is_one_of(family, assignment, "condition", conditions, err) < 0)
+	    (strcmp(operator_value(family, assignment, "shape"), "scalar") != 0 &&
+	     elementwise_dims(family, assignment, "shape", dims, &rank, err)) ||
+	    elementwise_check_launch(family, assignment, err) || operator_is_one_of(family, assignment, "condition", conditions, err) < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)
 		if (!operator_add_tensor(test, operands[i], TENSOR_INPUT, i == 0 ? index->dtype : type->dtype, rank, dims,
