@@ -88,7 +88,8 @@ static int ternary_make_case(const struct assignment *assignment, uint64_t seed,
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
 	    (strcmp(operator_value(family, assignment, "shape"), "scalar") != 0 &&
 	     elementwise_dims(family, assignment, "shape", dims, &rank, err)) ||
-	    elementwise_check_launch(family, assignment, err) || operator_is_one_of(family, assignment, "condition", conditions, err) < 0)
+	    elementwise_check_launch(family, assignment, err) ||
+	    operator_is_one_of(family, assignment, "condition", conditions, err) < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)
 		if (!operator_add_tensor(test, operands[i], TENSOR_INPUT, i == 0 ? index->dtype : type->dtype, rank, dims,
