@@ -2,8 +2,11 @@
  * flagged and slower ones are not. */
 #include "check.h"
 
+#include "cmd_compare.h"
 #include "compare_report.h"
 #include "record_samples.h"
+
+#include <unistd.h>
 
 enum { SAMPLES = 24 };
 
@@ -417,6 +420,59 @@ static void outputs(void)
 	run_record_free(&next);
 }
 
+static void write_run(const struct run_record *run, const char *path)
+{
+	struct record_writer *writer;
+	struct error err = {0};
+	CHECK_INT(record_writer_open(&writer, path, run, &err), 0);
+	for (size_t i = 0; i < run->case_count; i++)
+		CHECK_INT(record_writer_add_unflushed(writer, &run->cases[i], &err), 0);
+	CHECK_INT(record_writer_commit(writer, run, &err), 0);
+}
+
+static int compare_files(const char *base, const char *next, const char *threshold, const char *json)
+{
+	char *words[] = {strdup("compare"), strdup(base), strdup(next), strdup("--threshold"), strdup(threshold), strdup("--json"),
+			 strdup(json)};
+	const int count = (int)(sizeof words / sizeof words[0]);
+	char *argv[sizeof words / sizeof words[0] + 1] = {0};
+	memcpy(argv, words, sizeof words); /* parsing moves them */
+	const int code = cmd_compare(count, argv);
+	for (int i = 0; i < count; i++)
+		free(words[i]);
+	return code;
+}
+
+/* The command on files: samples go through them, the threshold decides. */
+static void command(void)
+{
+	char folder[] = "/tmp/assay-compare.XXXXXX", base_path[64], next_path[64], json_path[64];
+	struct run_record base = timed_run(20, 1, 0.002, 17), next = timed_run(20, 1.03, 0.002, 18);
+	if (!mkdtemp(folder))
+		exit(1);
+	snprintf(base_path, sizeof base_path, "%s/base.h5", folder);
+	snprintf(next_path, sizeof next_path, "%s/next.h5", folder);
+	snprintf(json_path, sizeof json_path, "%s/out.json", folder);
+	write_run(&base, base_path);
+	write_run(&next, next_path);
+	CHECK_INT(compare_files(base_path, next_path, "1", json_path), 1);
+	json_t *json = json_load_file(json_path, 0, NULL);
+	CHECK_INT(json_integer_value(json_object_get(json, "regressions")), 20);
+	json_decref(json);
+	CHECK_INT(compare_files(base_path, next_path, "5%", json_path), 0);
+	CHECK_INT(compare_files(next_path, base_path, "1", json_path), 0); /* faster is no regression */
+	CHECK_INT(compare_files(base_path, base_path, "0.5", json_path), 0);
+	CHECK_INT(compare_files(base_path, "/no/such/file.h5", "1", json_path), 3);
+	CHECK_INT(compare_files(base_path, next_path, "nan", json_path), 2);
+	CHECK_INT(compare_files(base_path, next_path, "1 or so", json_path), 2);
+	unlink(base_path);
+	unlink(next_path);
+	unlink(json_path);
+	CHECK_INT(rmdir(folder), 0);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
 /* 27 000 cases that all became worse: still a comment that fits GitHub's 65 536 characters. */
 static void bounded(void)
 {
@@ -462,6 +518,7 @@ int main(void)
 	several_artifacts();
 	artifacts_and_inventories();
 	outputs();
+	command();
 	bounded();
 	return check_result();
 }
