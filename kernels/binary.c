@@ -28,7 +28,7 @@ static const char *const operations[] = {"badd", "bsub", "bmul", "bdiv", "bmaxim
  *   op, dtype   the entry point
  *   shape       3x4x5, up to six axes
  *   lhs, rhs    layouts (operator_layouts)
- *   info        given | null
+ *   info        given | null | widened
  *   values      those of operator_fill for both operands, or
  *     pairs       every special value beside every other: 48 * 48 elements
  *     every       8-bit types: every pattern beside every other, 65536 elements
@@ -275,8 +275,7 @@ static int binary_launch(const struct test_case *test, int abi, struct operator_
 	const struct tensor *const out = operator_tensor(test, "out");
 	const int64_t count = tensor_elements(out);
 	argument_size(launch, count);
-	argument_size(launch, out->rank);
-	elementwise_argument_info(launch, test);
+	elementwise_argument_info(launch, test, out->rank);
 	argument_tensor(launch, test, "lhs");
 	argument_tensor(launch, test, "rhs");
 	argument_tensor(launch, test, "out");

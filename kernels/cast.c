@@ -87,7 +87,7 @@ enum { CONVERSIONS = sizeof conversions / sizeof *conversions };
  *   types    SRC_DST: the entry point
  *   shape    3x4x5, up to six axes
  *   layout   of inp (operator_layouts)
- *   info     given | null
+ *   info     given | null | widened
  *   values   those of operator_fill, or
  *     edges    to a float: numbers half way between two of the result's, one pattern beside them, so little beside them that a
  *              rounding to float in between would take them for half way, and what is near the end of the range;
@@ -275,8 +275,7 @@ static int cast_launch(const struct test_case *test, int abi, struct operator_la
 	const struct tensor *const out = operator_tensor(test, "out");
 	const int64_t count = tensor_elements(out);
 	argument_size(launch, count);
-	argument_size(launch, out->rank);
-	elementwise_argument_info(launch, test);
+	elementwise_argument_info(launch, test, out->rank);
 	argument_tensor(launch, test, "inp");
 	argument_tensor(launch, test, "out");
 	elementwise_launch(test, count, launch);

@@ -36,15 +36,41 @@ void elementwise_launch(const struct test_case *test, int64_t count, struct oper
 	}
 }
 
+enum { WIDENED_BY = 2 };
+
+static int add_widened(struct test_case *test, const char *const *operands, int operand_count, struct error *err)
+{
+	enum { OPERANDS_MOST = 3 };
+	int64_t numbers[(TENSOR_RANK_MAX + WIDENED_BY) * (OPERANDS_MOST + 1)];
+	const struct tensor *const first = operator_tensor(test, operands[0]);
+	int count = 0;
+	if (!first || operand_count > OPERANDS_MOST)
+		return error_set(err, ERROR_INTERNAL, "case %s: no operands for info", test->name);
+	for (int part = 0; part <= operand_count; part++) {
+		const struct tensor *const operand = part ? operator_tensor(test, operands[part - 1]) : first;
+		if (!operand || operand->rank != first->rank)
+			return error_set(err, ERROR_INTERNAL, "case %s: operands of different ranks", test->name);
+		const int64_t *const own = part ? operand->strides : operand->dims;
+		const int64_t in_front = part && operand->rank ? own[0] * operand->dims[0] : 1;
+		for (int axis = 0; axis < WIDENED_BY; axis++)
+			numbers[count++] = in_front;
+		for (int axis = 0; axis < operand->rank; axis++)
+			numbers[count++] = own[axis];
+	}
+	return operator_add_numbers(test, "info", numbers, count, err);
+}
+
 int elementwise_add_info(const struct family *family, const struct assignment *assignment, const char *const *operands,
 			 int operand_count, struct test_case *test, struct error *err)
 {
-	static const char *const words[] = {"null", "given", NULL};
+	static const char *const words[] = {"null", "given", "widened", NULL};
 	const int word = operator_is_one_of(family, assignment, "info", words, err);
 	if (word < 0)
 		return -1;
 	if (word == 1)
 		return operator_add_info(test, "info", operands, operand_count, err);
+	if (word == 2)
+		return add_widened(test, operands, operand_count, err);
 	for (int i = 0; i < operand_count; i++) {
 		const struct tensor *const tensor = operator_tensor(test, operands[i]);
 		if (!tensor_is_contiguous(tensor))
@@ -54,8 +80,10 @@ int elementwise_add_info(const struct family *family, const struct assignment *a
 	return 0;
 }
 
-void elementwise_argument_info(struct operator_launch *launch, const struct test_case *test)
+void elementwise_argument_info(struct operator_launch *launch, const struct test_case *test, int rank)
 {
+	const char *const info = case_get_text(test, "info");
+	argument_size(launch, rank + (info && strcmp(info, "widened") == 0 ? WIDENED_BY : 0));
 	if (operator_tensor(test, "info"))
 		argument_tensor(launch, test, "info");
 	else

@@ -25,11 +25,12 @@ extern const char *const elementwise_launches[]; /* NULL-terminated */
 void elementwise_launch(const struct test_case *test, int64_t count, struct operator_launch *launch);
 int elementwise_check_launch(const struct family *family, const struct assignment *assignment, struct error *err);
 
-/* Axis "info": given, or null for operands that are all contiguous. -1 with the message when an operand is not. */
+/* Axis "info": given, or null for operands that are all contiguous. -1 with the message when an operand is not. `widened`: given,
+ * with two more axes of one element in front, so that there are more than the six that a tensor has here. */
 int elementwise_add_info(const struct family *family, const struct assignment *assignment, const char *const *operands,
 			 int operand_count, struct test_case *test, struct error *err);
-/* The argument: address of info, or NULL. */
-void elementwise_argument_info(struct operator_launch *launch, const struct test_case *test);
+/* The arguments: the number of axes, of which `rank` are a tensor's, and the address of info, or NULL. */
+void elementwise_argument_info(struct operator_launch *launch, const struct test_case *test, int rank);
 
 /* Axis `axis` as shape; -1 when it has more than ELEMENTWISE_MOST elements. */
 int elementwise_dims(const struct family *family, const struct assignment *assignment, const char *axis, int64_t *dims, int *rank,

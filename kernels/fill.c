@@ -19,7 +19,7 @@ static const char *const operations[] = {"fill", "copy2d", "const_set", NULL};
  *   shape                  of what is written; copy2d: d1xd2
  *   layout                 of what is written: fill contiguous | offset, const_set any without stride 0; copy2d contiguous | offset,
  *                          of both sides, its strides being the next two
- *   info                   const_set: given | null
+ *   info                   const_set: given | null | widened
  *   src_stride, dst_stride copy2d: elements from row to row, or `row`: d2. Rows of src may overlap, those of dst may not.
  *   value                  of fill and const_set, by name (fill_values)
  *   values                 copy2d: those of operator_fill for src
@@ -213,8 +213,7 @@ static int fill_launch(const struct test_case *test, int abi, struct operator_la
 		argument_u32(launch, out->strides[0]);
 	} else {
 		argument_size(launch, count);
-		argument_size(launch, out->rank);
-		elementwise_argument_info(launch, test);
+		elementwise_argument_info(launch, test, out->rank);
 		argument_bits(launch, out->dtype, bits);
 		argument_tensor(launch, test, "out");
 	}
