@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything once more with the address and undefined-behaviour sanitizers, in a folder of its own that is kept for
-# the next time, and runs the tests there that need no GPU. Leaks count too.
+# the next time, and runs the tests there that need no GPU and are not labelled slow. Leaks count too.
 #   usage: sanitizers.sh CMAKE SOURCE BUILD CC CXX
 # JOBS: how many compilers and tests run at a time; default: all cores.
 set -euo pipefail
@@ -30,4 +30,4 @@ rm -f "${TMPDIR:-/tmp}/assay-sanitizer-$$" "${TMPDIR:-/tmp}/assay-sanitizer-$$.c
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export LSAN_OPTIONS=suppressions=$source/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-ctest --test-dir "$build" --output-on-failure -LE gpu -j "$jobs"
+ctest --test-dir "$build" --output-on-failure -LE 'gpu|slow' -j "$jobs"
