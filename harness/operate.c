@@ -251,6 +251,19 @@ static int check_parameters(const struct attempt *attempt, struct error *err)
 	return 0;
 }
 
+/* CUDA C Programming Guide, table of technical specifications per compute capability: the same for all of them. A driver refuses
+ * the launch of a case that is beyond, and the kernel would be blamed for it. */
+static int check_shape(const struct attempt *attempt, struct error *err)
+{
+	const struct device_dim3 grid = attempt->launch.grid, block = attempt->launch.block;
+	const uint64_t threads = (uint64_t)block.x * block.y * block.z;
+	if (grid.x && grid.y && grid.z && grid.x <= INT32_MAX && grid.y <= 65535 && grid.z <= 65535 && threads && threads <= 1024 &&
+	    block.x <= 1024 && block.y <= 1024 && block.z <= 64)
+		return 0;
+	return error_set(err, ERROR_INPUT, "case %s: its launch, grid %u x %u x %u of block %u x %u x %u, is beyond what a GPU takes",
+			 attempt->test->name, grid.x, grid.y, grid.z, block.x, block.y, block.z);
+}
+
 static int launch_kernel(const struct operate *operate, const struct operator_launch *launch, const struct loaded_kernel *kernel,
 			 const device_pointer *addresses, struct error *err)
 {
@@ -487,7 +500,7 @@ static int verify(struct attempt *attempt, struct error *err)
 		if (attempt->launch.failed)
 			return error_set(err, ERROR_INTERNAL, "case %s: its launch names a tensor that is not there, or has too many arguments "
 					 "or blocks", attempt->test->name);
-		if (check_parameters(attempt, err))
+		if (check_shape(attempt, err) || check_parameters(attempt, err))
 			return -1;
 		note_launch(attempt);
 	}

@@ -240,6 +240,7 @@ static int launch(const struct test_case *test, int abi, struct operator_launch 
 	} else {
 		argument_size(launch, plan.length);
 		argument_size(launch, plan.source->rank);
+		launch->failed = plan.outputs > INT32_MAX;
 		launch->grid = (struct device_dim3){(uint32_t)plan.outputs, 1, 1};
 		launch->block = (struct device_dim3){(uint32_t)plan.block, 1, 1};
 	}
