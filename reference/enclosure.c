@@ -265,7 +265,7 @@ static struct enclosure fast_trigonometric(struct arithmetic arithmetic, enum fu
 	if (!(size <= 100 * pi))
 		return everything;
 	const long double near = function == FUNCTION_SIN ? exp2l(-21.41L) : exp2l(-21.19L);
-	return within(arithmetic, value, size <= pi ? near : size <= 2 * pi ? exp2l(-20.5L) : exp2l(-14.7L), 0);
+	return within(arithmetic, value, size <= pi ? near : size <= 2 * pi ? exp2l(-20.45L) : exp2l(-14.65L), 0);
 }
 
 /* ex2.approx(y * lg2.approx(x)): defined for x >= 0 and where 0 * infinity does not come up. */

@@ -18,7 +18,9 @@
  *     sqrt      2^-23 of the result (sqrt.approx)
  *     exp       2 + floor(|1.173 x|) units
  *     log       2^-21.41 for x in [0.5, 2], else 3 units
- *     sin       2^-21.41 for |x| <= pi, 2^-20.5 up to 2 pi, 2^-14.7 up to 100 pi; nothing is said beyond
+ *     sin       2^-21.41 for |x| <= pi, 2^-20.5 up to 2 pi, 2^-14.7 up to 100 pi; nothing is said beyond. These two figures are
+ *               published to one decimal and taken for the most that rounds to them, 2^-20.45 and 2^-14.65: an H100
+ *               misses cos 4.9766140 by 2^-20.492
  *     cos       2^-21.19 for |x| <= pi; then as sin
  *     tanh      2^-11 of the result (tanh.approx)
  *     pow       ex2.approx(y * lg2.approx(x)): 2^-22 in [0.5, 2] or 2^-22 of the logarithm; a rounding; 2^-22 of the result
