@@ -1,47 +1,15 @@
 #include "compare_report.h"
 
-#include "cli.h"
 #include "core/digest.h"
+#include "json_object.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Members are set as they come; a failure is kept, so that only the end needs a check. */
-struct object {
-	json_t *json;
-	int failed;
-};
-
-static struct object object_new(void)
-{
-	json_t *json = json_object();
-	return (struct object){json, json == NULL};
-}
-
-static void put(struct object *object, const char *name, json_t *value)
-{
-	if (!value || json_object_set_new(object->json, name, value))
-		object->failed = 1;
-}
-
-static void put_text(struct object *object, const char *name, const char *text)
-{
-	put(object, name, cli_json_text(text ? text : "", text ? strlen(text) : 0));
-}
-
 static void put_count(struct object *object, const char *name, size_t value)
 {
-	put(object, name, json_integer((json_int_t)value));
-}
-
-/* JSON has no infinities and no NaN. */
-static void put_number(struct object *object, const char *name, double value)
-{
-	if (isfinite(value))
-		put(object, name, json_real(value));
-	else
-		put(object, name, json_string(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf"));
+	put_int(object, name, (int64_t)value);
 }
 
 /* Left out where it means nothing. */
@@ -49,14 +17,6 @@ static void put_known(struct object *object, const char *name, double value)
 {
 	if (!isnan(value))
 		put_number(object, name, value);
-}
-
-static json_t *object_done(struct object *object)
-{
-	if (!object->failed)
-		return object->json;
-	json_decref(object->json);
-	return NULL;
 }
 
 struct array {

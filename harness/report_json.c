@@ -1,6 +1,6 @@
 #include "report.h"
 
-#include "cli.h"
+#include "json_object.h"
 #include "operator_figures.h"
 #include "report_figures.h"
 #include "report_operators.h"
@@ -8,66 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-/* JSON has no infinities and no NaN. */
-static json_t *number(double value)
-{
-	if (isfinite(value))
-		return json_real(value);
-	return json_string(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
-}
-
-static json_t *text_of(const char *text)
-{
-	return cli_json_text(text ? text : "", text ? strlen(text) : 0);
-}
-
-/* Each of these adds a member and notes a failure, so that only the end needs a check. */
-struct object {
-	json_t *json;
-	int failed;
-};
-
-static struct object object_new(void)
-{
-	json_t *json = json_object();
-	return (struct object){json, json == NULL};
-}
-
-static void put(struct object *object, const char *name, json_t *value)
-{
-	if (!value || json_object_set_new(object->json, name, value))
-		object->failed = 1;
-}
-
-static void put_text(struct object *object, const char *name, const char *text)
-{
-	put(object, name, text_of(text));
-}
-
-static void put_number(struct object *object, const char *name, double value)
-{
-	put(object, name, number(value));
-}
-
-static void put_int(struct object *object, const char *name, int64_t value)
-{
-	put(object, name, json_integer(value));
-}
-
 /* Left out where it means nothing. */
 static void put_known(struct object *object, const char *name, double value)
 {
 	if (isfinite(value))
 		put_number(object, name, value);
-}
-
-/* The object, or NULL when anything failed. */
-static json_t *object_done(struct object *object)
-{
-	if (!object->failed)
-		return object->json;
-	json_decref(object->json);
-	return NULL;
 }
 
 static void append_to(json_t *array, json_t *value, int *failed)
@@ -218,7 +163,7 @@ static json_t *artifact_of(const struct artifact_record *artifact)
 	const struct kernel_counts counts = kernel_counts_of(artifact);
 	for (size_t i = 0; !failed && i < artifact->kernel_count; i++) {
 		if (artifact->kernel_launched[i] == KERNEL_NOT_LAUNCHED)
-			append_to(missed, text_of(artifact->kernels[i]), &failed);
+			append_to(missed, text_json(artifact->kernels[i]), &failed);
 	}
 	put_text(&object, "path", artifact->path);
 	put_text(&object, "sha256", artifact->sha256);

@@ -26,22 +26,19 @@ static const char *const axes[] = {"type", "hidden", "rows", "count", "gap", "id
 static const char *const defaults[] = {"q4_0", "512", "7", "5", "0", "random", "normal", "random"};
 static const char *const in_entry[] = {"type", NULL};
 
-enum { STREAM_TABLE = 1, STREAM_IDS = 11 };
-enum ids_kind { IDS_RANDOM, IDS_FIRST, IDS_LAST, IDS_CYCLE, IDS_SAME };
-static const char *const ids_kinds[] = {"random", "first", "last", "cycle", "same", NULL};
+enum { STREAM_TABLE = 1 };
 
 struct get_rows {
 	enum dtype dtype;         /* of a floating-point table, or invalid: then */
 	enum gguf_format format;
 	int64_t hidden, rows, count, gap;
 	int64_t row_bytes;        /* without the gap */
-	enum ids_kind ids;
+	enum quantised_ids ids;
 };
 
 static int parse(const struct test_case *test, struct get_rows *get, struct error *err)
 {
-	const char *type = case_get_text(test, "type"), *ids = case_get_text(test, "ids");
-	int kind = 0;
+	const char *type = case_get_text(test, "type");
 	get->dtype = operator_dtype(test, "type");
 	get->format = gguf_format_from_name(type ? type : "");
 	const int is_blocks = get->format != GGUF_FORMAT_COUNT && QUANTISED_WEIGHTS >> get->format & 1;
@@ -51,11 +48,8 @@ static int parse(const struct test_case *test, struct get_rows *get, struct erro
 	    quantised_int(test, "count", 1, INT32_MAX, &get->count, err) || quantised_int(test, "gap", 0, 1 << 20, &get->gap, err) ||
 	    quantised_check_words(test, err))
 		return -1;
-	while (ids_kinds[kind] && (!ids || strcmp(ids, ids_kinds[kind]) != 0))
-		kind++;
-	if (!ids_kinds[kind])
-		return error_set(err, ERROR_INPUT, "case %s: axis ids: '%s' is no kind of ids", test->name, ids ? ids : "");
-	get->ids = (enum ids_kind)kind;
+	if (quantised_ids_of(test, &get->ids, err))
+		return -1;
 	const struct gguf_layout *layout = is_blocks ? &gguf_layouts[get->format] : NULL;
 	const int64_t unit = is_blocks ? layout->bytes : (int64_t)dtype_size(get->dtype);
 	if (is_blocks && get->hidden % layout->elements)
@@ -83,18 +77,6 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 	return 0;
 }
 
-static uint32_t id_of(const struct get_rows *get, uint64_t seed, int64_t i)
-{
-	const uint64_t rows = (uint64_t)get->rows;
-	switch (get->ids) {
-	case IDS_FIRST: return 0;
-	case IDS_LAST: return (uint32_t)rows - 1;
-	case IDS_CYCLE: return (uint32_t)((uint64_t)i % rows);
-	case IDS_SAME: return (uint32_t)generate_below(rows, seed, STREAM_IDS, 0);
-	default: return (uint32_t)generate_below(rows, seed, STREAM_IDS, (uint64_t)i);
-	}
-}
-
 static int fill(struct test_case *test, struct error *err)
 {
 	struct get_rows get;
@@ -102,8 +84,8 @@ static int fill(struct test_case *test, struct error *err)
 	if (parse(test, &get, err) || tensor_allocate(ids, err))
 		return -1;
 	for (int64_t i = 0; i < get.count; i++)
-		((uint32_t *)ids->data)[i] = id_of(&get, test->seed, i);
-	snprintf(ids->generator, sizeof ids->generator, "%s", ids_kinds[get.ids]);
+		((uint32_t *)ids->data)[i] = quantised_id(get.ids, get.rows, test->seed, i);
+	snprintf(ids->generator, sizeof ids->generator, "%s", quantised_ids_kinds[get.ids]);
 	if (get.dtype)
 		return operator_fill(table, case_get_text(test, "values"), 1, test->seed, STREAM_TABLE, err);
 	if (tensor_allocate(table, err))

@@ -25,22 +25,19 @@ static const char *const axes[] = {"format", "n",   "k",      "batch",	 "topk", 
 static const char *const defaults[] = {"q4_K", "6", "512", "3", "2", "5", "yes", "random", "random", "zeros", "normal"};
 static const char *const in_entry[] = {"format", NULL};
 
-enum { FORMATS = QUANTISED_OF_256 | 1 << GGUF_Q8_0, STREAM_IDS = 11 };
+enum { FORMATS = QUANTISED_OF_256 | 1 << GGUF_Q8_0 };
 
-enum ids_kind { IDS_RANDOM, IDS_FIRST, IDS_LAST, IDS_CYCLE, IDS_SAME };
-static const char *const ids_kinds[] = {"random", "first", "last", "cycle", "same", NULL};
 
 struct moe {
 	enum gguf_format format;
 	int64_t n, k, batch, topk, experts, padded, tasks;
 	int shared;
-	enum ids_kind ids;
+	enum quantised_ids ids;
 };
 
 static int parse(const struct test_case *test, struct moe *moe, struct error *err)
 {
-	const char *shared = case_get_text(test, "shared"), *ids = case_get_text(test, "ids");
-	int kind = 0;
+	const char *shared = case_get_text(test, "shared");
 	if (quantised_format(test, FORMATS, &moe->format, err) || quantised_check_words(test, err) ||
 	    quantised_int(test, "n", 1, 1 << 24, &moe->n, err) || quantised_int(test, "k", 1, 1 << 24, &moe->k, err) ||
 	    quantised_int(test, "batch", 1, 65535, &moe->batch, err) || quantised_int(test, "topk", 1, 65535, &moe->topk, err) ||
@@ -48,15 +45,12 @@ static int parse(const struct test_case *test, struct moe *moe, struct error *er
 		return -1;
 	if (!shared || (strcmp(shared, "yes") != 0 && strcmp(shared, "no") != 0))
 		return error_set(err, ERROR_INPUT, "case %s: axis shared: it is neither yes nor no", test->name);
-	while (ids_kinds[kind] && (!ids || strcmp(ids, ids_kinds[kind]) != 0))
-		kind++;
-	if (!ids_kinds[kind])
-		return error_set(err, ERROR_INPUT, "case %s: axis ids: '%s' is no kind of ids", test->name, ids ? ids : "");
+	if (quantised_ids_of(test, &moe->ids, err))
+		return -1;
 	if (moe->k % gguf_layouts[moe->format].elements)
 		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
 				 (long long)moe->k, gguf_layouts[moe->format].elements);
 	moe->shared = strcmp(shared, "yes") == 0;
-	moe->ids = (enum ids_kind)kind;
 	moe->padded = quantised_round_up(moe->k, QUANTISED_ROW_PADDING);
 	moe->tasks = moe->batch * moe->topk;
 	return 0;
@@ -88,18 +82,6 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 	return 0;
 }
 
-static uint32_t id_of(const struct moe *moe, uint64_t seed, int64_t task)
-{
-	const uint64_t experts = (uint64_t)moe->experts;
-	switch (moe->ids) {
-	case IDS_FIRST: return 0;
-	case IDS_LAST: return (uint32_t)experts - 1;
-	case IDS_CYCLE: return (uint32_t)((uint64_t)task % experts);
-	case IDS_SAME: return (uint32_t)generate_below(experts, seed, STREAM_IDS, 0);
-	default: return (uint32_t)generate_below(experts, seed, STREAM_IDS, (uint64_t)task);
-	}
-}
-
 static int fill(struct test_case *test, struct error *err)
 {
 	struct moe moe;
@@ -108,8 +90,8 @@ static int fill(struct test_case *test, struct error *err)
 	    quantised_fill_activations(test, "vectors", input_rows(&moe), moe.k, moe.padded, err) || tensor_allocate(ids, err))
 		return -1;
 	for (int64_t task = 0; task < moe.tasks; task++)
-		((uint32_t *)ids->data)[task] = id_of(&moe, test->seed, task);
-	snprintf(ids->generator, sizeof ids->generator, "%s", ids_kinds[moe.ids]);
+		((uint32_t *)ids->data)[task] = quantised_id(moe.ids, moe.experts, test->seed, task);
+	snprintf(ids->generator, sizeof ids->generator, "%s", quantised_ids_kinds[moe.ids]);
 	return 0;
 }
 
@@ -205,7 +187,7 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	if (!used)
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for %lld experts", test->name, (long long)moe.experts);
 	for (int64_t task = 0; task < moe.tasks; task++) {
-		const uint32_t id = id_of(&moe, test->seed, task);
+		const uint32_t id = quantised_id(moe.ids, moe.experts, test->seed, task);
 		experts += !used[id];
 		used[id] = 1;
 	}

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STREAM_WEIGHTS = 1, STREAM_PADDING, STREAM_VALUES };
+enum { STREAM_WEIGHTS = 1, STREAM_PADDING, STREAM_VALUES, STREAM_IDS = 11 };
 
 int quantised_int(const struct test_case *test, const char *axis, int64_t low, int64_t high, int64_t *out, struct error *err)
 {
@@ -75,6 +75,31 @@ int quantised_check_words(const struct test_case *test, struct error *err)
 static int64_t bytes_of(enum gguf_format format, int64_t elements)
 {
 	return elements / gguf_layouts[format].elements * gguf_layouts[format].bytes;
+}
+
+const char *const quantised_ids_kinds[] = {"random", "first", "last", "cycle", "same", NULL};
+
+int quantised_ids_of(const struct test_case *test, enum quantised_ids *ids, struct error *err)
+{
+	const char *word = case_get_text(test, "ids");
+	for (int kind = 0; word && quantised_ids_kinds[kind]; kind++)
+		if (strcmp(word, quantised_ids_kinds[kind]) == 0) {
+			*ids = (enum quantised_ids)kind;
+			return 0;
+		}
+	return error_set(err, ERROR_INPUT, "case %s: axis ids: '%s' is no kind of ids", test->name, word ? word : "");
+}
+
+uint32_t quantised_id(enum quantised_ids ids, int64_t count, uint64_t seed, int64_t index)
+{
+	const uint64_t below = (uint64_t)count;
+	switch (ids) {
+	case IDS_FIRST: return 0;
+	case IDS_LAST: return (uint32_t)below - 1;
+	case IDS_CYCLE: return (uint32_t)((uint64_t)index % below);
+	case IDS_SAME: return (uint32_t)generate_below(below, seed, STREAM_IDS, 0);
+	default: return (uint32_t)generate_below(below, seed, STREAM_IDS, (uint64_t)index);
+	}
 }
 
 int quantised_add_weights(struct test_case *test, enum gguf_format format, int64_t elements, struct error *err)

@@ -36,6 +36,13 @@ static inline int64_t quantised_round_up(int64_t value, int64_t step)
 	return (value + step - 1) / step * step;
 }
 
+/* The axis `ids`, which rows or experts are named: quantised_ids_kinds. -1 with ERROR_INPUT for another word. */
+enum quantised_ids { IDS_RANDOM, IDS_FIRST, IDS_LAST, IDS_CYCLE, IDS_SAME };
+extern const char *const quantised_ids_kinds[]; /* NULL-terminated, in this order */
+int quantised_ids_of(const struct test_case *test, enum quantised_ids *ids, struct error *err);
+/* Id number `index` of a case with this seed, below `count`. */
+uint32_t quantised_id(enum quantised_ids ids, int64_t count, uint64_t seed, int64_t index);
+
 /* Adds the input "weights", u8 [bytes of `elements` elements and the padding]; elements is a multiple of a block's. */
 int quantised_add_weights(struct test_case *test, enum gguf_format format, int64_t elements, struct error *err);
 int quantised_fill_weights(struct test_case *test, enum gguf_format format, struct error *err);
