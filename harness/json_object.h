@@ -26,7 +26,7 @@ static inline void put(struct object *object, const char *name, json_t *value)
 		object->failed = 1;
 }
 
-/* Bytes that are no UTF-8 are escaped; NULL is "". */
+/* As cli_json_text; NULL is "". */
 static inline json_t *text_json(const char *text)
 {
 	return cli_json_text(text ? text : "", text ? strlen(text) : 0);
