@@ -112,6 +112,16 @@ static int has_ties(const double *sorted, size_t count)
 	return 4 * ties >= count;
 }
 
+/* Half a step of the timer on either side of both medians. Both sets sorted. */
+static void add_timer_step(const double *base, size_t base_count, const double *next, size_t next_count, struct ratio_interval *out)
+{
+	double blur = 0;
+	if (has_ties(base, base_count) || has_ties(next, next_count))
+		blur = timer_step(base, base_count, next, next_count) / 2;
+	out->low *= fmax(0, 1 - blur / out->next_median) / (1 + blur / out->base_median);
+	out->high *= (1 + blur / out->next_median) / fmax(1e-3, 1 - blur / out->base_median);
+}
+
 /* ---- the interval ---- */
 
 static double *sorted_copy(const double *samples, size_t count, const char *whose, double confidence, struct error *err)
@@ -166,18 +176,162 @@ int ratio_of_medians(const double *base, size_t base_count, const double *next, 
 			    resampled_median(old, base_count, out->base_effective, &state);
 	qsort(ratios, resamples, sizeof *ratios, by_value);
 	const double missed = (1 - options->confidence) / 2;
-	double blur = 0;
-	if (has_ties(old, base_count) || has_ties(new, next_count))
-		blur = timer_step(old, base_count, new, next_count) / 2;
 	out->ratio = out->next_median / out->base_median;
 	out->low = fmin(out->ratio, statistics_quantile(ratios, resamples, missed));
 	out->high = fmax(out->ratio, statistics_quantile(ratios, resamples, 1 - missed));
-	out->low *= fmax(0, 1 - blur / out->next_median) / (1 + blur / out->base_median);
-	out->high *= (1 + blur / out->next_median) / fmax(1e-3, 1 - blur / out->base_median);
+	add_timer_step(old, base_count, new, next_count, out);
 	result = 0;
 done:
 	free(old);
 	free(new);
 	free(ratios);
+	return result;
+}
+
+/* ---- rounds ---- */
+
+/* P(|T| <= t) for T of Student's distribution: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4, with
+ * theta = atan(t / sqrt(freedom)). */
+static double student_within(double theta, size_t freedom)
+{
+	static const double pi = 3.14159265358979323846;
+	const double sine = sin(theta), cosine = cos(theta);
+	if (freedom % 2) {
+		double term = cosine, sum = 0;
+		for (size_t k = 3; k <= freedom; k += 2) {
+			sum += term;
+			term *= cosine * cosine * (double)(k - 1) / (double)k;
+		}
+		return 2 / pi * (theta + sine * sum);
+	}
+	double term = 1, sum = 0;
+	for (size_t k = 2; k <= freedom; k += 2) {
+		sum += term;
+		term *= cosine * cosine * (double)(k - 1) / (double)k;
+	}
+	return sine * sum;
+}
+
+double student_quantile(double confidence, size_t freedom)
+{
+	/* beyond some thousand it is the normal distribution to four digits */
+	const size_t most = 4000, n = freedom > most ? most : freedom;
+	double low = 0, high = 1.57079632679489661923;
+	for (int i = 0; i < 200 && low < high; i++) {
+		const double middle = 0.5 * (low + high);
+		if (middle <= low || middle >= high)
+			break;
+		if (student_within(middle, n) < confidence)
+			low = middle;
+		else
+			high = middle;
+	}
+	return tan(high) * sqrt((double)n);
+}
+
+/* Logarithms of the medians of the rounds, malloc'd. */
+static double *round_medians(const struct timing_rounds *side, const char *whose, struct error *err)
+{
+	size_t total = 0, largest = 0;
+	for (size_t i = 0; i < side->rounds; i++) {
+		if (side->sizes[i] == 0 || side->sizes[i] > side->count - total) {
+			error_set(err, ERROR_INPUT, "round %zu of the %s run has %u samples, which cannot be", i, whose, side->sizes[i]);
+			return NULL;
+		}
+		total += side->sizes[i];
+		largest = side->sizes[i] > largest ? side->sizes[i] : largest;
+	}
+	if (side->rounds < 2 || total != side->count) {
+		error_set(err, ERROR_INPUT, "the %s run has %zu samples in %zu rounds of %zu samples together", whose, side->count,
+			  side->rounds, total);
+		return NULL;
+	}
+	double *medians = malloc(side->rounds * sizeof *medians), *sorted = malloc(largest * sizeof *sorted);
+	if (!medians || !sorted) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory for %zu rounds", side->rounds);
+		free(medians);
+		free(sorted);
+		return NULL;
+	}
+	for (size_t i = 0, at = 0; i < side->rounds; at += side->sizes[i++]) {
+		memcpy(sorted, side->samples + at, side->sizes[i] * sizeof *sorted);
+		qsort(sorted, side->sizes[i], sizeof *sorted, by_value);
+		medians[i] = log(statistics_quantile(sorted, side->sizes[i], 0.5));
+	}
+	free(sorted);
+	return medians;
+}
+
+/* Mean and the variance of that mean. */
+struct estimate {
+	double mean, variance;
+};
+
+static struct estimate estimate_of(const double *values, size_t count)
+{
+	double sum = 0, square = 0;
+	for (size_t i = 0; i < count; i++)
+		sum += values[i];
+	const double mean = sum / (double)count;
+	for (size_t i = 0; i < count; i++)
+		square += (values[i] - mean) * (values[i] - mean);
+	return (struct estimate){mean, square / (double)(count - 1) / (double)count};
+}
+
+/* Welch and Satterthwaite, rounded down. */
+static size_t welch_freedom(const struct estimate *a, size_t a_count, const struct estimate *b, size_t b_count)
+{
+	const double sum = a->variance + b->variance;
+	const double below = a->variance * a->variance / (double)(a_count - 1) + b->variance * b->variance / (double)(b_count - 1);
+	const size_t least = (a_count < b_count ? a_count : b_count) - 1;
+	if (!(below > 0))
+		return least;
+	const double freedom = sum * sum / below;
+	return freedom > (double)least ? (size_t)freedom : least;
+}
+
+int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds *next, int paired,
+		    const struct ratio_options *options, struct ratio_interval *out, struct error *err)
+{
+	double *old = NULL, *new = NULL, *base_sorted = NULL, *next_sorted = NULL;
+	int result = -1;
+
+	*out = (struct ratio_interval){0};
+	if (paired && base->rounds != next->rounds)
+		return error_set(err, ERROR_INPUT, "%zu rounds of the base run cannot be paired with %zu of the new run", base->rounds,
+				 next->rounds);
+	/* any number of samples will do: rounds are counted */
+	base_sorted = sorted_copy(base->samples, base->count, "base", 0, err);
+	next_sorted = base_sorted ? sorted_copy(next->samples, next->count, "new", 0, err) : NULL;
+	old = next_sorted ? round_medians(base, "base", err) : NULL;
+	new = old ? round_medians(next, "new", err) : NULL;
+	if (!new)
+		goto done;
+	struct estimate difference;
+	size_t freedom = base->rounds - 1;
+	if (paired) {
+		for (size_t i = 0; i < base->rounds; i++)
+			new[i] -= old[i];
+		difference = estimate_of(new, base->rounds);
+	} else {
+		const struct estimate a = estimate_of(old, base->rounds), b = estimate_of(new, next->rounds);
+		difference = (struct estimate){b.mean - a.mean, a.variance + b.variance};
+		freedom = welch_freedom(&a, base->rounds, &b, next->rounds);
+	}
+	const double half = student_quantile(options->confidence, freedom) * sqrt(difference.variance);
+	out->base_median = statistics_quantile(base_sorted, base->count, 0.5);
+	out->next_median = statistics_quantile(next_sorted, next->count, 0.5);
+	out->base_effective = (double)base->rounds;
+	out->next_effective = (double)next->rounds;
+	out->ratio = exp(difference.mean);
+	out->low = exp(difference.mean - half);
+	out->high = exp(difference.mean + half);
+	add_timer_step(base_sorted, base->count, next_sorted, next->count, out);
+	result = 0;
+done:
+	free(old);
+	free(new);
+	free(base_sorted);
+	free(next_sorted);
 	return result;
 }

@@ -45,6 +45,40 @@ struct ratio_interval {
 int ratio_of_medians(const double *base, size_t base_count, const double *next, size_t next_count,
 		     const struct ratio_options *options, struct ratio_interval *out, struct error *err);
 
+/* Samples that were taken in rounds: `rounds` of them, one after the other in `samples`, `sizes[i]` samples in round i. */
+struct timing_rounds {
+	const double *samples;
+	size_t count;
+	const uint32_t *sizes;
+	size_t rounds;
+};
+
+/* The same where each side was measured in several rounds, each in a process of its own: the ratio is the geometric mean over the
+ * rounds of median(next) / median(base), with Student's interval over rounds.
+ *
+ * Samples of one round have the process in common (placement of memory and code, which of two equal things was allocated
+ * first), its clock and its temperature; more of them do not make those known any better, and an interval made of single
+ * samples holds only the noise within a round. The round is the unit that is drawn independently, so rounds are what is
+ * counted (Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013, section 6: repetition at the highest
+ * level at which there is variation). What Student's interval asks for is that the medians of rounds scatter about normally,
+ * which medians of twenty samples and more do whatever a sample's own distribution is (asymptotic normality of the sample
+ * median: David and Nagaraja, Order Statistics, section 10.3); one round that something disturbed widens the interval, it
+ * does not move a verdict.
+ *
+ * `paired`: round i of both sides was measured at the same time, case by case in turns. Then log median(next_i) -
+ * log median(base_i) has the drift of the clock taken out, and the interval is that of its mean, with rounds - 1 degrees of
+ * freedom. Otherwise it is Welch's (Biometrika 34, 1947) for the difference of the two means of log medians, with degrees of
+ * freedom rounded down.
+ *
+ * Half a step of the timer is added as above. base_effective and next_effective are numbers of rounds. ERROR_INPUT: fewer than
+ * two rounds on a side, rounds that are not as many on both sides of a pair, sizes that do not add up to the count, an empty
+ * round, or a sample that is no time. */
+int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds *next, int paired,
+		    const struct ratio_options *options, struct ratio_interval *out, struct error *err);
+
+/* The t that |T| exceeds with probability 1 - confidence, T of Student's distribution. freedom >= 1. */
+double student_quantile(double confidence, size_t freedom);
+
 /* n/t of the above, at least 1 and at most `count`. `median` is that of the samples. */
 double effective_count(const double *samples, size_t count, double median);
 

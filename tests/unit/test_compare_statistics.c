@@ -157,8 +157,152 @@ static void bad_samples(void)
 	interval_of(good, 8, good, 8, 0);
 }
 
+/* ---- rounds ---- */
+
+enum { ROUNDS = 8, PER_ROUND = 25 };
+
+static void quantiles(void)
+{
+	/* Abramowitz and Stegun, table 26.10, and Fisher and Yates */
+	CHECK_NEAR(student_quantile(0.99, 1), 63.657, 1e-3);
+	CHECK_NEAR(student_quantile(0.99, 2), 9.925, 1e-3);
+	CHECK_NEAR(student_quantile(0.99, 5), 4.032, 1e-3);
+	CHECK_NEAR(student_quantile(0.95, 10), 2.228, 1e-3);
+	CHECK_NEAR(student_quantile(0.99, 30), 2.750, 1e-3);
+	CHECK_NEAR(student_quantile(0.99, 100000), 2.576, 2e-3); /* that of 4000 */
+}
+
+/* What a card does to two kernels that are measured in turns. Parts of the time: `slower` is what the new one really takes more;
+ * `drift` moves both from round to round (clock, temperature), `process` each of them anew in each round (placement), `noise`
+ * the single samples, whose neighbours are alike. */
+struct card {
+	double slower, drift, process, noise;
+};
+
+static void take_rounds(const struct card *card, double *base, double *next, uint64_t *state)
+{
+	double clock = card->drift * normal(state);
+	for (int round = 0; round < ROUNDS; round++) {
+		clock += card->drift * normal(state);
+		double *const sides[] = {base + round * PER_ROUND, next + round * PER_ROUND};
+		for (int s = 0; s < 2; s++) {
+			const double whole = 1e-4 * (1 + s * card->slower) * (1 + clock) * (1 + card->process * normal(state));
+			double level = normal(state);
+			for (int i = 0; i < PER_ROUND; i++) {
+				level = 0.7 * level + 0.714 * normal(state);
+				sides[s][i] = whole * (1 + card->noise * level + (uniform(state) < 0.05 ? 10 * card->noise * uniform(state) : 0));
+			}
+		}
+	}
+}
+
+static struct ratio_interval rounds_of(const double *base, const double *next, int paired)
+{
+	uint32_t sizes[ROUNDS];
+	for (int i = 0; i < ROUNDS; i++)
+		sizes[i] = PER_ROUND;
+	const struct timing_rounds old = {base, ROUNDS * PER_ROUND, sizes, ROUNDS}, new = {next, ROUNDS * PER_ROUND, sizes, ROUNDS};
+	const struct ratio_options options = {.confidence = 0.99};
+	struct ratio_interval interval;
+	struct error err = {0};
+	CHECK_INT(ratio_of_rounds(&old, &new, paired, &options, &interval, &err), 0);
+	return interval;
+}
+
+struct counted {
+	int missed, flagged;          /* of 1000: the true ratio is outside; a difference beyond 1 % is told */
+	double width;
+};
+
+static struct counted count(const struct card *card, int method, uint64_t seed)
+{
+	struct counted counted = {0};
+	double base[ROUNDS * PER_ROUND], next[ROUNDS * PER_ROUND];
+	uint64_t state = seed;
+	for (int trial = 0; trial < 1000; trial++) {
+		take_rounds(card, base, next, &state);
+		const struct ratio_interval interval = method < 2 ? rounds_of(base, next, method == 0)
+								  : interval_of(base, ROUNDS * PER_ROUND, next, ROUNDS * PER_ROUND, 1);
+		counted.missed += !(interval.low <= 1 + card->slower && 1 + card->slower <= interval.high);
+		counted.flagged += interval.low > 1.01 || interval.high < 1 / 1.01;
+		counted.width += (interval.high - interval.low) / 1000;
+	}
+	return counted;
+}
+
+/* 25 misses of 1000, as in coverage(). */
+static void rounds(void)
+{
+	/* a drifting clock, processes that differ by 0.3 %, noise of 0.4 % in which neighbours are alike */
+	const struct card same = {.drift = 0.01, .process = 0.003, .noise = 0.004};
+	const struct counted paired = count(&same, 0, 11), welch = count(&same, 1, 11), samples = count(&same, 2, 11);
+	printf("A/A: paired rounds miss %d, flag %d of 1000 (width %.4f); unpaired rounds miss %d, flag %d (%.4f); samples miss %d, "
+	       "flag %d (%.4f)\n", paired.missed, paired.flagged, paired.width, welch.missed, welch.flagged, welch.width, samples.missed,
+	       samples.flagged, samples.width);
+	CHECK(paired.missed <= 25);
+	CHECK(paired.flagged <= 2);
+	CHECK(paired.width < 0.025);
+	/* the drift was in both at the same time: who does not pair, pays with width, and is not wrong more often */
+	CHECK(welch.missed <= 25);
+	CHECK(welch.flagged <= 2);
+	CHECK(welch.width > 2 * paired.width);
+	/* processes that differ a good deal: the rounds say so, and nothing is told of them */
+	const struct card placed = {.process = 0.02, .noise = 0.002};
+	const struct counted known = count(&placed, 0, 12);
+	CHECK(known.missed <= 25);
+	CHECK(known.flagged <= 10);
+	printf("processes that differ by 2 %%: paired rounds miss %d, flag %d of 1000\n", known.missed, known.flagged);
+	/* what a calibrated slowdown shows */
+	const struct card three = {.slower = 0.03, .drift = 0.01, .process = 0.003, .noise = 0.004};
+	const struct card ten = {.slower = 0.10, .drift = 0.01, .process = 0.003, .noise = 0.004};
+	const struct counted found = count(&three, 0, 13), all = count(&ten, 0, 14);
+	printf("3 %% slower: %d of 1000 flagged; 10 %%: %d\n", found.flagged, all.flagged);
+	CHECK(found.flagged >= 950);
+	CHECK_INT(all.flagged, 1000);
+}
+
+static void bad_rounds(void)
+{
+	static const double samples[] = {1e-4, 1e-4, 1.01e-4, 1e-4};
+	const struct {
+		uint32_t sizes[3];
+		size_t rounds, count;
+		const char *words;
+	} bad[] = {{{4}, 1, 4, "the base run has 4 samples in 1 rounds"}, {{2, 1}, 2, 4, "of 3 samples together"},
+		   {{2, 0, 2}, 3, 4, "round 1 of the base run has 0 samples"}, {{2, 3}, 2, 4, "round 1 of the base run has 3 samples"}};
+	const uint32_t good[] = {2, 2};
+	const struct ratio_options options = {.confidence = 0.99};
+	const struct timing_rounds fine = {samples, 4, good, 2};
+	struct ratio_interval interval;
+	struct error err;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		const struct timing_rounds side = {samples, bad[i].count, bad[i].sizes, bad[i].rounds};
+		err = (struct error){0};
+		CHECK_INT(ratio_of_rounds(&side, &fine, 0, &options, &interval, &err), -1);
+		CHECK_INT(err.kind, ERROR_INPUT);
+		CHECK_CONTAINS(err.message, bad[i].words);
+	}
+	const uint32_t four[] = {1, 1, 1, 1};
+	const struct timing_rounds other = {samples, 4, four, 4};
+	CHECK_INT(ratio_of_rounds(&fine, &other, 1, &options, &interval, &err), -1);
+	CHECK_CONTAINS(err.message, "cannot be paired");
+	CHECK_INT(ratio_of_rounds(&fine, &other, 0, &options, &interval, &err), 0);
+	/* rounds that agree to the last bit: no scatter, but a timer has its step */
+	CHECK_INT(ratio_of_rounds(&other, &other, 1, &options, &interval, &err), 0);
+	CHECK_NEAR(interval.ratio, 1, 1e-15);
+	CHECK(interval.low < 0.995);
+	CHECK(interval.high > 1.005);
+	const double wrong[] = {1e-4, NAN, 1e-4, 1e-4};
+	const struct timing_rounds none = {wrong, 4, good, 2};
+	CHECK_INT(ratio_of_rounds(&fine, &none, 1, &options, &interval, &err), -1);
+	CHECK_CONTAINS(err.message, "sample 1 of the new run");
+}
+
 int main(void)
 {
+	quantiles();
+	rounds();
+	bad_rounds();
 	coverage();
 	correlated();
 	figures();
