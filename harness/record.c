@@ -64,6 +64,7 @@ void run_record_free(struct run_record *record)
 	free(record->host);
 	free(record->dataset);
 	free(record->repeat_options);
+	free(record->interleaved);
 	free(record->notes);
 	*record = (struct run_record){0};
 }

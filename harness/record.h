@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4 };
+enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4, RECORD_ROUNDS_MAX = 32 };
 
 struct launch_record {
 	char kernel[320];             /* mangled name, cut to fit */
@@ -33,6 +33,9 @@ struct timing_record {
 	int64_t gate_opened_early;    /* samples in which the call blocked behind the gate: launch latency is in them */
 	int converged;                /* the interval became as narrow as asked for */
 	double *raw;                  /* [samples], owned by the case_record; in the order taken */
+	/* measured in several rounds (interleave.h): how many, and the samples of each, which add up; 0: in one go */
+	int32_t rounds;
+	uint32_t round_samples[RECORD_ROUNDS_MAX];
 };
 
 struct clock_reading {
@@ -146,6 +149,7 @@ struct run_record {
 	uint64_t seed;
 	char *repeat_options;         /* what a command that repeats one case has to say beside path, dataset and filter, quoted,
 				       * with a leading space: " --device cuda:0 --image sass"; NULL: nothing */
+	char *interleaved;            /* runs whose rounds were measured in turns, case by case, have the same here; NULL or "": none */
 	char *notes;                  /* newline-separated */
 	int complete;                 /* 0 in a file that a killed run left */
 	struct artifact_record *artifacts;
