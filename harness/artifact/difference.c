@@ -1,6 +1,7 @@
 #include "artifact/difference.h"
 
 #include "artifact/fold_name.h"
+#include "artifact/kernel_match.h"
 #include "artifact/ptx_compare.h"
 #include "core/util.h"
 
@@ -11,7 +12,6 @@
 /* A kernel of one side. */
 struct item {
 	const char *name;
-	char *folded;                    /* owned; made where the name alone finds no partner */
 	char *unit_name;                 /* folded; owned by the side */
 	int unit, image, kernel;         /* indexes: of the artifact's units, the unit's images, the image's kernels */
 	const struct artifact_image *in;
@@ -51,8 +51,6 @@ static void side_forget(struct side *side)
 
 static void side_close(struct side *side)
 {
-	for (int i = 0; i < side->count; i++)
-		free(side->items[i].folded);
 	free(side->items);
 	for (int u = 0; side->unit_names && u < side->artifact->unit_count; u++)
 		free(side->unit_names[u]);
@@ -148,94 +146,46 @@ static int side_open(struct side *side, struct artifact *artifact, struct error 
 
 /* ---- pairs ---- */
 
-static int compare_keys(const struct item *a, const struct item *b, int folded)
+static struct match_item *match_items_of(const struct side *side)
 {
-	const int order = compare_entries(&a->in->entry, &b->in->entry);
-	return order ? order : folded ? strcmp(a->folded, b->folded) : strcmp(a->name, b->name);
-}
-
-/* Both in the order of their keys: those of one key are paired in turn; the first by unit, where that is the same. */
-static void pair_up(struct item **base, int base_count, struct item **next, int next_count, int folded)
-{
-	for (int b = 0, n = 0; b < base_count && n < next_count;) {
-		const int order = compare_keys(base[b], next[n], folded);
-		if (order != 0) {
-			b += order < 0;
-			n += order > 0;
-			continue;
-		}
-		int base_end = b + 1, next_end = n + 1;
-		while (base_end < base_count && compare_keys(base[b], base[base_end], folded) == 0)
-			base_end++;
-		while (next_end < next_count && compare_keys(next[n], next[next_end], folded) == 0)
-			next_end++;
-		/* those of one unit first; the rest in order. Both runs are sorted by unit. */
-		for (int i = b, k = n; i < base_end && k < next_end;) {
-			const int units = strcmp(base[i]->unit_name, next[k]->unit_name);
-			if (units == 0) {
-				base[i]->partner = next[k];
-				next[k]->partner = base[i];
-			}
-			i += units <= 0;
-			k += units >= 0;
-		}
-		for (int i = b, k = n; i < base_end && k < next_end;) {
-			if (base[i]->partner) {
-				i++;
-			} else if (next[k]->partner) {
-				k++;
-			} else {
-				base[i]->partner = next[k];
-				next[k++]->partner = base[i++];
-			}
-		}
-		b = base_end;
-		n = next_end;
-	}
-}
-
-static int compare_folded(const void *left, const void *right)
-{
-	const struct item *a = *(struct item *const *)left, *b = *(struct item *const *)right;
-	const int order = compare_keys(a, b, 1);
-	return order ? order : compare_places(a, b);
-}
-
-/* The items that have no partner yet, by their folded names where that is asked for. NULL when memory runs out. */
-static struct item **pick(struct side *side, int folded, int *count)
-{
-	struct item **items = malloc(((size_t)side->count + 1) * sizeof *items);
-	*count = 0;
+	struct match_item *items = calloc((size_t)side->count + 1, sizeof *items);
 	for (int i = 0; items && i < side->count; i++) {
-		struct item *item = &side->items[i];
-		if (item->partner)
-			continue;
-		if (folded && !(item->folded = fold_kernel_name(item->name))) {
-			free(items);
-			return NULL;
-		}
-		items[(*count)++] = item;
+		const struct item *item = &side->items[i];
+		const struct fatbin_entry *entry = &item->in->entry;
+		items[i] = (struct match_item){
+			.name = item->name,
+			.unit_name = item->unit_name,
+			.unit = item->unit,
+			.place = (size_t)item->image << 32 | (size_t)item->kernel,
+			.group = (uint64_t)kind_order(entry->kind) << 40 | (uint64_t)entry->arch << 8 | (unsigned char)entry->suffix,
+		};
 	}
-	if (items && folded && *count)
-		qsort(items, (size_t)*count, sizeof *items, compare_folded);
 	return items;
 }
 
 static int pair_all(struct side *base, struct side *next, struct error *err)
 {
-	for (int folded = 0; folded < 2; folded++) {
-		int base_count, next_count = 0;
-		struct item **base_items = pick(base, folded, &base_count);
-		struct item **next_items = base_items ? pick(next, folded, &next_count) : NULL;
-		if (next_items)
-			pair_up(base_items, base_count, next_items, next_count, folded);
-		const int failed = !next_items;
-		free(base_items);
-		free(next_items);
-		if (failed)
-			return out_of_memory(err);
+	struct match_item *before = match_items_of(base), *after = match_items_of(next);
+	int result = -1;
+	if (!before || !after) {
+		out_of_memory(err);
+		goto done;
 	}
-	return 0;
+	if (match_items(before, (size_t)base->count, after, (size_t)next->count, err))
+		goto done;
+	for (int i = 0; i < base->count; i++)
+		base->items[i].partner = before[i].kind == MATCH_NONE ? NULL : &next->items[before[i].partner];
+	for (int i = 0; i < next->count; i++)
+		next->items[i].partner = after[i].kind == MATCH_NONE ? NULL : &base->items[after[i].partner];
+	result = 0;
+done:
+	if (before)
+		match_items_free(before, (size_t)base->count);
+	if (after)
+		match_items_free(after, (size_t)next->count);
+	free(before);
+	free(after);
+	return result;
 }
 
 /* ---- code ---- */
