@@ -299,8 +299,9 @@ static int time_baseline(struct bencher *bencher, const struct family *family, v
 	const struct sampler_work work = {.enqueue = enqueue_baseline, .context = &calls, .rotations = 1, .operations = 16};
 	const struct sampler_options options = options_of(bencher, 0);
 	const int result = sampler_run(bencher->device, &work, &options, &samples, err);
-	if (result == 0)
-		take_timing(&record->baseline, &samples);
+	struct baseline_record *unfused = result == 0 ? case_record_add_baseline(record, RECORD_UNFUSED) : NULL;
+	if (unfused)
+		take_timing(&unfused->hot, &samples);
 	sampler_result_free(&samples);
 	family->baseline_close(calls.baseline);
 	return result;

@@ -66,7 +66,8 @@ static char *refusal_of(const struct device_properties *base, const struct devic
 
 static char *conditions_of(const struct run_record *base, const struct run_record *next)
 {
-	const struct device_properties *old = &base->device, *new = &next->device;
+	const struct device_properties *old = &run_record_device(base, NULL)->properties;
+	const struct device_properties *new = &run_record_device(next, NULL)->properties;
 	struct text text = {0};
 	char numbers[2][32];
 	changed(&text, "device", old->name, new->name);
@@ -260,7 +261,7 @@ static int compare_artifacts(struct comparison *out)
 
 int compare_conditions(struct comparison *out)
 {
-	out->timing_refusal = refusal_of(&out->base->device, &out->next->device);
+	out->timing_refusal = refusal_of(&run_record_device(out->base, NULL)->properties, &run_record_device(out->next, NULL)->properties);
 	out->conditions = conditions_of(out->base, out->next);
 	out->missing = newly_missing(out->base, out->next, &out->missing_count);
 	if (!out->timing_refusal || !out->conditions || !out->missing)

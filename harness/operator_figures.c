@@ -151,7 +151,8 @@ struct operator_rate operator_rate_of(const struct run_record *run, const struct
 	rate.is_cold = record->cold.measured && record->cold.median > 0;
 	if (record->bytes > 0)
 		rate.rate = record->bytes / (rate.is_cold ? record->cold.median : record->hot.median);
-	if (run->copy_bytes_per_second > 0)
-		rate.share = rate.rate / run->copy_bytes_per_second;
+	const double copy = run_record_device(run, record)->copy_bytes_per_second;
+	if (copy > 0)
+		rate.share = rate.rate / copy;
 	return rate;
 }

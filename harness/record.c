@@ -9,11 +9,41 @@ void case_record_free(struct case_record *record)
 {
 	free(record->hot.raw);
 	free(record->cold.raw);
-	free(record->baseline.raw);
+	for (int i = 0; i < RECORD_BASELINES_MAX; i++)
+		free(record->baselines[i].hot.raw);
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
+		free(record->outputs[i].bytes);
 	free(record->clocks);
-	record->hot.raw = record->cold.raw = record->baseline.raw = NULL;
+	case_record_forget(record);
+}
+
+void case_record_forget(struct case_record *record)
+{
+	record->hot.raw = record->cold.raw = NULL;
+	for (int i = 0; i < RECORD_BASELINES_MAX; i++)
+		record->baselines[i].hot.raw = NULL;
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
+		record->outputs[i] = (struct output_copy){0};
 	record->clocks = NULL;
 	record->clock_count = 0;
+}
+
+const struct baseline_record *case_record_baseline(const struct case_record *record, const char *name)
+{
+	for (int i = 0; i < record->baseline_count && i < RECORD_BASELINES_MAX; i++)
+		if (record->baselines[i].hot.measured && (!name || strcmp(record->baselines[i].name, name) == 0))
+			return &record->baselines[i];
+	return NULL;
+}
+
+struct baseline_record *case_record_add_baseline(struct case_record *record, const char *name)
+{
+	if (record->baseline_count >= RECORD_BASELINES_MAX)
+		return NULL;
+	struct baseline_record *baseline = &record->baselines[record->baseline_count++];
+	*baseline = (struct baseline_record){0};
+	snprintf(baseline->name, sizeof baseline->name, "%s", name);
+	return baseline;
 }
 
 static void artifact_record_free(struct artifact_record *artifact)
@@ -26,6 +56,9 @@ static void artifact_record_free(struct artifact_record *artifact)
 	free(artifact->cudart);
 	free(artifact->stubbed);
 	free(artifact->refused);
+	free(artifact->images);
+	free(artifact->set);
+	free(artifact->donor);
 	for (size_t i = 0; i < artifact->kernel_count; i++)
 		free(artifact->kernels[i]);
 	free(artifact->kernels);
@@ -57,6 +90,7 @@ void run_record_free(struct run_record *record)
 	for (size_t i = 0; i < record->inventory_count; i++)
 		inventory_free(&record->inventories[i]);
 	free(record->inventories);
+	free(record->devices);
 	free(record->math);
 	free(record->command);
 	free(record->version);
@@ -127,6 +161,36 @@ int run_record_add_dataset(struct run_record *record, const char *path, struct e
 		memcpy(record->dataset_sha256, dataset->sha256, sizeof record->dataset_sha256);
 	}
 	return (int)record->dataset_count++;
+}
+
+const struct run_device *run_record_device(const struct run_record *record, const struct case_record *of)
+{
+	static const struct run_device none = {.properties = {.kind = DEVICE_CPU}};
+	const int32_t index = of ? of->device : 0;
+	return index >= 0 && (size_t)index < record->device_count ? &record->devices[index] : &none;
+}
+
+int run_record_add_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err)
+{
+	for (size_t i = 0; i < record->device_count; i++)
+		if (strcmp(record->devices[i].properties.id, properties->id) == 0 &&
+		    strcmp(record->devices[i].properties.uuid, properties->uuid) == 0 && strcmp(record->devices[i].host, host) == 0)
+			return (int)i;
+	if (record->device_count >= RECORD_DEVICES_MAX)
+		return error_set(err, ERROR_INPUT, "a result file has room for %d devices", RECORD_DEVICES_MAX);
+	struct run_device *devices = reallocarray(record->devices, record->device_count + 1, sizeof *devices);
+	if (!devices)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	record->devices = devices;
+	devices[record->device_count] = (struct run_device){.properties = *properties};
+	snprintf(devices[record->device_count].host, sizeof devices[0].host, "%s", host);
+	return (int)record->device_count++;
+}
+
+int run_devices_are_alike(const struct run_device *a, const struct run_device *b)
+{
+	const struct device_properties *x = &a->properties, *y = &b->properties;
+	return !x->id[0] == !y->id[0] && x->kind == y->kind && x->cc_major == y->cc_major && x->cc_minor == y->cc_minor;
 }
 
 struct inventory_record *run_record_add_inventory(struct run_record *record, struct error *err)

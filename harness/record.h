@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4, RECORD_ROUNDS_MAX = 32 };
+/* RECORD_ENTRY_MAX: entry points have names of C functions; a longer one is refused when a run is planned. */
+enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4, RECORD_ROUNDS_MAX = 32, RECORD_BASELINES_MAX = 4,
+       RECORD_DEVICES_MAX = 16, RECORD_ENTRY_MAX = 256 };
 
 struct launch_record {
 	char kernel[320];             /* mangled name, cut to fit */
@@ -21,6 +23,8 @@ struct launch_record {
 	uint64_t dynamic_shared;
 	int default_stream;
 	int device_code;              /* CUresult, or the cudaError_t where no call of the driver was reached; 0: accepted */
+	/* of the kernel as it was loaded (cuFuncGetAttribute), a thread's and a block's; -1: not told */
+	int32_t registers, static_shared_bytes, local_bytes;
 };
 
 /* One way of timing (hot or cold). Times are seconds of the device between two events around one call, behind a gate. */
@@ -38,6 +42,21 @@ struct timing_record {
 	uint32_t round_samples[RECORD_ROUNDS_MAX];
 };
 
+/* What an entry point is timed against: hot, on the same inputs. */
+struct baseline_record {
+	char name[32];                /* "unfused" (a chain of the vendor's matrix products), "cudnn", or the file name of a --baseline */
+	struct timing_record hot;     /* hot.measured 0: `note` says why there is none */
+	char note[192];               /* its version or engine */
+};
+#define RECORD_UNFUSED "unfused"
+
+/* The content of an output after the call, without canaries, in the output's own layout (gaps between its rows are in it). */
+struct output_copy {
+	enum dtype dtype;
+	uint64_t size;                /* bytes */
+	void *bytes;                  /* owned by the case_record; NULL unless outputs were kept */
+};
+
 struct clock_reading {
 	double at;                    /* seconds since the case's sampling began */
 	uint32_t sm_clock_mhz, memory_clock_mhz, power_milliwatts, temperature_celsius;
@@ -47,14 +66,16 @@ struct clock_reading {
 struct case_record {
 	char name[CASE_NAME_MAX];
 	char family[32];
-	char entry_point[64];
+	char entry_point[RECORD_ENTRY_MAX];
 	int32_t artifact;             /* index into run_record.artifacts */
+	int32_t device;               /* index into run_record.devices; 0 where it ran on none */
 	uint64_t case_index;          /* in the dataset or spec */
 	enum dtype dtype;
 	int64_t attributes_head_dim;  /* 0 where the family has none */
 	struct judgement judgement;
 	char output_names[RECORD_OUTPUTS_MAX][32];
 	struct digest digests[RECORD_OUTPUTS_MAX];
+	struct output_copy outputs[RECORD_OUTPUTS_MAX];
 	int32_t output_count;
 	char note[256];               /* what is worth saying beside the verdict, as "LSE unspecified: ..." */
 	char image[96];               /* what ran: "SASS sm_90", "PTX compute_80 (JIT)" */
@@ -66,17 +87,28 @@ struct case_record {
 	uint64_t order;               /* as planned: cases that ran side by side finish in any order */
 	char module[24];              /* operators: "unary", "libmoe" ...; "" otherwise */
 	int fast_math;                /* the kernel was compiled with fast math */
-	struct timing_record hot, cold, baseline; /* baseline: the unfused chain, hot */
+	struct timing_record hot, cold;
+	struct baseline_record baselines[RECORD_BASELINES_MAX];
+	int32_t baseline_count;
 	double enqueue_seconds;       /* host time of the call itself, median */
 	double ungated_seconds;       /* event pair around a call on an idle stream, median: kernel + launch latency */
 	double event_overhead_seconds;/* event pair with nothing between, median */
 	struct clock_reading *clocks; /* owned */
 	int64_t clock_count;
 	double verify_seconds, wall_seconds; /* what the case cost */
+	double bench_seconds;         /* of these for timing it, all figures */
+	double energy_joules;         /* of one call; 0: not measured */
+	double energy_calls;          /* calls in the window over which it was measured */
 	int context_lost;             /* the worker that ran it is ending: between processes only, not stored */
 	struct device_counts counts;  /* of one call, where the device counts (cpu); launches 0: not counted */
 };
-void case_record_free(struct case_record *record); /* frees raw samples and clocks */
+void case_record_free(struct case_record *record); /* frees what it owns: samples, clocks, outputs */
+/* What it owned belongs to a copy of it now: forgets it without freeing. */
+void case_record_forget(struct case_record *record);
+/* The baseline of that name, when it was measured (NULL as name: the first that was); else NULL. */
+const struct baseline_record *case_record_baseline(const struct case_record *record, const char *name);
+/* Adds an empty one of that name; NULL when there is no place for more. */
+struct baseline_record *case_record_add_baseline(struct case_record *record, const char *name);
 
 enum kernel_coverage {
 	KERNEL_NOT_LAUNCHED,
@@ -102,6 +134,9 @@ struct artifact_record {
 	int64_t entry_points;         /* that a program can call */
 	int64_t fast_kernels;         /* of the entry points: compiled with fast math */
 	char *refused;                /* newline-separated entry points that the driver did not load, with its message */
+	char *images;                 /* newline-separated, sorted: "PTX compute_80", "SASS sm_90"; by inspection; "": unknown */
+	char *set;                    /* which side of a matrix or of a comparison of folders it belongs to; "" */
+	char *donor;                  /* host code that was called instead of the artifact's own; "" */
 	char **kernels;               /* mangled names that the archive registers, for coverage */
 	uint8_t *kernel_launched;     /* [kernel_count], enum kernel_coverage */
 	size_t kernel_count;
@@ -129,16 +164,24 @@ struct dataset_record {
 	char sha256[65];
 };
 
+/* A device of the run and what was measured on it. */
+struct run_device {
+	struct device_properties properties;
+	char host[128];               /* that it is in; "": run_record.host (others come from merging) */
+	double matrix_product_flops;  /* FLOP/s of its f16 matrix product in this run; 0 when not measured */
+	double matrix_product_flops_bf16;
+	double copy_bytes_per_second; /* its copy rate in this run, bytes read plus bytes written; 0 when not measured */
+	uint32_t other_processes;     /* compute processes on it besides this program's, at the start */
+};
+
 struct run_record {
 	int64_t schema;
 	char *command;                /* the command line, quoted for a shell */
 	char *version;                /* of this program */
 	char *date;                   /* ISO 8601, UTC, of the start */
 	char *host;
-	struct device_properties device;
-	double matrix_product_flops;  /* FLOP/s of this card's f16 matrix product in this run; 0 when not measured */
-	double matrix_product_flops_bf16;
-	double copy_bytes_per_second; /* this card's copy rate in this run, bytes read plus bytes written; 0 when not measured */
+	struct run_device *devices;   /* that cases ran on, at most RECORD_DEVICES_MAX */
+	size_t device_count;          /* 0: nothing could be run */
 	char *math;                   /* "precise" or "fast": what builds with fast math were held to */
 	struct dataset_record *datasets; /* of the cases, in order; the first is `dataset` */
 	size_t dataset_count;
@@ -151,6 +194,7 @@ struct run_record {
 				       * with a leading space: " --device cuda:0 --image sass"; NULL: nothing */
 	char *interleaved;            /* runs whose rounds were measured in turns, case by case, have the same here; NULL or "": none */
 	char *notes;                  /* newline-separated */
+	int64_t shard_index, shard_count; /* 1-based; count 0 or 1: not a part of a run */
 	int complete;                 /* 0 in a file that a killed run left */
 	struct artifact_record *artifacts;
 	size_t artifact_count;
@@ -160,12 +204,19 @@ struct run_record {
 	double wall_seconds;
 };
 void run_record_free(struct run_record *record);
-/* Appends a copy; takes over raw samples and clocks. */
+/* Appends a copy, which owns what *added owned from then on (case_record_forget, unless *added goes away). */
 int run_record_add(struct run_record *record, const struct case_record *added, struct error *err);
 /* Puts the cases into the order in which they were planned. */
 void run_record_sort(struct run_record *record);
 /* Index of the dataset, which is added when it is not there; -1. The first one becomes record->dataset too. */
 int run_record_add_dataset(struct run_record *record, const char *path, struct error *err);
+/* The device on which the case ran, or of NULL the run's first; one whose properties are empty (id "") where there is none. */
+const struct run_device *run_record_device(const struct run_record *record, const struct case_record *of);
+/* Index of the device with these id, UUID and host ("" for the run's), which is added when it is not there; -1 when there are
+ * RECORD_DEVICES_MAX already. */
+int run_record_add_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err);
+/* Whether results of the two belong into one table: cards of one architecture (compute capability), or both the cpu device. */
+int run_devices_are_alike(const struct run_device *a, const struct run_device *b);
 /* Adds a zeroed one with empty strings; NULL. */
 struct inventory_record *run_record_add_inventory(struct run_record *record, struct error *err);
 

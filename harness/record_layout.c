@@ -101,12 +101,12 @@ static const struct member text_members[] = {
 };
 
 static const struct member launch_members[] = {
-	STRING(launch_record, kernel),
-	ARRAY(launch_record, grid, U32, 3),
-	ARRAY(launch_record, block, U32, 3),
-	NAMED(launch_record, dynamic_shared, "dynamic_shared_bytes", U64),
-	SCALAR(launch_record, default_stream, I32),
-	SCALAR(launch_record, device_code, I32),
+	STRING(record_launch_row, kernel),
+	ARRAY(record_launch_row, grid, U32, 3),
+	ARRAY(record_launch_row, block, U32, 3),
+	NAMED(record_launch_row, dynamic_shared, "dynamic_shared_bytes", U64),
+	SCALAR(record_launch_row, default_stream, I32),
+	SCALAR(record_launch_row, device_code, I32),
 	END,
 };
 
@@ -169,7 +169,7 @@ static const struct member operator_members[] = {
 const struct record_table_info record_tables[RECORD_TABLES] = {
 	[RECORD_ROWS] = {"table", sizeof(struct record_row), 8},
 	[RECORD_TEXTS] = {"texts", sizeof(struct record_text_row), 16},
-	[RECORD_LAUNCHES] = {"launches", sizeof(struct launch_record), 32},
+	[RECORD_LAUNCHES] = {"launches", sizeof(struct record_launch_row), 32},
 	[RECORD_CLOCKS] = {"clocks", sizeof(struct clock_reading), 256},
 	[RECORD_SAMPLES] = {"samples", sizeof(double), 1024},
 	[RECORD_COUNTS] = {"counts", sizeof(struct record_counts_row), 16},

@@ -47,6 +47,14 @@ struct record_row {
 	struct record_span texts, launches, clocks;
 };
 
+/* The kernel's resources are in RECORD_RESOURCES, a row for each row here: files of 0.1.0 have none. */
+struct record_launch_row {
+	char kernel[320];
+	uint32_t grid[3], block[3];
+	uint64_t dynamic_shared;
+	int32_t default_stream, device_code;
+};
+
 struct record_text_row {
 	char what[RECORD_WHAT_MAX], text[RECORD_TEXT_MAX];
 };

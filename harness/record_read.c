@@ -254,20 +254,27 @@ static int read_run(struct reader *reader, struct run_record *run, struct error 
 	const hid_t group = open_member(reader->file, "run", H5O_TYPE_GROUP, place, err);
 	if (group < 0)
 		return -1;
-	const int result = get_owned(group, "version", &run->version, place, err) ||
+	struct run_device device = {0};
+	int result = get_owned(group, "version", &run->version, place, err) ||
 			   get_owned(group, "date", &run->date, place, err) || get_owned(group, "host", &run->host, place, err) ||
 			   get_owned(group, "dataset", &run->dataset, place, err) ||
 			   get_text(group, "dataset_sha256", run->dataset_sha256, sizeof run->dataset_sha256, place, err) ||
 			   required(read_unsigned(group, "seed", &run->seed, place, err), "seed", place, err) ||
 			   get_int(group, "complete", &run->complete, place, err) ||
 			   get_real(group, "wall_seconds", &run->wall_seconds, place, err) ||
-			   get_real(group, "matrix_product_flops", &run->matrix_product_flops, place, err) ||
-			   get_real(group, "matrix_product_flops_bf16", &run->matrix_product_flops_bf16, place, err) ||
-			   optional(read_real(group, "copy_bytes_per_second", &run->copy_bytes_per_second, place, err)) ||
+			   get_real(group, "matrix_product_flops", &device.matrix_product_flops, place, err) ||
+			   get_real(group, "matrix_product_flops_bf16", &device.matrix_product_flops_bf16, place, err) ||
+			   optional(read_real(group, "copy_bytes_per_second", &device.copy_bytes_per_second, place, err)) ||
 			   optional_owned(group, "math", &run->math, place, err) || read_lists(group, run, place, err) ||
 			   get_long_text(group, "command", &run->command, place, err) ||
 			   get_long_text(group, "repeat_options", &run->repeat_options, place, err) ||
-			   get_long_text(group, "notes", &run->notes, place, err) || read_device(group, &run->device, place, err) ? -1 : 0;
+			   get_long_text(group, "notes", &run->notes, place, err) || read_device(group, &device.properties, place, err) ? -1 : 0;
+	if (result == 0 && device.properties.id[0]) {
+		const int index = run_record_add_device(run, &device.properties, "", err);
+		result = index < 0 ? -1 : 0;
+		if (result == 0)
+			run->devices[index] = device;
+	}
 	hdf5_close(group);
 	return result;
 }
@@ -558,10 +565,22 @@ static int take_launches(struct reader *reader, const struct record_row *row, st
 	if (row->launch_count < 0 || row->launches.count > RECORD_LAUNCHES_MAX ||
 	    row->launches.count > (uint64_t)row->launch_count || take(reader, RECORD_LAUNCHES, &row->launches, &rows))
 		return -1;
-	if (row->launches.count)
-		memcpy(record->launches, rows, (size_t)row->launches.count * sizeof record->launches[0]);
-	for (uint64_t i = 0; i < row->launches.count; i++)
-		clean(record->launches[i].kernel, sizeof record->launches[i].kernel);
+	for (uint64_t i = 0; i < row->launches.count; i++) {
+		const struct record_launch_row *from = (const struct record_launch_row *)rows + i;
+		struct launch_record *launch = &record->launches[i];
+		*launch = (struct launch_record){
+			.dynamic_shared = from->dynamic_shared,
+			.default_stream = from->default_stream,
+			.device_code = from->device_code,
+			.registers = -1,
+			.static_shared_bytes = -1,
+			.local_bytes = -1,
+		};
+		memcpy(launch->kernel, from->kernel, sizeof launch->kernel);
+		memcpy(launch->grid, from->grid, sizeof launch->grid);
+		memcpy(launch->block, from->block, sizeof launch->block);
+		clean(launch->kernel, sizeof launch->kernel);
+	}
 	/* where fewer were kept than counted, the rest is unknown */
 	if (row->launches.count < RECORD_LAUNCHES_MAX && (uint64_t)row->launch_count > row->launches.count)
 		return -1;
@@ -573,6 +592,7 @@ static int take_case(struct reader *reader, struct record_row *row, size_t artif
 {
 	const struct record_figures *figures = &row->figures;
 	struct judgement *judgement = &record->judgement;
+	struct timing_record unfused = {0};
 	void *clocks;
 	clean(row->name, sizeof row->name);
 	clean(row->family, sizeof row->family);
@@ -582,7 +602,7 @@ static int take_case(struct reader *reader, struct record_row *row, size_t artif
 	clean(row->image, sizeof row->image);
 	memcpy(record->name, row->name, sizeof record->name);
 	memcpy(record->family, row->family, sizeof record->family);
-	memcpy(record->entry_point, row->entry_point, sizeof record->entry_point);
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", row->entry_point);
 	memcpy(record->image, row->image, sizeof record->image);
 	record->dtype = dtype_from_name(row->dtype);
 	judgement->status = status_from_name(row->status);
@@ -623,9 +643,15 @@ static int take_case(struct reader *reader, struct record_row *row, size_t artif
 	record->wall_seconds = row->wall_seconds;
 	if (take_outputs(row, record) || take_texts(reader, &row->texts, record) || take_launches(reader, row, record) ||
 	    take_timing(reader, &row->hot, &record->hot) || take_timing(reader, &row->cold, &record->cold) ||
-	    take_timing(reader, &row->baseline, &record->baseline) ||
-	    take_copy(reader, RECORD_CLOCKS, &row->clocks, &clocks))
+	    take_timing(reader, &row->baseline, &unfused) ||
+	    take_copy(reader, RECORD_CLOCKS, &row->clocks, &clocks)) {
+		free(unfused.raw);
 		return -1;
+	}
+	if (unfused.measured)
+		case_record_add_baseline(record, RECORD_UNFUSED)->hot = unfused;
+	else
+		free(unfused.raw);
 	record->clocks = clocks;
 	record->clock_count = (int64_t)row->clocks.count;
 	return 0;

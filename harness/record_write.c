@@ -131,6 +131,7 @@ static int write_inventories(hid_t parent, const struct run_record *run)
 
 static int write_run(hid_t file, const struct run_record *run, int complete)
 {
+	const struct run_device *device = run_record_device(run, NULL);
 	const hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 	if (group < 0)
 		return -1;
@@ -138,13 +139,13 @@ static int write_run(hid_t file, const struct run_record *run, int complete)
 			   write_text(group, "host", or_empty(run->host)) || write_text(group, "dataset", or_empty(run->dataset)) ||
 			   write_text(group, "dataset_sha256", run->dataset_sha256) || write_unsigned(group, "seed", run->seed) ||
 			   write_int(group, "complete", complete) || write_real(group, "wall_seconds", run->wall_seconds) ||
-			   write_real(group, "matrix_product_flops", run->matrix_product_flops) ||
-			   write_real(group, "matrix_product_flops_bf16", run->matrix_product_flops_bf16) ||
-			   write_real(group, "copy_bytes_per_second", run->copy_bytes_per_second) ||
+			   write_real(group, "matrix_product_flops", device->matrix_product_flops) ||
+			   write_real(group, "matrix_product_flops_bf16", device->matrix_product_flops_bf16) ||
+			   write_real(group, "copy_bytes_per_second", device->copy_bytes_per_second) ||
 			   write_text(group, "math", or_empty(run->math)) || write_datasets(group, run) || write_inventories(group, run) ||
 			   write_long_text(group, "command", run->command) ||
 			   write_long_text(group, "repeat_options", run->repeat_options) ||
-			   write_long_text(group, "notes", run->notes) || write_device(group, &run->device);
+			   write_long_text(group, "notes", run->notes) || write_device(group, &device->properties);
 	hdf5_close(group);
 	return failed ? -1 : 0;
 }
@@ -289,9 +290,28 @@ static int append_texts(struct record_writer *writer, const struct case_record *
 	return append(writer, RECORD_TEXTS, rows, count, span);
 }
 
+static int append_launches(struct record_writer *writer, const struct case_record *record, struct record_span *span)
+{
+	struct record_launch_row rows[RECORD_LAUNCHES_MAX];
+	const int64_t kept = record->launch_count < RECORD_LAUNCHES_MAX ? record->launch_count : RECORD_LAUNCHES_MAX;
+	const size_t count = kept > 0 ? (size_t)kept : 0;
+	memset(rows, 0, sizeof rows);
+	for (size_t i = 0; i < count; i++) {
+		const struct launch_record *launch = &record->launches[i];
+		snprintf(rows[i].kernel, sizeof rows[i].kernel, "%s", launch->kernel);
+		memcpy(rows[i].grid, launch->grid, sizeof rows[i].grid);
+		memcpy(rows[i].block, launch->block, sizeof rows[i].block);
+		rows[i].dynamic_shared = launch->dynamic_shared;
+		rows[i].default_stream = launch->default_stream;
+		rows[i].device_code = launch->device_code;
+	}
+	return append(writer, RECORD_LAUNCHES, rows, count, span);
+}
+
 static int append_case(struct record_writer *writer, const struct case_record *record)
 {
 	const struct judgement *judgement = &record->judgement;
+	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
 	struct record_row row;
 	memset(&row, 0, sizeof row); /* what lies between the members is written too */
 	row.artifact = record->artifact;
@@ -328,7 +348,7 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	_Static_assert((int)CHECK_NAMES_COUNT <= (int)RECORD_CHECKS_STORED, "every check has a place in the file");
 	snprintf(row.name, sizeof row.name, "%s", record->name);
 	snprintf(row.family, sizeof row.family, "%s", record->family);
-	snprintf(row.entry_point, sizeof row.entry_point, "%s", record->entry_point);
+	snprintf(row.entry_point, sizeof row.entry_point, "%.63s", record->entry_point);
 	snprintf(row.image, sizeof row.image, "%s", record->image);
 	snprintf(row.dtype, sizeof row.dtype, "%s", record->dtype == DTYPE_INVALID ? "" : dtype_name(record->dtype));
 	snprintf(row.status, sizeof row.status, "%s", status_name(judgement->status));
@@ -340,7 +360,6 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 		snprintf(row.output_names[i], sizeof row.output_names[i], "%s", record->output_names[i]);
 		digest_hex(record->digests[i], row.digests[i]);
 	}
-	const int64_t launches = record->launch_count < RECORD_LAUNCHES_MAX ? record->launch_count : RECORD_LAUNCHES_MAX;
 	const size_t clocks = record->clocks && record->clock_count > 0 ? (size_t)record->clock_count : 0;
 	const uint64_t row_number = writer->rows[RECORD_ROWS] + writer->waiting[RECORD_ROWS].length / sizeof row;
 	struct record_operator_row operator_row;
@@ -355,10 +374,10 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	const int is_operator = record->module[0] || record->dataset || record->order || record->unit;
 	const struct record_counts_row counts = {.case_row = row_number, .counts = record->counts};
 	return append_texts(writer, record, &row.texts) ||
-	       append(writer, RECORD_LAUNCHES, record->launches, launches > 0 ? (size_t)launches : 0, &row.launches) ||
+	       append_launches(writer, record, &row.launches) ||
 	       append(writer, RECORD_CLOCKS, record->clocks, clocks, &row.clocks) ||
 	       append_timing(writer, &record->hot, &row.hot) || append_timing(writer, &record->cold, &row.cold) ||
-	       append_timing(writer, &record->baseline, &row.baseline) ||
+	       append_timing(writer, unfused ? &unfused->hot : &(struct timing_record){0}, &row.baseline) ||
 	       append(writer, RECORD_COUNTS, &counts, record->counts.launches > 0, &(struct record_span){0}) ||
 	       append(writer, RECORD_OPERATORS, &operator_row, is_operator, &(struct record_span){0}) ||
 	       append(writer, RECORD_ROWS, &row, 1, &(struct record_span){0}) ? -1 : 0;

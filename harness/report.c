@@ -39,7 +39,7 @@ static void number_cell(struct table *table, double value, const char *suffix)
 
 static void append_device(struct page *page, const struct run_record *run)
 {
-	const struct device_properties *device = &run->device;
+	const struct device_properties *device = &run_record_device(run, NULL)->properties;
 	if (!device->id[0])
 		page_fact(page, "device", "none was opened: nothing could be run");
 	else if (device->kind == DEVICE_CPU)
@@ -117,12 +117,13 @@ static void append_conditions(struct page *page, const struct run_record *run)
 		if (same == i)
 			page_fact(page, "image", "%s", run->cases[i].image);
 	}
-	if (run->matrix_product_flops > 0 || run->matrix_product_flops_bf16 > 0)
+	const struct run_device *device = run_record_device(run, NULL);
+	if (device->matrix_product_flops > 0 || device->matrix_product_flops_bf16 > 0)
 		page_fact(page, "matrix product", "%.0f TFLOP/s in f16, %.0f in bf16, measured in this run: what percentages refer to",
-			  run->matrix_product_flops / 1e12, run->matrix_product_flops_bf16 / 1e12);
-	if (run->copy_bytes_per_second > 0)
+			  device->matrix_product_flops / 1e12, device->matrix_product_flops_bf16 / 1e12);
+	if (device->copy_bytes_per_second > 0)
 		page_fact(page, "copy rate", "%.0f GB/s read and written, measured in this run: what percentages of bytes refer to",
-			  run->copy_bytes_per_second / 1e9);
+			  device->copy_bytes_per_second / 1e9);
 	append_clocks(page, run);
 	for (const char *note = or_empty(run->notes); *note; note += strcspn(note, "\n") + (note[strcspn(note, "\n")] == '\n'))
 		page_fact(page, "note", "%.*s", (int)strcspn(note, "\n"), note);
@@ -466,7 +467,7 @@ static void append_run(struct page *page, const struct run_record *run, const st
 
 static int same_architecture(const struct run_record *a, const struct run_record *b)
 {
-	return !a->device.id[0] == !b->device.id[0] && a->device.kind == b->device.kind && a->device.cc_major == b->device.cc_major && a->device.cc_minor == b->device.cc_minor;
+	return run_devices_are_alike(run_record_device(a, NULL), run_record_device(b, NULL));
 }
 
 void report_append(const struct run_record *const *runs, size_t count, const struct report_options *options, struct text *out)
@@ -478,13 +479,13 @@ void report_append(const struct run_record *const *runs, size_t count, const str
 			earlier++;
 		if (earlier < first)
 			continue; /* told with the first of its architecture */
-		if (!runs[first]->device.id[0])
+		const struct device_properties *device = &run_record_device(runs[first], NULL)->properties;
+		if (!device->id[0])
 			page_heading(&page, 1, "no device");
-		else if (runs[first]->device.kind == DEVICE_CPU)
+		else if (device->kind == DEVICE_CPU)
 			page_heading(&page, 1, "cpu");
 		else
-			page_heading(&page, 1, "sm_%d%d: %s", runs[first]->device.cc_major, runs[first]->device.cc_minor,
-				     runs[first]->device.name);
+			page_heading(&page, 1, "sm_%d%d: %s", device->cc_major, device->cc_minor, device->name);
 		for (size_t i = first; i < count; i++)
 			if (same_architecture(runs[i], runs[first]))
 				append_run(&page, runs[i], options);

@@ -48,13 +48,15 @@ double case_byte_rate(const struct case_record *record)
 
 double case_roof_share(const struct run_record *run, const struct case_record *record)
 {
-	const double roof = record->dtype == DTYPE_BF16 ? run->matrix_product_flops_bf16 : run->matrix_product_flops;
+	const struct run_device *device = run_record_device(run, record);
+	const double roof = record->dtype == DTYPE_BF16 ? device->matrix_product_flops_bf16 : device->matrix_product_flops;
 	return roof > 0 ? case_flop_rate(record) / roof : (double)NAN;
 }
 
 double case_speedup(const struct case_record *record)
 {
-	return record->baseline.measured && record->baseline.median > 0 ? record->baseline.median / record->hot.median : (double)NAN;
+	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
+	return unfused && unfused->hot.median > 0 ? unfused->hot.median / record->hot.median : (double)NAN;
 }
 
 double case_uncertainty(const struct case_record *record)

@@ -115,14 +115,15 @@ static json_t *conditions_of(const struct run_record *run)
 	put_text(&object, "version", run->version);
 	put_text(&object, "date", run->date);
 	put_text(&object, "host", run->host);
-	put(&object, "device", device_of(&run->device));
+	const struct run_device *device = run_record_device(run, NULL);
+	put(&object, "device", device_of(&device->properties));
 	put_text(&object, "dataset", run->dataset);
 	put_text(&object, "dataset_sha256", run->dataset_sha256);
 	put_int(&object, "seed", (int64_t)run->seed);
 	put(&object, "notes", lines_of(run->notes));
-	put_number(&object, "matrix_product_flops_f16", run->matrix_product_flops);
-	put_number(&object, "matrix_product_flops_bf16", run->matrix_product_flops_bf16);
-	put_number(&object, "copy_bytes_per_second", run->copy_bytes_per_second);
+	put_number(&object, "matrix_product_flops_f16", device->matrix_product_flops);
+	put_number(&object, "matrix_product_flops_bf16", device->matrix_product_flops_bf16);
+	put_number(&object, "copy_bytes_per_second", device->copy_bytes_per_second);
 	put_text(&object, "math", run->math);
 	put(&object, "datasets", datasets_of(run));
 	put(&object, "clocks", clocks_of(run));
@@ -265,8 +266,9 @@ static json_t *timings_of(const struct run_record *run, const struct case_record
 	put(&object, "hot", timing_json(&record->hot));
 	if (record->cold.measured)
 		put(&object, "cold", timing_json(&record->cold));
-	if (record->baseline.measured)
-		put(&object, "unfused", timing_json(&record->baseline));
+	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
+	if (unfused)
+		put(&object, "unfused", timing_json(&unfused->hot));
 	put_known(&object, "flops_per_second", case_flop_rate(record));
 	put_known(&object, "bytes_per_second", case_byte_rate(record));
 	if (record->unit == WORK_FLOPS)
@@ -456,8 +458,9 @@ static json_t *benchmark_of(const struct run_record *run, const struct case_reco
 	put_number(&object, "ci_high_us", record->hot.high * 1e6);
 	if (record->cold.measured)
 		put_number(&object, "cold_us", record->cold.median * 1e6);
-	if (record->baseline.measured)
-		put_number(&object, "unfused_us", record->baseline.median * 1e6);
+	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
+	if (unfused)
+		put_number(&object, "unfused_us", unfused->hot.median * 1e6);
 	put_known(&object, "flops", case_flop_rate(record));
 	put_known(&object, "bytes_per_second", case_byte_rate(record));
 	if (record->unit == WORK_FLOPS)
@@ -485,13 +488,14 @@ json_t *report_to_gbench_json(const struct run_record *const *runs, size_t count
 	put_text(&context, "date", first ? first->date : "");
 	put_text(&context, "host_name", first ? first->host : "");
 	put_text(&context, "executable", "assay");
-	put_int(&context, "num_cpus", first ? first->device.multiprocessors : 0); /* of the device that was timed */
+	const struct device_properties *device = first ? &run_record_device(first, NULL)->properties : NULL;
+	put_int(&context, "num_cpus", device ? device->multiprocessors : 0); /* of the device that was timed */
 	put_int(&context, "mhz_per_cpu", 0);
 	put(&context, "cpu_scaling_enabled", json_false());
 	put(&context, "caches", json_array());
 	put(&context, "load_avg", json_array());
 	put_text(&context, "library_build_type", "release");
-	put_text(&context, "device", first ? first->device.name : "");
+	put_text(&context, "device", device ? device->name : "");
 	put_text(&context, "assay_version", first ? first->version : "");
 	put(&object, "context", object_done(&context));
 	put(&object, "benchmarks", array_done(array, failed));

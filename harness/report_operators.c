@@ -366,7 +366,7 @@ void report_operator_throughput(struct page *page, const struct run_record *run,
 		page_heading(page, 2, "Throughput of operators");
 		page_paragraph(page, "In the unit that bounds the operation: bytes read and written once, by cold times, of this card's copy rate%s; FLOPs, by "
 				     "hot times, of its matrix product.",
-			       run->copy_bytes_per_second > 0 ? "" : " (not measured)");
+			       run_record_device(run, NULL)->copy_bytes_per_second > 0 ? "" : " (not measured)");
 		append_rate_groups(page, run, cases, count);
 		const size_t shown = limit && count > limit ? limit : count;
 		for (size_t i = 0; i < shown; i++) {

@@ -84,8 +84,7 @@ int session_keep(struct session *session, const struct job *job, struct case_rec
 	if (write_case(session, record, err) || run_record_add(session->run, record, err))
 		return -1;
 	/* the run's record owns the samples now */
-	record->hot.raw = record->cold.raw = record->baseline.raw = NULL;
-	record->clocks = NULL;
+	case_record_forget(record);
 	return 0;
 }
 
@@ -137,7 +136,9 @@ void session_skip_benchmark(struct gbench_result *result, const char *format, ..
 
 void session_report_benchmark(const struct session *session, const struct case_record *record, struct gbench_result *result)
 {
-	const double roof = record->dtype == DTYPE_BF16 ? session->run->matrix_product_flops_bf16 : session->run->matrix_product_flops;
+	const struct run_device *device = run_record_device(session->run, record);
+	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
+	const double roof = record->dtype == DTYPE_BF16 ? device->matrix_product_flops_bf16 : device->matrix_product_flops;
 	if (record->judgement.status != STATUS_PASS) {
 		session_skip_benchmark(result, "%s: %.200s", status_name(record->judgement.status), record->judgement.reason);
 		return;
@@ -157,12 +158,12 @@ void session_report_benchmark(const struct session *session, const struct case_r
 	gbench_count(result, "bytes/s", record->bytes / record->hot.median);
 	if (roof > 0 && record->unit == WORK_FLOPS)
 		gbench_count(result, "percent_of_gemm", 100.0 * record->flops / record->hot.median / roof);
-	if (session->run->copy_bytes_per_second > 0 && record->unit == WORK_BYTES)
-		gbench_count(result, "percent_of_copy", 100.0 * record->bytes / record->hot.median / session->run->copy_bytes_per_second);
+	if (device->copy_bytes_per_second > 0 && record->unit == WORK_BYTES)
+		gbench_count(result, "percent_of_copy", 100.0 * record->bytes / record->hot.median / device->copy_bytes_per_second);
 	if (record->cold.measured)
 		gbench_count(result, "cold_us", record->cold.median * 1e6);
-	if (record->baseline.measured)
-		gbench_count(result, "unfused_us", record->baseline.median * 1e6);
+	if (unfused)
+		gbench_count(result, "unfused_us", unfused->hot.median * 1e6);
 }
 
 static int start_job(struct session *session, const struct job *job, int *refused, struct error *err);
@@ -309,15 +310,29 @@ static int set_text(char **field, const char *value, struct error *err)
 	return *field ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
 }
 
+int session_note_device(struct session *session, const struct worker_ready *ready, struct error *err)
+{
+	const int index = run_record_add_device(session->run, &ready->device, "", err);
+	if (index < 0)
+		return -1;
+	struct run_device *device = &session->run->devices[index];
+	device->properties = ready->device; /* the library behind matrix products is known from the first product on */
+	if (ready->matrix_product_flops > 0) {
+		device->matrix_product_flops = ready->matrix_product_flops;
+		device->matrix_product_flops_bf16 = ready->matrix_product_flops_bf16;
+	}
+	if (ready->copy_bytes_per_second > 0)
+		device->copy_bytes_per_second = ready->copy_bytes_per_second;
+	return index;
+}
+
 /* What the worker told about device and archive goes into the record. */
 static int note_ready(struct session *session, struct error *err)
 {
 	const struct worker_ready *ready = runner_ready(session->runner);
 	struct artifact_record *artifact = &session->run->artifacts[session->job->artifact];
-	session->run->device = ready->device;
-	session->run->matrix_product_flops = ready->matrix_product_flops;
-	session->run->matrix_product_flops_bf16 = ready->matrix_product_flops_bf16;
-	session->run->copy_bytes_per_second = ready->copy_bytes_per_second;
+	if (session_note_device(session, ready, err) < 0)
+		return -1;
 	artifact->link_seconds = ready->link_seconds;
 	artifact->load_seconds = ready->load_seconds;
 	if (set_text(&artifact->cudart, session->options->cudart && strcmp(session->options->cudart, "real") == 0 ? "real" : "shim", err))

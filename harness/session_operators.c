@@ -28,7 +28,7 @@ static int keep_refusal(struct session *session, const struct job *job, const st
 		return -1;
 	snprintf(record->name, sizeof record->name, "%s", entry->symbol);
 	snprintf(record->family, sizeof record->family, "%s", entry->family ? entry->family->name : "");
-	snprintf(record->entry_point, sizeof record->entry_point, "%.63s", entry->symbol);
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", entry->symbol);
 	/* an unknown one has no module by the profile: the file's name is what there is */
 	if (entry->module[0])
 		snprintf(record->module, sizeof record->module, "%s", entry->module);
@@ -80,24 +80,19 @@ struct crew {
 	const char **symbols;
 };
 
-static void note_device(struct session *session, const struct worker_ready *ready)
+static int note_device(struct session *session, const struct worker_ready *ready, struct error *err)
 {
 	struct operators_session *operators = session->operators;
-	struct run_record *run = session->run;
-	run->device = ready->device;
-	if (ready->matrix_product_flops > 0) {
-		run->matrix_product_flops = ready->matrix_product_flops;
-		run->matrix_product_flops_bf16 = ready->matrix_product_flops_bf16;
-	}
-	if (ready->copy_bytes_per_second > 0)
-		run->copy_bytes_per_second = ready->copy_bytes_per_second;
+	if (session_note_device(session, ready, err) < 0)
+		return -1;
 	if (operators->allowed)
-		return;
+		return 0;
 	operators->allowed = operators->jobs;
 	if (ready->device.kind == DEVICE_CUDA && session->options->jobs <= 0) {
 		const double fit = (double)ready->device.memory_bytes / 2 / CONTEXT_BYTES;
 		operators->allowed = fit < 1 ? 1 : fit < (double)operators->jobs ? (size_t)fit : operators->jobs;
 	}
+	return 0;
 }
 
 static int note_load(struct session *session, const struct job *job, const struct wire_loaded *loaded, struct error *err)
@@ -177,7 +172,7 @@ static void describe_case(struct case_record *record, const struct entry_work *w
 	*record = (struct case_record){.dtype = DTYPE_INVALID};
 	snprintf(record->name, sizeof record->name, "%s", case_source_name(set->source, source_index));
 	snprintf(record->family, sizeof record->family, "%s", work->entry->family->name);
-	snprintf(record->entry_point, sizeof record->entry_point, "%.63s", work->entry->symbol);
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", work->entry->symbol);
 }
 
 /* The driver did not take it: its cases say so. */
@@ -239,10 +234,8 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 		return -1;
 	}
 	pthread_mutex_lock(&session->mutex);
-	if (runner_ready(crew->runner))
-		note_device(session, runner_ready(crew->runner));
-	int problem_here = 0;
-	if (!failed && !unit->is_counted) {
+	int problem_here = runner_ready(crew->runner) ? note_device(session, runner_ready(crew->runner), err) : 0;
+	if (!problem_here && !failed && !unit->is_counted) {
 		problem_here = note_load(session, works[0].job, &loaded, err);
 		unit->is_counted = 1;
 	}
@@ -492,8 +485,8 @@ static int load_for_bench(struct session *session, struct crew *crew, const stru
 		operators->loaded_entry = SIZE_MAX;
 		if (load_part_for_bench(session, crew, unit->first, unit->count, session->options->whole, unit, err))
 			return -1;
-		if (runner_ready(crew->runner))
-			note_device(session, runner_ready(crew->runner));
+		if (runner_ready(crew->runner) && note_device(session, runner_ready(crew->runner), err))
+			return -1;
 		if (!operators->is_refused || unit->count == 1)
 			operators->loaded_entry = SIZE_MAX - 1; /* every one of the unit is there, or none */
 	}

@@ -56,6 +56,8 @@ struct runner_options make_runner_options(const struct session_options *options,
 
 /* ---- session.c ---- */
 
+/* Puts what a worker says of its device into the run's record; its index there, or -1. Under the mutex. */
+int session_note_device(struct session *session, const struct worker_ready *ready, struct error *err);
 /* The result file starts with the conditions, so it is opened once they are known: before the first case. */
 int session_open_writer(struct session *session, struct error *err);
 /* Prints, and puts into record and result file, which then owns the samples. */

@@ -98,8 +98,15 @@ void wire_free(struct wire_message *message)
 	*message = (struct wire_message){0};
 }
 
-static const size_t timing_fields[] = {offsetof(struct case_record, hot), offsetof(struct case_record, cold),
-				       offsetof(struct case_record, baseline)};
+static const size_t timing_fields[] = {
+	offsetof(struct case_record, hot),
+	offsetof(struct case_record, cold),
+	offsetof(struct case_record, baselines[0].hot),
+	offsetof(struct case_record, baselines[1].hot),
+	offsetof(struct case_record, baselines[2].hot),
+	offsetof(struct case_record, baselines[3].hot),
+};
+_Static_assert(RECORD_BASELINES_MAX == 4, "every baseline's timing is among the fields");
 
 int wire_send_record(int fd, const struct case_record *record, struct error *err)
 {
@@ -154,6 +161,9 @@ static int is_sound(const struct case_record *record)
 		sound &= IS_TEXT(record->launches[i].kernel);
 	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
 		sound &= IS_TEXT(record->output_names[i]);
+	sound &= record->baseline_count >= 0 && record->baseline_count <= RECORD_BASELINES_MAX;
+	for (int i = 0; i < RECORD_BASELINES_MAX; i++)
+		sound &= IS_TEXT(record->baselines[i].name) && IS_TEXT(record->baselines[i].note);
 	for (size_t i = 0; i < ARRAY_COUNT(timing_fields); i++) {
 		const struct timing_record *timing = (const void *)((const char *)record + timing_fields[i]);
 		sound &= timing->samples == 0 || (timing->raw && timing->samples > 0);
@@ -172,6 +182,8 @@ int wire_read_record(const struct wire_message *message, struct case_record *rec
 	}
 	size_t at = sizeof *record;
 	int failed = 0;
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
+		record->outputs[i] = (struct output_copy){0}; /* pointers of the other process */
 	for (size_t i = 0; i < ARRAY_COUNT(timing_fields); i++) {
 		struct timing_record *timing = (void *)((char *)record + timing_fields[i]);
 		void *raw = NULL;

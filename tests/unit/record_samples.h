@@ -96,7 +96,7 @@ static inline struct case_record sample_case(int index)
 		record.hot = sample_timing(index, 1.0);
 		record.cold = sample_timing(index, 1.5);
 		if (index % 4 == 1)
-			record.baseline = sample_timing(index, 3.0);
+			case_record_add_baseline(&record, RECORD_UNFUSED)->hot = sample_timing(index, 3.0);
 		record.clock_count = 2;
 		record.clocks = calloc(2, sizeof *record.clocks);
 		if (!record.clocks)
@@ -115,13 +115,8 @@ static inline struct run_record sample_run(int cases)
 		.version = sample_text("0.1.0"),
 		.date = sample_text("2026-01-02T03:04:05Z"),
 		.host = sample_text("gpu-host"),
-		.device = {.kind = DEVICE_CUDA, .id = "cuda:0", .name = "NVIDIA H100 80GB HBM3", .uuid = "GPU-0123", .cc_major = 9,
-			   .cc_minor = 0, .multiprocessors = 132, .l2_bytes = 50 << 20, .memory_bytes = (size_t)80 << 30,
-			   .shared_per_block_optin = 232448, .driver_version = 13000, .driver_text = "580.159.04",
-			   .gemm_library = "cuBLAS 13.0.2"},
-		.matrix_product_flops = 7.5e14,
-		.matrix_product_flops_bf16 = 7.6e14,
-		.copy_bytes_per_second = 2.9e12,
+		.devices = calloc(1, sizeof(struct run_device)),
+		.device_count = 1,
 		.math = sample_text("precise"),
 		.dataset = sample_text("datasets/attention.spec"),
 		.dataset_sha256 = "abcdef",
@@ -133,8 +128,17 @@ static inline struct run_record sample_run(int cases)
 		.complete = 1,
 		.wall_seconds = 83.5,
 	};
-	if (!run.artifacts)
+	if (!run.artifacts || !run.devices)
 		exit(1);
+	run.devices[0] = (struct run_device){
+		.properties = {.kind = DEVICE_CUDA, .id = "cuda:0", .name = "NVIDIA H100 80GB HBM3", .uuid = "GPU-0123", .cc_major = 9,
+			       .cc_minor = 0, .multiprocessors = 132, .l2_bytes = 50 << 20, .memory_bytes = (size_t)80 << 30,
+			       .shared_per_block_optin = 232448, .driver_version = 13000, .driver_text = "580.159.04",
+			       .gemm_library = "cuBLAS 13.0.2"},
+		.matrix_product_flops = 7.5e14,
+		.matrix_product_flops_bf16 = 7.6e14,
+		.copy_bytes_per_second = 2.9e12,
+	};
 	run.artifacts[0] = (struct artifact_record){.path = sample_text("/artifacts/a b/libflashattention.a"), .sha256 = "0123", .size = 230000000,
 						    .kind = sample_text("ELF archive"), .toolkit = sample_text("CUDA 13.0 (V13.0.88)"),
 						    .provenance = sample_text("CUDA_COMPUTE_CAP=90, --use_fast_math"),

@@ -180,9 +180,9 @@ static void not_comparable(void)
 	next.seed++;
 	check_refused(&base, &next, 6, "another dataset or seed");
 	next.seed--;
-	snprintf(next.device.name, sizeof next.device.name, "NVIDIA H200");
+	snprintf(next.devices[0].properties.name, sizeof next.devices[0].properties.name, "NVIDIA H200");
 	check_refused(&base, &next, 6, "the devices differ (NVIDIA H100 80GB HBM3, NVIDIA H200)");
-	next.device.cc_major = 10;
+	next.devices[0].properties.cc_major = 10;
 	check_refused(&base, &next, 6, "different architectures (sm_90, sm_100)");
 	comparison = compared(&base, &next);
 	CHECK_INT(comparison.hot[TIMING_REFUSED], 10);

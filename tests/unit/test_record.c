@@ -105,10 +105,39 @@ static void same_case(const struct case_record *a, const struct case_record *b)
 	}
 	same_timing(&a->hot, &b->hot);
 	same_timing(&a->cold, &b->cold);
-	same_timing(&a->baseline, &b->baseline);
+	CHECK_INT(a->baseline_count, b->baseline_count);
+	for (int i = 0; i < a->baseline_count && i < b->baseline_count; i++) {
+		CHECK_TEXT(a->baselines[i].name, b->baselines[i].name);
+		CHECK_TEXT(a->baselines[i].note, b->baselines[i].note);
+		same_timing(&a->baselines[i].hot, &b->baselines[i].hot);
+	}
 	CHECK_INT(a->clock_count, b->clock_count);
 	if (a->clock_count == b->clock_count && a->clock_count)
 		CHECK(memcmp(a->clocks, b->clocks, (size_t)a->clock_count * sizeof *a->clocks) == 0);
+}
+
+static void same_device(const struct run_device *x, const struct run_device *y)
+{
+	const struct device_properties *a = &x->properties, *b = &y->properties;
+	CHECK_TEXT(a->name, b->name);
+	CHECK_TEXT(a->id, b->id);
+	CHECK_TEXT(a->uuid, b->uuid);
+	CHECK_TEXT(a->driver_text, b->driver_text);
+	CHECK_TEXT(a->gemm_library, b->gemm_library);
+	CHECK_INT(a->kind, b->kind);
+	CHECK_INT(a->cc_major, b->cc_major);
+	CHECK_INT(a->cc_minor, b->cc_minor);
+	CHECK_INT(a->multiprocessors, b->multiprocessors);
+	CHECK_INT(a->l2_bytes, b->l2_bytes);
+	CHECK_INT(a->memory_bytes, b->memory_bytes);
+	CHECK_INT(a->shared_per_block_optin, b->shared_per_block_optin);
+	CHECK_INT(a->driver_version, b->driver_version);
+	CHECK_INT(a->slow_f64, b->slow_f64);
+	CHECK_TEXT(x->host, y->host);
+	same_double(x->matrix_product_flops, y->matrix_product_flops);
+	same_double(x->matrix_product_flops_bf16, y->matrix_product_flops_bf16);
+	same_double(x->copy_bytes_per_second, y->copy_bytes_per_second);
+	CHECK_INT(x->other_processes, y->other_processes);
 }
 
 static void same_run(const struct run_record *a, const struct run_record *b)
@@ -118,7 +147,6 @@ static void same_run(const struct run_record *a, const struct run_record *b)
 	CHECK_TEXT(a->version, b->version);
 	CHECK_TEXT(a->date, b->date);
 	CHECK_TEXT(a->host, b->host);
-	same_double(a->copy_bytes_per_second, b->copy_bytes_per_second);
 	CHECK_TEXT(a->math, b->math);
 	CHECK_INT(a->dataset_count, b->dataset_count);
 	for (size_t i = 0; i < a->dataset_count && i < b->dataset_count; i++) {
@@ -147,23 +175,10 @@ static void same_run(const struct run_record *a, const struct run_record *b)
 	CHECK_TEXT(a->dataset_sha256, b->dataset_sha256);
 	CHECK_TEXT(a->repeat_options, b->repeat_options);
 	CHECK_TEXT(a->notes, b->notes);
-	CHECK_TEXT(a->device.name, b->device.name);
-	CHECK_TEXT(a->device.id, b->device.id);
-	CHECK_TEXT(a->device.uuid, b->device.uuid);
-	CHECK_TEXT(a->device.driver_text, b->device.driver_text);
-	CHECK_TEXT(a->device.gemm_library, b->device.gemm_library);
-	CHECK_INT(a->device.kind, b->device.kind);
-	CHECK_INT(a->device.cc_major, b->device.cc_major);
-	CHECK_INT(a->device.cc_minor, b->device.cc_minor);
-	CHECK_INT(a->device.multiprocessors, b->device.multiprocessors);
-	CHECK_INT(a->device.l2_bytes, b->device.l2_bytes);
-	CHECK_INT(a->device.memory_bytes, b->device.memory_bytes);
-	CHECK_INT(a->device.shared_per_block_optin, b->device.shared_per_block_optin);
-	CHECK_INT(a->device.driver_version, b->device.driver_version);
-	CHECK_INT(a->device.slow_f64, b->device.slow_f64);
+	CHECK_INT(a->device_count, b->device_count);
+	for (size_t i = 0; i < a->device_count && i < b->device_count; i++)
+		same_device(&a->devices[i], &b->devices[i]);
 	CHECK(a->seed == b->seed);
-	same_double(a->matrix_product_flops, b->matrix_product_flops);
-	same_double(a->matrix_product_flops_bf16, b->matrix_product_flops_bf16);
 	same_double(a->wall_seconds, b->wall_seconds);
 	CHECK_INT(a->artifact_count, b->artifact_count);
 	for (size_t i = 0; i < a->artifact_count && i < b->artifact_count; i++) {

@@ -46,10 +46,11 @@ static void test_spread(void)
 
 static void test_figures(void)
 {
-	struct run_record run = {.matrix_product_flops = 4e14, .matrix_product_flops_bf16 = 8e14};
+	struct run_device device = {.matrix_product_flops = 4e14, .matrix_product_flops_bf16 = 8e14};
+	struct run_record run = {.devices = &device, .device_count = 1};
 	struct case_record record = {.dtype = DTYPE_F16, .flops = 2e10, .bytes = 1e8,
 				     .hot = {.measured = 1, .median = 1e-4, .low = 0.99e-4, .high = 1.03e-4},
-				     .baseline = {.measured = 1, .median = 5e-4}};
+				     .baselines = {{.name = RECORD_UNFUSED, .hot = {.measured = 1, .median = 5e-4}}}, .baseline_count = 1};
 	CHECK(case_is_timed(&record));
 	CHECK_NEAR(case_flop_rate(&record), 2e14, 1e3);
 	CHECK_NEAR(case_byte_rate(&record), 1e12, 1);
@@ -165,8 +166,8 @@ static void test_terminal(void)
 static void test_groups(void)
 {
 	struct run_record first = sample_run(3), second = sample_run(2), third = sample_run(1);
-	second.device.cc_major = 8;
-	snprintf(second.device.name, sizeof second.device.name, "NVIDIA A100");
+	second.devices[0].properties.cc_major = 8;
+	snprintf(second.devices[0].properties.name, sizeof second.devices[0].properties.name, "NVIDIA A100");
 	const struct run_record *runs[] = {&first, &second, &third};
 	char *text = append(runs, 3, (struct report_options){.style = REPORT_TERMINAL});
 	const char *a = strstr(text, "sm_90: "), *b = strstr(text, "sm_80: NVIDIA A100\n");

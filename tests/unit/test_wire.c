@@ -106,15 +106,16 @@ static struct case_record *new_record(void)
 	snprintf(record->name, sizeof record->name, "attention/x");
 	record->hot.raw = calloc(3, sizeof *record->hot.raw);
 	record->hot.samples = 3;
-	record->baseline.raw = calloc(2, sizeof *record->baseline.raw);
-	record->baseline.samples = 2;
+	record->baselines[0].hot.raw = calloc(2, sizeof *record->baselines[0].hot.raw);
+	record->baseline_count = 1;
+	record->baselines[0].hot.samples = 2;
 	record->clocks = calloc(2, sizeof *record->clocks);
 	record->clock_count = 2;
-	if (!record->hot.raw || !record->baseline.raw || !record->clocks)
+	if (!record->hot.raw || !record->baselines[0].hot.raw || !record->clocks)
 		exit(1);
 	for (int i = 0; i < 3; i++)
 		record->hot.raw[i] = i + 0.5;
-	record->baseline.raw[1] = 7;
+	record->baselines[0].hot.raw[1] = 7;
 	record->clocks[1].power_milliwatts = 123456;
 	return record;
 }
@@ -152,7 +153,7 @@ static void test_record(void)
 	CHECK_INT(out->hot.samples, 3);
 	CHECK_NEAR(out->hot.raw ? out->hot.raw[2] : NAN, 2.5, 0);
 	CHECK(out->cold.raw == NULL);
-	CHECK_NEAR(out->baseline.raw ? out->baseline.raw[1] : NAN, 7, 0);
+	CHECK_NEAR(out->baselines[0].hot.raw ? out->baselines[0].hot.raw[1] : NAN, 7, 0);
 	CHECK_INT(out->clocks ? out->clocks[1].power_milliwatts : 0, 123456);
 	case_record_free(out);
 	/* cut anywhere in the samples, and in the struct */
@@ -161,7 +162,7 @@ static void test_record(void)
 	for (size_t i = 0; i < ARRAY_COUNT(cuts); i++) {
 		CHECK_INT(send_and_read(record, cuts[i], out, &err), -1);
 		CHECK_INT(err.kind, ERROR_INPUT);
-		CHECK(!out->hot.raw && !out->baseline.raw && !out->clocks);
+		CHECK(!out->hot.raw && !out->baselines[0].hot.raw && !out->clocks);
 	}
 	free(out);
 	free_record(record);
