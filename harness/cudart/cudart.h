@@ -19,6 +19,28 @@
 
 enum { CUDART_LAUNCHES_MAX = 256, CUDART_MISSING_MAX = 8 };
 
+/* Device code that runs in place of what the host code registers (donor.h makes it). All of it has to live as long as the
+ * process. */
+#define CUDART_OWN_CODE (-1L)
+struct cudart_kernel_pair {
+	const char *name;        /* as the host code registers it */
+	const char *code_name;   /* in the container */
+	long container;          /* index into cudart_stand_in.containers; CUDART_OWN_CODE: the host code's own */
+	const char *refused;     /* not NULL: a launch is refused for this reason, whatever `container` is */
+};
+struct cudart_module_pair {
+	const void *container;   /* fatbin container of the host code, by its bytes */
+	size_t size;
+	const struct cudart_kernel_pair *kernels; /* sorted by name */
+	size_t kernel_count;
+};
+struct cudart_stand_in {
+	const struct cudart_module_pair *modules;
+	size_t module_count;
+	const void *const *containers; /* fatbin containers that images are taken from */
+	size_t container_count;
+};
+
 struct cudart_binding {
 	struct device *device;
 	struct device_stream *stream;
@@ -30,16 +52,19 @@ struct cudart_binding {
 	 * shim's lock held: it must not call back into the shim. */
 	void (*before_blocking)(void *context);
 	void *blocking_context;
+	const struct cudart_stand_in *stand_in; /* NULL: the host code's own device code runs. The first binding's counts. */
 };
 
 struct cudart_launch {
-	const char *kernel;      /* mangled name, "?" for a function never registered; owned by the shim, lives as long */
+	const char *kernel;      /* mangled name, of the code that runs; "?" for a function never registered; lives as long as the
+				    shim and the stand-in */
 	struct device_dim3 grid, block;
 	size_t dynamic_shared;
 	int default_stream;      /* 1: on the bound stream */
 	int ordered_stream;      /* 1: there, or on a stream of the archive's own that the legacy default stream waits for */
 	int result;              /* cudaError_t that the archive was given */
 	int device_code;         /* CUresult behind it */
+	int own_code;            /* 1 when there is a stand-in and the kernel ran from the host code's own image all the same */
 	int ptx;                 /* 1 when the image is PTX that the driver compiles, 0 for SASS or when none was loaded */
 	char message[160];       /* why it failed, "" otherwise */
 };
@@ -54,6 +79,7 @@ struct cudart_log {
 	char first_error_message[256];
 	char missing[CUDART_MISSING_MAX][128];   /* functions or symbols that were called but exist only as stubs */
 	int missing_count;                       /* distinct ones, at most CUDART_MISSING_MAX are kept */
+	char no_match[480];                      /* first thing that was used and has no counterpart in the stand-in, and why */
 	size_t allocations, synchronizations;    /* calls of the archive that allocate or synchronise */
 	/* since the shim was bound */
 	size_t fatbins, kernels_registered;

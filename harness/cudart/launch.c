@@ -74,8 +74,15 @@ static int launch(struct shim *shim, const void *function, const struct configur
 		error_set(err, ERROR_INPUT, "the function launched was never registered as a kernel");
 		return RUNTIME_INVALID_DEVICE_FUNCTION;
 	}
-	record->kernel = kernel->name;
+	shim_kernel_decide(shim, kernel);
+	record->kernel = kernel->code_name;
+	record->own_code = kernel->own;
 	int result = shim_ready(shim);
+	if (!result && kernel->refused) {
+		shim_note_no_match(shim, "kernel", kernel->name, kernel->refused);
+		error_set(err, ERROR_UNSUPPORTED, "no donor kernel: %s", kernel->refused);
+		return RUNTIME_NOT_SUPPORTED;
+	}
 	if (!result)
 		result = check_dimensions(shim, configuration->grid, configuration->block, err);
 	if (!result)
@@ -84,7 +91,7 @@ static int launch(struct shim *shim, const void *function, const struct configur
 	record->ordered_stream = kind != STREAM_OWN;
 	if (!result)
 		result = shim_kernel_resolve(shim, kernel, err);
-	record->ptx = kernel->module->ptx;
+	record->ptx = kernel->code->ptx;
 	if (!result && device->ops->launch(device, kernel->function, configuration->grid, configuration->block,
 					   configuration->dynamic_shared, stream, arguments, err))
 		result = runtime_error_from(err);
@@ -103,8 +110,10 @@ static int launch_recorded(const char *call, const void *function, const struct 
 		.dynamic_shared = configuration->dynamic_shared,
 	};
 	if (refused) {
-		const struct shim_kernel *kernel = shim_kernel_of(shim, function);
-		record.kernel = kernel ? kernel->name : "?";
+		struct shim_kernel *kernel = shim_kernel_of(shim, function);
+		if (kernel)
+			shim_kernel_decide(shim, kernel);
+		record.kernel = kernel ? kernel->code_name : "?";
 		error_set(&err, ERROR_UNSUPPORTED, "%s", refused);
 		shim_note_missing(shim, call);
 		record.result = RUNTIME_NOT_SUPPORTED;
@@ -213,8 +222,12 @@ static struct shim *enter_with_kernel(const void *function, struct shim_kernel *
 	*kernel = shim_kernel_of(shim, function);
 	if (!*result && !*kernel)
 		*result = RUNTIME_INVALID_DEVICE_FUNCTION;
-	if (!*result)
+	if (!*result) {
 		*result = shim_kernel_resolve(shim, *kernel, err);
+		/* the host code would go on from an answer, and has none */
+		if (*result && (*kernel)->refused)
+			shim_note_no_match(shim, "kernel", (*kernel)->name, (*kernel)->refused);
+	}
 	return shim;
 }
 
@@ -223,12 +236,22 @@ EXPORT int cudaFuncSetAttribute(const void *function, int attribute, int value)
 	struct error err = {0};
 	struct shim_kernel *kernel;
 	int result;
-	struct shim *shim = enter_with_kernel(function, &kernel, &result, &err);
+	struct shim *shim = shim_enter();
 	struct device *device = shim->binding.device;
+	kernel = shim_kernel_of(shim, function);
+	result = shim_ready(shim);
+	if (!result && !kernel)
+		result = RUNTIME_INVALID_DEVICE_FUNCTION;
+	if (!result)
+		shim_kernel_decide(shim, kernel);
+	/* of a kernel that cannot run it makes no difference, and it is told when it is launched, not before */
+	const int matters = !result && !kernel->refused;
+	if (matters)
+		result = shim_kernel_resolve(shim, kernel, &err);
 	/* cudaFuncAttribute starts at 8 and has CUfunction_attribute's numbers; 8 is the dynamic shared memory */
 	if (!result && (attribute < 8 || attribute > 15 || (attribute == 8 && value < 0)))
 		result = RUNTIME_INVALID_VALUE;
-	if (!result && device->ops->function_set(device, kernel->function, (enum device_function_attribute)attribute, value, &err))
+	if (!result && matters && device->ops->function_set(device, kernel->function, (enum device_function_attribute)attribute, value, &err))
 		result = runtime_error_from(&err);
 	return shim_leave(shim, __func__, result, &err);
 }

@@ -401,14 +401,16 @@ EXPORT_ALIAS(int, cudaMemset_ptds, (void *pointer, int value, size_t bytes), cud
 
 static int variable_address(struct shim *shim, const void *symbol, device_pointer *pointer, size_t *bytes, struct error *err)
 {
-	const struct shim_variable *variable = pointer_map_get(&shim->objects, (uintptr_t)symbol, TAG_VARIABLE);
+	struct shim_variable *variable = pointer_map_get(&shim->objects, (uintptr_t)symbol, TAG_VARIABLE);
 	struct device *device = shim->binding.device;
 	if (!variable)
 		return RUNTIME_INVALID_SYMBOL;
-	const int result = shim_module_resolve(shim, variable->module, err);
+	int result = shim_variable_decide(shim, variable, err);
+	if (!result)
+		result = shim_module_resolve(shim, variable->code, err);
 	if (result)
 		return result;
-	if (device->ops->module_global(device, variable->module->module, variable->name, pointer, bytes, err))
+	if (device->ops->module_global(device, variable->code->module, variable->code_name, pointer, bytes, err))
 		return runtime_error_from(err) == RUNTIME_SYMBOL_NOT_FOUND ? RUNTIME_INVALID_SYMBOL : runtime_error_from(err);
 	return RUNTIME_SUCCESS;
 }

@@ -180,6 +180,7 @@ static int add_variable(struct shim *shim, struct shim_module *module, const voi
 		return RUNTIME_OUT_OF_MEMORY;
 	}
 	*variable = (struct shim_variable){.name = copy, .module = module, .size = size};
+	shim->variable_count++;
 	return RUNTIME_SUCCESS;
 }
 
@@ -255,22 +256,33 @@ static int select_entry(const struct shim *shim, const struct fatbin *fatbin, st
 	return chosen;
 }
 
+/* Names are needed only where host code asks for variables by them. */
+static int read_variables(const struct shim *shim, struct shim_module *module, const void *image, size_t size, struct error *err)
+{
+	if (!module->container || !shim->variable_count)
+		return 0;
+	return module_variables_read(image, size, module->ptx, &module->variables, err);
+}
+
 static int load(struct shim *shim, struct shim_module *module, struct error *err)
 {
 	const struct fatbin_wrapper *wrapper = module->wrapper;
+	const void *container = module->container;
 	struct device *device = shim->binding.device;
 	struct fatbin fatbin = {0};
 	void *image = NULL;
 	size_t available, image_size;
 	int result = RUNTIME_INVALID_IMAGE;
 
-	if (!wrapper || wrapper->magic != FATBIN_WRAPPER_MAGIC || !wrapper->container) {
-		error_set(err, ERROR_INPUT, "what the archive registered is no fatbin wrapper");
-		goto done;
+	if (!container) {
+		if (!wrapper || wrapper->magic != FATBIN_WRAPPER_MAGIC || !wrapper->container) {
+			error_set(err, ERROR_INPUT, "what the archive registered is no fatbin wrapper");
+			goto done;
+		}
+		container = wrapper->container;
 	}
 	/* the container lies in the archive's own data: its header is all there is to tell where it ends */
-	if (fatbin_container_size(wrapper->container, &available, err) ||
-	    fatbin_parse(wrapper->container, available, &fatbin, err))
+	if (fatbin_container_size(container, &available, err) || fatbin_parse(container, available, &fatbin, err))
 		goto done;
 	result = RUNTIME_NO_KERNEL_IMAGE;
 	const int chosen = select_entry(shim, &fatbin, err);
@@ -281,6 +293,8 @@ static int load(struct shim *shim, struct shim_module *module, struct error *err
 	if (fatbin_entry_decompress(entry, &image, &image_size, err))
 		goto done;
 	module->ptx = entry->kind == FATBIN_PTX;
+	if (read_variables(shim, module, image, image_size, err))
+		goto done;
 	shim_about_to_block(shim);
 	const double started = monotonic_seconds();
 	if (device->ops->module_load(device, image, &module->module, err)) {
@@ -323,12 +337,13 @@ int shim_kernel_resolve(struct shim *shim, struct shim_kernel *kernel, struct er
 	if (kernel->function)
 		return RUNTIME_SUCCESS;
 	struct device *device = shim->binding.device;
-	const int result = shim_module_resolve(shim, kernel->module, err);
+	shim_kernel_decide(shim, kernel);
+	const int result = shim_module_resolve(shim, kernel->code, err);
 	if (result != RUNTIME_SUCCESS)
 		return result;
 	/* with lazy loading this is where the driver moves the kernel's code to the device */
 	shim_about_to_block(shim);
-	if (device->ops->module_function(device, kernel->module->module, kernel->name, &kernel->function, err)) {
+	if (device->ops->module_function(device, kernel->code->module, kernel->code_name, &kernel->function, err)) {
 		kernel->function = NULL;
 		const int code = runtime_error_from(err);
 		return code == RUNTIME_SYMBOL_NOT_FOUND || err->kind == ERROR_INPUT ? RUNTIME_INVALID_DEVICE_FUNCTION : code;
@@ -345,11 +360,15 @@ EXPORT int assay_cudart_bind(const struct cudart_binding *binding, struct error 
 				 binding ? binding->runtime_major : 0);
 	struct shim *shim = shim_enter();
 	int result = 0;
+	const struct cudart_stand_in *stand_in = shim->bound ? shim->binding.stand_in : binding->stand_in;
 	if (shim->bound && shim->binding.device != binding->device) {
 		result = error_set(err, ERROR_USAGE, "the runtime shim is bound to device %s already; one process serves one device",
 				   shim->binding.device->properties.id);
+	} else if (!shim->bound && shim_stand_in_open(shim, stand_in)) {
+		result = error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	} else {
 		shim->binding = *binding;
+		shim->binding.stand_in = stand_in;
 		shim->bound = 1;
 	}
 	pthread_mutex_unlock(&shim->mutex);
@@ -369,6 +388,7 @@ EXPORT void assay_cudart_log_reset(void)
 	log->first_error = 0;
 	log->first_error_call[0] = log->first_error_message[0] = '\0';
 	log->missing_count = 0;
+	log->no_match[0] = '\0';
 	log->allocations = log->synchronizations = 0;
 	pthread_mutex_unlock(&shim->mutex);
 }

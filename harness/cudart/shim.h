@@ -11,6 +11,7 @@
 #ifndef ASSAY_CUDART_SHIM_H
 #define ASSAY_CUDART_SHIM_H
 
+#include "artifact/variables.h"
 #include "cudart/cudart.h"
 #include "cudart/pointer_map.h"
 #include "cudart/runtime_error.h"
@@ -23,24 +24,34 @@
 #define EXPORT_ALIAS(type, alias_name, parameters, name)                                                     \
 	EXPORT type alias_name parameters __attribute__((alias(#name)))
 
-struct shim_module { /* one registered fatbin */
-	const struct fatbin_wrapper *wrapper;
+struct shim_module { /* one registered fatbin, or one of the stand-in's */
+	const struct fatbin_wrapper *wrapper; /* NULL: of the stand-in, */
+	const void *container;                /* which is this one */
 	struct device_module *module; /* NULL until it is loaded */
 	int result;                   /* of a load that failed: the archive gets it again; 0 otherwise */
 	int ptx;
 	struct error failure;
+	const struct cudart_module_pair *pair; /* of a registered one, what stands in for it; NULL: not looked up, or nothing does */
+	struct module_variables variables;     /* of the stand-in's, once it is loaded */
 };
 
 struct shim_kernel {
 	char *name;
 	struct shim_module *module;
 	struct device_function *function; /* NULL until first use */
+	/* what runs, by shim_kernel_decide; `code` NULL: not decided */
+	struct shim_module *code;
+	const char *code_name;
+	const char *refused;              /* why nothing does; questions about it are answered by the host code's own image */
+	int own;                          /* from the host code's own image, though there is a stand-in */
 };
 
 struct shim_variable {
 	char *name;
 	struct shim_module *module;
 	size_t size;
+	struct shim_module *code;         /* where it lies; NULL: not decided */
+	const char *code_name;
 };
 
 struct shim_allocation {
@@ -67,6 +78,8 @@ struct shim {
 	struct pointer_map objects;
 	struct shim_kernel **kernels;
 	size_t kernel_count, kernel_capacity;
+	size_t variable_count;
+	struct shim_module *stand_ins; /* one for each container of binding.stand_in */
 
 	/* The stream that last took part in the legacy default stream's implicit ordering; NULL is the default one. */
 	const struct shim_stream *last_ordered;
@@ -102,6 +115,16 @@ int shim_stream(struct shim *shim, const void *handle, struct device_stream **st
 
 /* The kernel behind a host function or a kernel handle; NULL when it was never registered. */
 struct shim_kernel *shim_kernel_of(const struct shim *shim, const void *function);
+/* ---- stand_in.c ---- */
+int shim_stand_in_open(struct shim *shim, const struct cudart_stand_in *stand_in); /* -1: out of memory */
+/* Which code runs for it. */
+void shim_kernel_decide(struct shim *shim, struct shim_kernel *kernel);
+/* The same for a variable. Returns a runtime error with the reason in *err. */
+int shim_variable_decide(struct shim *shim, struct shim_variable *variable, struct error *err);
+/* Takes note of what was used and has no counterpart in the stand-in. */
+void shim_note_no_match(struct shim *shim, const char *what, const char *name, const char *why);
+
+/* ---- shim.c ---- */
 /* Loads its module and finds its function on first use. Returns a runtime error with the reason in *err. */
 int shim_kernel_resolve(struct shim *shim, struct shim_kernel *kernel, struct error *err);
 int shim_module_resolve(struct shim *shim, struct shim_module *module, struct error *err);
