@@ -17,6 +17,7 @@
 #pragma once
 
 #include "attention.h"
+#include "delay.cuh"
 #include "faults_device.cuh"
 #include "launch.h"
 #include "mma.cuh"
@@ -149,6 +150,7 @@ __global__ void __launch_bounds__(tiling<HEAD_DIM>::threads)
 {
     using tile = tiling<HEAD_DIM>;
     constexpr int row_tiles = tile::row_tiles, keys = tile::keys, pitch = tile::pitch;
+    const delayed_block delay;
 
     extern __shared__ __align__(16) unsigned char shared_memory[];
     T *const q_tile = reinterpret_cast<T *>(shared_memory);

@@ -3,6 +3,7 @@
  *   prebuilt_ptx pack OUT.zst FILE.ptx...       names are those of the files, without .ptx
  *   prebuilt_ptx pack-tree OUT.zst FOLDER FILE.ptx...   the files lie in FOLDER, and their names have the way from there
  *   prebuilt_ptx unpack IN.zst FOLDER           all of them, each to FOLDER/NAME.ptx
+ *   prebuilt_ptx ptx IN.zst NAME OUT.ptx        one of them
  *   prebuilt_ptx fatbin IN.zst NAME OUT.fatbin  one container with one zstd entry, as `nvcc -fatbin` writes it for PTX only
  *   prebuilt_ptx list IN.zst
  *
@@ -225,6 +226,16 @@ static int unpack_all(const char *in, const char *folder)
 	return 0;
 }
 
+static int unpack_one(const char *in, const char *name, const char *out)
+{
+	static struct section sections[SECTIONS_MAX];
+	int count;
+	if (unpack(in, sections, &count))
+		return 1;
+	const struct section *section = find(sections, count, name);
+	return section ? write_file(out, section->text, section->size) : fail(in, "has no such module");
+}
+
 static void put(unsigned char *at, uint64_t value, int bytes)
 {
 	for (int i = 0; i < bytes; i++)
@@ -295,11 +306,13 @@ int main(int argc, char **argv)
 		return pack(argv[2], argv[3], argv + 4, argc - 4);
 	if (argc == 4 && strcmp(argv[1], "unpack") == 0)
 		return unpack_all(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], "ptx") == 0)
+		return unpack_one(argv[2], argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[1], "fatbin") == 0)
 		return fatbin(argv[2], argv[3], argv[4]);
 	if (argc == 3 && strcmp(argv[1], "list") == 0)
 		return list(argv[2]);
 	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | pack-tree OUT.zst FOLDER FILE.ptx... | unpack IN.zst FOLDER |\n"
-			"       fatbin IN.zst NAME OUT.fatbin | list IN.zst\n");
+			"       ptx IN.zst NAME OUT.ptx | fatbin IN.zst NAME OUT.fatbin | list IN.zst\n");
 	return 2;
 }
