@@ -23,7 +23,7 @@ struct launch_record {
 	uint64_t dynamic_shared;
 	int default_stream;
 	int device_code;              /* CUresult, or the cudaError_t where no call of the driver was reached; 0: accepted */
-	/* of the kernel as it was loaded (cuFuncGetAttribute), a thread's and a block's; -1: not told */
+	/* of the kernel as it was loaded (cuFuncGetAttribute), a thread's and a block's; registers <= 0: not told */
 	int32_t registers, static_shared_bytes, local_bytes;
 };
 
@@ -239,24 +239,29 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
  * HDF5, schema 1, readable by any library from 1.8 on (that format has no mark of being open for writing, so that the
  * file of a killed run can be read as it is); tables and headers have checksums:
  *   /            attributes: schema, generator "assay"
- *   /run         attributes: version, date, host, dataset, dataset_sha256, seed, complete (0 or 1), wall_seconds,
- *                matrix_product_flops, matrix_product_flops_bf16, copy_bytes_per_second, math; texts (arrays of bytes):
- *                command, repeat_options, notes
+ *   /run         attributes: version, date, host, dataset, dataset_sha256, seed, complete (0 or 1), wall_seconds, shard_index,
+ *                shard_count, math; matrix_product_flops, matrix_product_flops_bf16, copy_bytes_per_second of the first device;
+ *                texts (arrays of bytes): command, repeat_options, interleaved, notes
  *   /run/datasets/N, /run/inventories/N
  *                attributes and texts: the fields of struct dataset_record and struct inventory_record
- *   /run/device  attributes: the fields of struct device_properties
+ *   /run/devices/N
+ *                attributes: the fields of struct device_properties and of struct run_device; absent in files of 0.1.0, which
+ *                have one device
+ *   /run/device  the first of them once more; its id is "" where there is none
  *   /artifacts/N attributes: path, sha256, size, kind, toolkit, abi, cudart, link_seconds, load_seconds, load_longest_seconds,
- *                load_wall_seconds, load_parts, entry_points, fast_kernels; texts: provenance, stubbed, refused, kernels (a name
- *                a line); kernel_launched (u8, in the order of kernels)
+ *                load_wall_seconds, load_parts, entry_points, fast_kernels; texts: provenance, stubbed, refused, images, set,
+ *                donor, kernels (a name a line); kernel_launched (u8, in the order of kernels)
  *   /cases/table one row a case (a compound; units are in the members' names); attribute checks: names of the checks in
  *                the order of the member check_states, whose values are those of enum check_state
  *   /cases/counts a row for each case that was counted: member case_row says which row of table it belongs to; absent in files
  *                of 0.1.0
  *   /cases/operators
  *                likewise a row for each case of an operator family, and for each that is not of the first dataset
+ *   /cases/resources, measured, baselines, rounds
+ *                likewise, absent in files of 0.1.0: resources belong to a row of launches (launch_row), the others to one of table
  *   /cases/texts, launches, clocks, samples
  *                what a case has any number of; the table says from which row on and how many. Texts: "reason",
- *                "mistrust", "note", or the name of a check; samples: seconds. */
+ *                "mistrust", "note", "entry_point" (where the table's column is too short), or the name of a check; samples: seconds. */
 
 struct record_writer;
 /* Creates PATH.partial and writes the conditions (everything of `run` but its cases). A file of that name is replaced.
@@ -267,6 +272,8 @@ int record_writer_open(struct record_writer **writer, const char *path, const st
 int record_writer_add_unflushed(struct record_writer *writer, const struct case_record *record, struct error *err);
 int record_writer_flush(struct record_writer *writer, struct error *err);
 int record_writer_add(struct record_writer *writer, const struct case_record *record, struct error *err);
+/* Adds devices of `run` that the file does not have yet: before the first case that ran on one of them. */
+int record_writer_note_devices(struct record_writer *writer, const struct run_record *run, struct error *err);
 /* Writes everything of `run` but its cases once more (coverage, notes and wall time are known only at the end) with
  * complete = 1, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);

@@ -165,15 +165,52 @@ static const struct member operator_members[] = {
 	END,
 };
 
+static const struct member resource_members[] = {
+	SCALAR(record_resources_row, launch_row, U64),
+	SCALAR(record_resources_row, registers, I32),
+	SCALAR(record_resources_row, static_shared_bytes, I32),
+	SCALAR(record_resources_row, local_bytes, I32),
+	END,
+};
+
+static const struct member measured_members[] = {
+	SCALAR(record_measured_row, case_row, U64),
+	SCALAR(record_measured_row, bench_seconds, F64),
+	SCALAR(record_measured_row, energy_joules, F64),
+	SCALAR(record_measured_row, energy_calls, F64),
+	SCALAR(record_measured_row, device, I32),
+	END,
+};
+
+static const struct member baseline_members[] = {
+	SCALAR(record_baseline_row, case_row, U64),
+	NESTED(hot, record_baseline_row, timing_members),
+	STRING(record_baseline_row, name),
+	STRING(record_baseline_row, note),
+	END,
+};
+
+static const struct member round_members[] = {
+	SCALAR(record_rounds_row, case_row, U64),
+	SCALAR(record_rounds_row, timing, I32),
+	SCALAR(record_rounds_row, rounds, I32),
+	ARRAY(record_rounds_row, round_samples, U32, RECORD_ROUNDS_MAX),
+	END,
+};
+
 /* Chunks are rewritten whole with every flush, hence small ones where a case adds little. */
 const struct record_table_info record_tables[RECORD_TABLES] = {
-	[RECORD_ROWS] = {"table", sizeof(struct record_row), 8},
-	[RECORD_TEXTS] = {"texts", sizeof(struct record_text_row), 16},
-	[RECORD_LAUNCHES] = {"launches", sizeof(struct record_launch_row), 32},
-	[RECORD_CLOCKS] = {"clocks", sizeof(struct clock_reading), 256},
-	[RECORD_SAMPLES] = {"samples", sizeof(double), 1024},
-	[RECORD_COUNTS] = {"counts", sizeof(struct record_counts_row), 16},
-	[RECORD_OPERATORS] = {"operators", sizeof(struct record_operator_row), 64},
+	[RECORD_ROWS] = {"table", sizeof(struct record_row), 8, 0},
+	[RECORD_TEXTS] = {"texts", sizeof(struct record_text_row), 16, 0},
+	[RECORD_LAUNCHES] = {"launches", sizeof(struct record_launch_row), 32, 0},
+	[RECORD_CLOCKS] = {"clocks", sizeof(struct clock_reading), 256, 0},
+	[RECORD_SAMPLES] = {"samples", sizeof(double), 1024, 0},
+	[RECORD_COUNTS] = {"counts", sizeof(struct record_counts_row), 16, 1},
+	[RECORD_OPERATORS] = {"operators", sizeof(struct record_operator_row), 64, 1},
+	[RECORD_RESOURCES] = {"resources", sizeof(struct record_resources_row), 64, 1},
+	[RECORD_MEASURED] = {"measured", sizeof(struct record_measured_row), 64, 1},
+	[RECORD_BASELINES] = {"baselines", sizeof(struct record_baseline_row), 16, 1},
+	[RECORD_ROUNDS] = {"rounds", sizeof(struct record_rounds_row), 16, 1},
 };
 
 static const struct member *const layouts[RECORD_TABLES] = {
@@ -183,6 +220,10 @@ static const struct member *const layouts[RECORD_TABLES] = {
 	[RECORD_CLOCKS] = clock_members,
 	[RECORD_COUNTS] = count_row_members,
 	[RECORD_OPERATORS] = operator_members,
+	[RECORD_RESOURCES] = resource_members,
+	[RECORD_MEASURED] = measured_members,
+	[RECORD_BASELINES] = baseline_members,
+	[RECORD_ROUNDS] = round_members,
 };
 
 static hid_t compound_type(const struct member *members, size_t size);

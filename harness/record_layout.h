@@ -1,6 +1,9 @@
 /* The rows of a result file's tables. They lie in the file as they lie in memory (little-endian, with the alignment that
  * x86-64 and AArch64 share), so that HDF5 has nothing to convert: converting cost more than all the rest of a write.
- * Private to record_write.c and record_read.c. */
+ * Private to record_write*.c and record_read*.c.
+ *
+ * Files of 0.1.0 have the tables down to RECORD_SAMPLES, some of them two more; what is new goes into tables of its own, whose
+ * rows name the row that they belong to (of RECORD_ROWS, or of RECORD_LAUNCHES) and ascend. */
 #ifndef ASSAY_HARNESS_RECORD_LAYOUT_H
 #define ASSAY_HARNESS_RECORD_LAYOUT_H
 
@@ -42,7 +45,7 @@ struct record_row {
 	char output_names[RECORD_OUTPUTS_MAX][32], digests[RECORD_OUTPUTS_MAX][33];
 	int64_t launch_count;
 	double flops, bytes;
-	struct record_timing_row hot, cold, baseline;
+	struct record_timing_row hot, cold, baseline; /* baseline: of files of 0.1.0, the unfused chain; RECORD_BASELINES since */
 	double enqueue_seconds, ungated_seconds, event_overhead_seconds, verify_seconds, wall_seconds;
 	struct record_span texts, launches, clocks;
 };
@@ -74,18 +77,54 @@ struct record_operator_row {
 	char unit[8], module[24];
 };
 
+/* Resources of the kernel of one launch, where the device told them. */
+struct record_resources_row {
+	uint64_t launch_row;
+	int32_t registers, static_shared_bytes, local_bytes;
+};
+
+/* What cases on a device besides the first have, and timed ones. */
+struct record_measured_row {
+	uint64_t case_row;
+	double bench_seconds, energy_joules, energy_calls;
+	int32_t device;
+};
+
+struct record_baseline_row {
+	uint64_t case_row;
+	struct record_timing_row hot;
+	char name[32], note[192];
+};
+
+/* Of a timing that was taken in rounds. */
+struct record_rounds_row {
+	uint64_t case_row;
+	int32_t timing; /* 0: hot, 1: cold, 2 + i: of baseline i */
+	int32_t rounds;
+	uint32_t round_samples[RECORD_ROUNDS_MAX];
+};
+
 enum record_table { RECORD_ROWS, RECORD_TEXTS, RECORD_LAUNCHES, RECORD_CLOCKS, RECORD_SAMPLES, RECORD_COUNTS, RECORD_OPERATORS,
-		    RECORD_TABLES };
+		    RECORD_RESOURCES, RECORD_MEASURED, RECORD_BASELINES, RECORD_ROUNDS, RECORD_TABLES };
 
 struct record_table_info {
 	const char *name;   /* in /cases */
 	size_t row_size;
 	hsize_t chunk;      /* rows */
+	int optional;       /* older files do not have it */
 };
 extern const struct record_table_info record_tables[RECORD_TABLES];
 
 /* Type of a row; -1 on failure. The caller closes it. */
 hid_t record_type(enum record_table table);
+
+/* ---- record_write_run.c ---- */
+
+/* Group /run and what is in it; /artifacts. -1: HDF5 knows why. */
+int record_write_run(hid_t file, const struct run_record *run, int complete);
+int record_write_artifacts(hid_t file, const struct run_record *run);
+/* Adds devices of `run` from the one numbered `first` on to a file that has the group /run. */
+int record_write_devices(hid_t file, const struct run_record *run, size_t first);
 
 /* "numbers,lse,...": value of the attribute `checks`, in the order of enum check. */
 void record_check_names(struct text *out);

@@ -14,179 +14,13 @@ struct record_writer {
 	hid_t tables[RECORD_TABLES], types[RECORD_TABLES];
 	hsize_t rows[RECORD_TABLES];          /* in the file */
 	struct text waiting[RECORD_TABLES];   /* rows that are not there yet */
+	size_t devices;                       /* in the file */
 	int failed; /* a write went wrong: what is in the file cannot be relied on */
 };
 
 static struct hdf5_place place_of(const struct record_writer *writer)
 {
 	return (struct hdf5_place){.file = writer->path, .where = ""};
-}
-
-/* ---- conditions ---- */
-
-/* A text of any length as a dataset of one string; none when it is empty or NULL. */
-static int write_long_text(hid_t group, const char *name, const char *text)
-{
-	const size_t length = text ? strlen(text) : 0;
-	if (length == 0)
-		return 0;
-	const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-	hid_t dataset = -1;
-	int result = -1;
-	if (type >= 0 && space >= 0 && H5Tset_size(type, length) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 &&
-	    H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
-		dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	if (dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0)
-		result = 0;
-	hdf5_close(dataset);
-	hdf5_close(space);
-	hdf5_close(type);
-	return result;
-}
-
-static int write_bytes(hid_t group, const char *name, const uint8_t *bytes, size_t count)
-{
-	const hsize_t length = count;
-	if (count == 0)
-		return 0;
-	const hid_t space = H5Screate_simple(1, &length, NULL);
-	const hid_t dataset = space < 0 ? -1
-					: H5Dcreate2(group, name, H5T_STD_U8LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	const int result = dataset >= 0 && H5Dwrite(dataset, H5T_STD_U8LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0 ? 0 : -1;
-	hdf5_close(dataset);
-	hdf5_close(space);
-	return result;
-}
-
-static const char *or_empty(const char *text)
-{
-	return text ? text : "";
-}
-
-static int write_device(hid_t run, const struct device_properties *device)
-{
-	const hid_t group = H5Gcreate2(run, "device", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	if (group < 0)
-		return -1;
-	const int failed = write_text(group, "kind", device->kind == DEVICE_CUDA ? "cuda" : "cpu") ||
-			   write_text(group, "id", device->id) || write_text(group, "name", device->name) ||
-			   write_text(group, "uuid", device->uuid) || write_int(group, "cc_major", device->cc_major) ||
-			   write_int(group, "cc_minor", device->cc_minor) ||
-			   write_int(group, "multiprocessors", device->multiprocessors) ||
-			   write_unsigned(group, "l2_bytes", device->l2_bytes) ||
-			   write_unsigned(group, "memory_bytes", device->memory_bytes) ||
-			   write_unsigned(group, "shared_per_block_optin", device->shared_per_block_optin) ||
-			   write_int(group, "driver_version", device->driver_version) ||
-			   write_text(group, "driver_text", device->driver_text) ||
-			   write_text(group, "gemm_library", device->gemm_library) || write_int(group, "slow_f64", device->slow_f64);
-	hdf5_close(group);
-	return failed ? -1 : 0;
-}
-
-static hid_t numbered_group(hid_t parent, size_t index)
-{
-	char name[24];
-	snprintf(name, sizeof name, "%zu", index);
-	return H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-}
-
-static int write_datasets(hid_t parent, const struct run_record *run)
-{
-	const hid_t list = H5Gcreate2(parent, "datasets", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	int failed = list < 0;
-	for (size_t i = 0; !failed && i < run->dataset_count; i++) {
-		const hid_t group = numbered_group(list, i);
-		failed = group < 0 || write_text(group, "path", or_empty(run->datasets[i].path)) ||
-			 write_text(group, "sha256", run->datasets[i].sha256);
-		hdf5_close(group);
-	}
-	hdf5_close(list);
-	return failed ? -1 : 0;
-}
-
-static int write_inventories(hid_t parent, const struct run_record *run)
-{
-	const hid_t list = H5Gcreate2(parent, "inventories", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	int failed = list < 0;
-	for (size_t i = 0; !failed && i < run->inventory_count; i++) {
-		const struct inventory_record *inventory = &run->inventories[i];
-		const hid_t group = numbered_group(list, i);
-		failed = group < 0 || write_text(group, "folder", or_empty(inventory->folder)) ||
-			 write_text(group, "profile", or_empty(inventory->profile)) ||
-			 write_text(group, "evidence", or_empty(inventory->evidence)) ||
-			 write_text(group, "claim", or_empty(inventory->claim)) ||
-			 write_text(group, "modules", or_empty(inventory->modules)) ||
-			 write_int(group, "architecture", inventory->architecture) ||
-			 write_int(group, "expected", inventory->expected) || write_int(group, "present", inventory->present) ||
-			 write_int(group, "missing_count", inventory->missing_count) ||
-			 write_int(group, "unknown_count", inventory->unknown_count) ||
-			 write_int(group, "without_case", inventory->without_case) ||
-			 write_int(group, "cases_without_entry", inventory->cases_without_entry) ||
-			 write_long_text(group, "missing", inventory->missing) || write_long_text(group, "unknown", inventory->unknown);
-		hdf5_close(group);
-	}
-	hdf5_close(list);
-	return failed ? -1 : 0;
-}
-
-static int write_run(hid_t file, const struct run_record *run, int complete)
-{
-	const struct run_device *device = run_record_device(run, NULL);
-	const hid_t group = H5Gcreate2(file, "run", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	if (group < 0)
-		return -1;
-	const int failed = write_text(group, "version", or_empty(run->version)) || write_text(group, "date", or_empty(run->date)) ||
-			   write_text(group, "host", or_empty(run->host)) || write_text(group, "dataset", or_empty(run->dataset)) ||
-			   write_text(group, "dataset_sha256", run->dataset_sha256) || write_unsigned(group, "seed", run->seed) ||
-			   write_int(group, "complete", complete) || write_real(group, "wall_seconds", run->wall_seconds) ||
-			   write_real(group, "matrix_product_flops", device->matrix_product_flops) ||
-			   write_real(group, "matrix_product_flops_bf16", device->matrix_product_flops_bf16) ||
-			   write_real(group, "copy_bytes_per_second", device->copy_bytes_per_second) ||
-			   write_text(group, "math", or_empty(run->math)) || write_datasets(group, run) || write_inventories(group, run) ||
-			   write_long_text(group, "command", run->command) ||
-			   write_long_text(group, "repeat_options", run->repeat_options) ||
-			   write_long_text(group, "notes", run->notes) || write_device(group, &device->properties);
-	hdf5_close(group);
-	return failed ? -1 : 0;
-}
-
-static int write_artifact(hid_t parent, size_t index, const struct artifact_record *artifact)
-{
-	char name[24];
-	struct text kernels = {0};
-	snprintf(name, sizeof name, "%zu", index);
-	for (size_t i = 0; i < artifact->kernel_count; i++)
-		text_append(&kernels, "%s%s", i ? "\n" : "", artifact->kernels[i]);
-	const hid_t group = kernels.failed ? -1 : H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	const int failed = group < 0 || write_text(group, "path", or_empty(artifact->path)) ||
-			   write_text(group, "sha256", artifact->sha256) || write_unsigned(group, "size", artifact->size) ||
-			   write_text(group, "kind", or_empty(artifact->kind)) ||
-			   write_text(group, "toolkit", or_empty(artifact->toolkit)) || write_text(group, "abi", or_empty(artifact->abi)) ||
-			   write_text(group, "cudart", or_empty(artifact->cudart)) ||
-			   write_real(group, "link_seconds", artifact->link_seconds) ||
-			   write_real(group, "load_seconds", artifact->load_seconds) ||
-			   write_real(group, "load_longest_seconds", artifact->load_longest_seconds) ||
-			   write_real(group, "load_wall_seconds", artifact->load_wall_seconds) ||
-			   write_int(group, "load_parts", artifact->load_parts) ||
-			   write_int(group, "entry_points", artifact->entry_points) ||
-			   write_int(group, "fast_kernels", artifact->fast_kernels) ||
-			   write_long_text(group, "refused", artifact->refused) ||
-			   write_long_text(group, "provenance", artifact->provenance) ||
-			   write_long_text(group, "stubbed", artifact->stubbed) || write_long_text(group, "kernels", kernels.data) ||
-			   write_bytes(group, "kernel_launched", artifact->kernel_launched, artifact->kernel_count);
-	hdf5_close(group);
-	text_free(&kernels);
-	return failed ? -1 : 0;
-}
-
-static int write_artifacts(hid_t file, const struct run_record *run)
-{
-	const hid_t group = H5Gcreate2(file, "artifacts", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-	int failed = group < 0;
-	for (size_t i = 0; !failed && i < run->artifact_count; i++)
-		failed = write_artifact(group, i, &run->artifacts[i]);
-	hdf5_close(group);
-	return failed ? -1 : 0;
 }
 
 /* ---- tables ---- */
@@ -280,11 +114,13 @@ static void add_text(struct record_text_row *rows, size_t *count, const char *wh
 static int append_texts(struct record_writer *writer, const struct case_record *record, struct record_span *span)
 {
 	const struct judgement *judgement = &record->judgement;
-	struct record_text_row rows[CHECK_NAMES_COUNT + 3];
+	struct record_text_row rows[CHECK_NAMES_COUNT + 4];
 	size_t count = 0;
 	add_text(rows, &count, "reason", judgement->reason);
 	add_text(rows, &count, "mistrust", judgement->mistrust);
 	add_text(rows, &count, "note", record->note);
+	if (strlen(record->entry_point) >= sizeof ((struct record_row *)0)->entry_point)
+		add_text(rows, &count, "entry_point", record->entry_point);
 	for (int check = 0; check < CHECK_NAMES_COUNT; check++)
 		add_text(rows, &count, check_name((enum check)check), judgement->checks[check].reason);
 	return append(writer, RECORD_TEXTS, rows, count, span);
@@ -305,13 +141,66 @@ static int append_launches(struct record_writer *writer, const struct case_recor
 		rows[i].default_stream = launch->default_stream;
 		rows[i].device_code = launch->device_code;
 	}
-	return append(writer, RECORD_LAUNCHES, rows, count, span);
+	if (append(writer, RECORD_LAUNCHES, rows, count, span))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const struct launch_record *launch = &record->launches[i];
+		struct record_resources_row row;
+		memset(&row, 0, sizeof row);
+		row.launch_row = span->first + i;
+		row.registers = launch->registers;
+		row.static_shared_bytes = launch->static_shared_bytes;
+		row.local_bytes = launch->local_bytes;
+		if (launch->registers > 0 && append(writer, RECORD_RESOURCES, &row, 1, &(struct record_span){0}))
+			return -1;
+	}
+	return 0;
+}
+
+static int append_rounds(struct record_writer *writer, const struct timing_record *timing, int which, uint64_t row_number)
+{
+	struct record_rounds_row row;
+	memset(&row, 0, sizeof row);
+	row.case_row = row_number;
+	row.timing = which;
+	row.rounds = timing->rounds;
+	_Static_assert(sizeof row.round_samples == sizeof timing->round_samples, "copied whole");
+	memcpy(row.round_samples, timing->round_samples, sizeof row.round_samples);
+	return append(writer, RECORD_ROUNDS, &row, timing->rounds > 0, &(struct record_span){0});
+}
+
+/* What the row of the table has no place for. */
+static int append_measured(struct record_writer *writer, const struct case_record *record, uint64_t row_number)
+{
+	struct record_measured_row measured;
+	memset(&measured, 0, sizeof measured);
+	measured.case_row = row_number;
+	measured.bench_seconds = record->bench_seconds;
+	measured.energy_joules = record->energy_joules;
+	measured.energy_calls = record->energy_calls;
+	measured.device = record->device;
+	const int is_needed = record->device || record->bench_seconds > 0 || record->energy_joules > 0 || record->energy_calls > 0;
+	if (append(writer, RECORD_MEASURED, &measured, is_needed, &(struct record_span){0}) ||
+	    append_rounds(writer, &record->hot, 0, row_number) || append_rounds(writer, &record->cold, 1, row_number))
+		return -1;
+	for (int i = 0; i < record->baseline_count && i < RECORD_BASELINES_MAX; i++) {
+		const struct baseline_record *baseline = &record->baselines[i];
+		struct record_baseline_row row;
+		memset(&row, 0, sizeof row);
+		row.case_row = row_number;
+		snprintf(row.name, sizeof row.name, "%s", baseline->name);
+		snprintf(row.note, sizeof row.note, "%s", baseline->note);
+		if (append_timing(writer, &baseline->hot, &row.hot) ||
+		    append(writer, RECORD_BASELINES, &row, 1, &(struct record_span){0}) ||
+		    append_rounds(writer, &baseline->hot, 2 + i, row_number))
+			return -1;
+	}
+	return 0;
 }
 
 static int append_case(struct record_writer *writer, const struct case_record *record)
 {
 	const struct judgement *judgement = &record->judgement;
-	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
 	struct record_row row;
 	memset(&row, 0, sizeof row); /* what lies between the members is written too */
 	row.artifact = record->artifact;
@@ -377,7 +266,7 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	       append_launches(writer, record, &row.launches) ||
 	       append(writer, RECORD_CLOCKS, record->clocks, clocks, &row.clocks) ||
 	       append_timing(writer, &record->hot, &row.hot) || append_timing(writer, &record->cold, &row.cold) ||
-	       append_timing(writer, unfused ? &unfused->hot : &(struct timing_record){0}, &row.baseline) ||
+	       append_measured(writer, record, row_number) ||
 	       append(writer, RECORD_COUNTS, &counts, record->counts.launches > 0, &(struct record_span){0}) ||
 	       append(writer, RECORD_OPERATORS, &operator_row, is_operator, &(struct record_span){0}) ||
 	       append(writer, RECORD_ROWS, &row, 1, &(struct record_span){0}) ? -1 : 0;
@@ -464,8 +353,8 @@ int record_writer_open(struct record_writer **out, const char *path, const struc
 	struct text checks = {0};
 	record_check_names(&checks);
 	failed = checks.failed || write_int(writer->file, "schema", RECORD_SCHEMA) ||
-		 write_text(writer->file, "generator", "assay") || write_run(writer->file, run, 0) ||
-		 write_artifacts(writer->file, run);
+		 write_text(writer->file, "generator", "assay") || record_write_run(writer->file, run, 0) ||
+		 record_write_artifacts(writer->file, run);
 	if (!failed)
 		writer->cases = H5Gcreate2(writer->file, "cases", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 	failed = failed || writer->cases < 0;
@@ -479,12 +368,26 @@ int record_writer_open(struct record_writer **out, const char *path, const struc
 		goto fail;
 	}
 	H5Pclose(access);
+	writer->devices = run->device_count;
 	*out = writer;
 	return 0;
 fail:
 	hdf5_close(access);
 	record_writer_discard(writer);
 	return -1;
+}
+
+int record_writer_note_devices(struct record_writer *writer, const struct run_record *run, struct error *err)
+{
+	const struct hdf5_place place = place_of(writer);
+	if (writer->failed || writer->devices >= run->device_count)
+		return 0;
+	if (record_write_devices(writer->file, run, writer->devices)) {
+		writer->failed = 1;
+		return place_hdf5_error(&place, err, "cannot be written");
+	}
+	writer->devices = run->device_count;
+	return 0;
 }
 
 int record_writer_add_unflushed(struct record_writer *writer, const struct case_record *record, struct error *err)
@@ -524,7 +427,7 @@ int record_writer_commit(struct record_writer *writer, const struct run_record *
 		goto fail;
 	}
 	if (write_all_waiting(writer) || H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
-	    write_run(writer->file, run, 1) || write_artifacts(writer->file, run)) {
+	    record_write_run(writer->file, run, 1) || record_write_artifacts(writer->file, run)) {
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
 	}

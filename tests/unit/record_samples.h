@@ -55,7 +55,8 @@ static inline struct case_record sample_case(int index)
 	for (int64_t i = 0; i < record.launch_count && i < RECORD_LAUNCHES_MAX; i++) {
 		struct launch_record *launch = &record.launches[i];
 		*launch = (struct launch_record){.grid = {1, 2, (uint32_t)index}, .block = {128, 1, 1}, .dynamic_shared = 49152,
-						 .default_stream = 1, .device_code = i == 3 ? 701 : 0};
+						 .default_stream = 1, .device_code = i == 3 ? 701 : 0,
+						 .registers = -1, .static_shared_bytes = -1, .local_bytes = -1};
 		snprintf(launch->kernel, sizeof launch->kernel, "_Z6kernel%d", (index + (int)i) % 7);
 	}
 	record.order = (uint64_t)index;
@@ -199,6 +200,54 @@ static inline void sample_operators(struct run_record *run)
 		record->dataset = 1;
 		record->fast_math = i % 3 == 0;
 		record->judgement.precise_margin = 1.5 + (double)i;
+	}
+}
+
+/* What files of 0.1.0 do not have: a second device, resources of kernels, rounds, more than one baseline, shards. */
+static inline void sample_newer(struct run_record *run)
+{
+	struct device_properties second = run->devices[0].properties;
+	snprintf(second.id, sizeof second.id, "cuda:1");
+	snprintf(second.uuid, sizeof second.uuid, "GPU-4567");
+	if (run_record_add_device(run, &second, "other-host", NULL) != 1)
+		exit(1);
+	run->devices[1].copy_bytes_per_second = 3.1e12;
+	run->devices[1].other_processes = 2;
+	run->shard_index = 2;
+	run->shard_count = 3;
+	run->interleaved = sample_text("8f3a");
+	run->artifacts[0].images = sample_text("PTX compute_80\nSASS sm_90");
+	run->artifacts[0].set = sample_text("12.6");
+	run->artifacts[1].donor = sample_text("libcandle.a (0.9.2)");
+	for (size_t i = 0; i < run->case_count; i++) {
+		struct case_record *record = &run->cases[i];
+		record->device = i % 3 == 1;
+		record->bench_seconds = i % 4 == 2 ? 0.25 * (double)i : 0;
+		record->energy_joules = i % 5 == 3 ? 1e-3 * (double)i : 0;
+		record->energy_calls = i % 5 == 3 ? 1000 : 0;
+		for (int64_t l = 0; l < record->launch_count && l < RECORD_LAUNCHES_MAX; l++) {
+			struct launch_record *launch = &record->launches[l];
+			const int is_told = (i + (size_t)l) % 2 == 0;
+			launch->registers = is_told ? 32 + (int32_t)l : -1;
+			launch->static_shared_bytes = is_told ? 1024 * (int32_t)i : -1;
+			launch->local_bytes = is_told ? 16 : -1;
+		}
+		if (record->hot.samples >= 5) {
+			record->hot.rounds = 2;
+			record->hot.round_samples[0] = 2;
+			record->hot.round_samples[1] = (uint32_t)record->hot.samples - 2;
+		}
+		if (i % 6 == 1) {
+			struct baseline_record *baseline = case_record_add_baseline(record, "cudnn");
+			baseline->hot = sample_timing((int)i, 0.5);
+			baseline->hot.rounds = 1;
+			baseline->hot.round_samples[0] = (uint32_t)baseline->hot.samples;
+			snprintf(baseline->note, sizeof baseline->note, "engine %zu", i);
+		}
+		if (i % 6 == 4)
+			snprintf(case_record_add_baseline(record, "other.a")->note, sizeof record->baselines[0].note, "it does not load");
+		if (i == 7)
+			memset(record->entry_point, 'e', sizeof record->entry_point - 1);
 	}
 }
 

@@ -42,6 +42,8 @@ static void same_timing(const struct timing_record *a, const struct timing_recor
 	same_double(a->maximum, b->maximum);
 	CHECK_INT(a->samples, b->samples);
 	CHECK_INT(a->gate_opened_early, b->gate_opened_early);
+	CHECK_INT(a->rounds, b->rounds);
+	CHECK(memcmp(a->round_samples, b->round_samples, sizeof a->round_samples) == 0);
 	CHECK_INT(a->raw != NULL, b->raw != NULL);
 	if (a->raw && b->raw && a->samples == b->samples)
 		CHECK(memcmp(a->raw, b->raw, (size_t)a->samples * sizeof *a->raw) == 0);
@@ -62,6 +64,10 @@ static void same_case(const struct case_record *a, const struct case_record *b)
 	CHECK_TEXT(a->module, b->module);
 	CHECK_INT(a->unit, b->unit);
 	CHECK_INT(a->dataset, b->dataset);
+	CHECK_INT(a->device, b->device);
+	same_double(a->bench_seconds, b->bench_seconds);
+	same_double(a->energy_joules, b->energy_joules);
+	same_double(a->energy_calls, b->energy_calls);
 	CHECK_INT(a->order, b->order);
 	CHECK_INT(a->fast_math, b->fast_math);
 	same_double(j->precise_margin, k->precise_margin);
@@ -102,6 +108,9 @@ static void same_case(const struct case_record *a, const struct case_record *b)
 		CHECK_INT(l->dynamic_shared, m->dynamic_shared);
 		CHECK_INT(l->default_stream, m->default_stream);
 		CHECK_INT(l->device_code, m->device_code);
+		CHECK_INT(l->registers, m->registers);
+		CHECK_INT(l->static_shared_bytes, m->static_shared_bytes);
+		CHECK_INT(l->local_bytes, m->local_bytes);
 	}
 	same_timing(&a->hot, &b->hot);
 	same_timing(&a->cold, &b->cold);
@@ -175,6 +184,9 @@ static void same_run(const struct run_record *a, const struct run_record *b)
 	CHECK_TEXT(a->dataset_sha256, b->dataset_sha256);
 	CHECK_TEXT(a->repeat_options, b->repeat_options);
 	CHECK_TEXT(a->notes, b->notes);
+	CHECK_TEXT(a->interleaved ? a->interleaved : "", b->interleaved ? b->interleaved : "");
+	CHECK_INT(a->shard_index, b->shard_index);
+	CHECK_INT(a->shard_count, b->shard_count);
 	CHECK_INT(a->device_count, b->device_count);
 	for (size_t i = 0; i < a->device_count && i < b->device_count; i++)
 		same_device(&a->devices[i], &b->devices[i]);
@@ -200,6 +212,9 @@ static void same_run(const struct run_record *a, const struct run_record *b)
 		CHECK_INT(x->entry_points, y->entry_points);
 		CHECK_INT(x->fast_kernels, y->fast_kernels);
 		CHECK_TEXT(x->refused, y->refused);
+		CHECK_TEXT(x->images ? x->images : "", y->images);
+		CHECK_TEXT(x->set ? x->set : "", y->set);
+		CHECK_TEXT(x->donor ? x->donor : "", y->donor);
 		CHECK_INT(x->kernel_count, y->kernel_count);
 		for (size_t k = 0; k < x->kernel_count && k < y->kernel_count; k++) {
 			CHECK_TEXT(x->kernels[k], y->kernels[k]);
@@ -230,6 +245,7 @@ static void test_round_trip(void)
 	struct error err = {0};
 	struct run_record run = sample_run(37), back;
 	sample_operators(&run);
+	sample_newer(&run);
 	const struct path path_at = in_folder("trip.h5");
 	const char *path = path_at.text;
 	CHECK_INT(write_all(path, &run, &err), 0);
@@ -258,6 +274,56 @@ static void test_round_trip(void)
 	CHECK_INT(back.case_count, 0);
 	CHECK_TEXT(back.command, "");
 	run_record_free(&back);
+}
+
+/* What 0.1.0 wrote: without the tables that came later, with one device and the unfused chain in a place of the table. */
+static void test_older(void)
+{
+	struct error err = {0};
+	struct run_record run = sample_run(12), back;
+	const struct path path = in_folder("older.h5");
+	struct case_record *timed = &run.cases[1];
+	CHECK_INT(timed->baseline_count, 1);
+	case_record_free(timed);
+	timed->baseline_count = 0;
+	timed->hot.samples = timed->cold.samples = 0;
+	CHECK_INT(write_all(path.text, &run, &err), 0);
+	const hid_t file = H5Fopen(path.text, H5F_ACC_RDWR, H5P_DEFAULT), group = H5Gopen2(file, "run", H5P_DEFAULT);
+	static const char *const later[] = {"cases/resources", "cases/measured", "cases/baselines", "cases/rounds", "run/devices"};
+	for (size_t i = 0; i < ARRAY_COUNT(later); i++)
+		CHECK(H5Ldelete(file, later[i], H5P_DEFAULT) >= 0);
+	CHECK(H5Adelete(group, "shard_index") >= 0 && H5Adelete(group, "shard_count") >= 0);
+	const hid_t table = H5Dopen2(file, "/cases/table", H5P_DEFAULT), space = H5Dget_space(table), memory = H5Screate(H5S_SCALAR);
+	struct {
+		uint8_t measured;
+		double median;
+	} chain = {1, 3e-4};
+	const hid_t inner = H5Tcreate(H5T_COMPOUND, sizeof chain), outer = H5Tcreate(H5T_COMPOUND, sizeof chain);
+	H5Tinsert(inner, "measured", 0, H5T_NATIVE_UINT8);
+	H5Tinsert(inner, "median_seconds", sizeof chain - sizeof chain.median, H5T_NATIVE_DOUBLE);
+	H5Tinsert(outer, "baseline", 0, inner);
+	const hsize_t row = 1, one = 1;
+	CHECK(H5Sselect_hyperslab(space, H5S_SELECT_SET, &row, NULL, &one, NULL) >= 0);
+	CHECK(H5Dwrite(table, outer, memory, space, H5P_DEFAULT, &chain) >= 0);
+	const hid_t ids[] = {inner, outer};
+	for (size_t i = 0; i < ARRAY_COUNT(ids); i++)
+		H5Tclose(ids[i]);
+	H5Sclose(space);
+	H5Sclose(memory);
+	H5Dclose(table);
+	H5Gclose(group);
+	H5Fclose(file);
+	CHECK_INT(record_read(&back, path.text, &err), 0);
+	CHECK_TEXT(err.message, "");
+	const struct baseline_record *unfused = back.case_count > 1 ? case_record_baseline(&back.cases[1], NULL) : NULL;
+	CHECK(unfused && strcmp(unfused->name, RECORD_UNFUSED) == 0 && unfused->hot.median == 3e-4);
+	CHECK_INT(back.device_count, 1);
+	if (back.device_count)
+		same_device(&run.devices[0], &back.devices[0]);
+	CHECK_TEXT(back.artifacts[0].images, "");
+	CHECK_INT(back.cases[0].launches[0].registers, back.cases[0].launch_count ? -1 : 0);
+	run_record_free(&back);
+	run_record_free(&run);
 }
 
 /* Cases that ran side by side come in any order and wait for a flush: what is read is as it was planned. */
@@ -455,7 +521,8 @@ static void test_unwritable(void)
 /* ---- other people's files --------------------------------------------------------------------------------------------- */
 
 /* Opens one table of a copy of `from`, changes a member of one row, and reads the file. */
-static int read_changed(const char *from, const char *member, hid_t member_type, const void *value, struct error *err)
+static int read_changed_in(const char *from, const char *table_name, const char *member, hid_t member_type, const void *value,
+			   struct error *err)
 {
 	const struct path path_at = in_folder("changed.h5");
 	const char *path = path_at.text;
@@ -465,7 +532,7 @@ static int read_changed(const char *from, const char *member, hid_t member_type,
 		exit(1);
 	file_map_close(&map);
 	const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-	const hid_t table = H5Dopen2(file, "/cases/table", H5P_DEFAULT);
+	const hid_t table = H5Dopen2(file, table_name, H5P_DEFAULT);
 	/* "hot.raw.count" is a compound in a compound in a compound */
 	char part[64];
 	snprintf(part, sizeof part, "%s", member);
@@ -495,10 +562,16 @@ static int read_changed(const char *from, const char *member, hid_t member_type,
 	return result;
 }
 
+static int read_changed(const char *from, const char *member, hid_t member_type, const void *value, struct error *err)
+{
+	return read_changed_in(from, "/cases/table", member, member_type, value, err);
+}
+
 static void test_contradictions(void)
 {
 	struct error err = {0};
 	struct run_record run = sample_run(20);
+	sample_newer(&run);
 	const struct path path_at = in_folder("good.h5");
 	const char *path = path_at.text;
 	CHECK_INT(write_all(path, &run, &err), 0);
@@ -523,6 +596,18 @@ static void test_contradictions(void)
 	const int32_t outputs[] = {-1, 5, INT32_MAX};
 	for (size_t i = 0; i < ARRAY_COUNT(outputs); i++)
 		CHECK_INT(read_changed(path, "output_count", H5T_NATIVE_INT32, &outputs[i], &err), -1);
+	const int32_t beyond[] = {-1, 2, 33, INT32_MIN, INT32_MAX};
+	for (size_t i = 0; i < ARRAY_COUNT(beyond); i++) {
+		CHECK_INT(read_changed_in(path, "/cases/measured", "device", H5T_NATIVE_INT32, &beyond[i], &err), -1);
+		CHECK_CONTAINS(err.message, "contradicts");
+		CHECK_INT(read_changed_in(path, "/cases/rounds", "rounds", H5T_NATIVE_INT32, &beyond[i], &err), beyond[i] == 2 ? 0 : -1);
+		CHECK_INT(read_changed_in(path, "/cases/rounds", "timing", H5T_NATIVE_INT32, &beyond[i], &err), -1);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(spans); i++) {
+		CHECK_INT(read_changed_in(path, "/cases/baselines", "hot.raw.first", H5T_NATIVE_UINT64, &spans[i], &err), -1);
+		/* what belongs to no row is passed over */
+		CHECK_INT(read_changed_in(path, "/cases/resources", "launch_row", H5T_NATIVE_UINT64, &spans[i], &err), 0);
+	}
 	const hid_t word = H5Tcopy(H5T_C_S1);
 	H5Tset_size(word, 16);
 	H5Tset_cset(word, H5T_CSET_UTF8);
@@ -693,6 +778,7 @@ int main(void)
 		return 1;
 	}
 	test_round_trip();
+	test_older();
 	test_order();
 	test_inventory_fails();
 	test_datasets();
@@ -705,7 +791,7 @@ int main(void)
 	test_exit_code();
 	test_marks();
 	test_reproduction();
-	static const char *const names[] = {"trip.h5", "order.h5", "data.spec", "other.spec", "again.h5", "empty.h5", "killed.h5", "ended.h5.partial", "good.h5", "changed.h5",
+	static const char *const names[] = {"trip.h5", "older.h5", "order.h5", "data.spec", "other.spec", "again.h5", "empty.h5", "killed.h5", "ended.h5.partial", "good.h5", "changed.h5",
 					    "foreign.h5", "damage.h5", "damaged.h5"};
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
 		unlink(in_folder(names[i]).text);
