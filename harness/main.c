@@ -1,6 +1,7 @@
 #include "cmd_compare.h"
 #include "cmd_dataset.h"
 #include "cmd_devices.h"
+#include "cmd_doctor.h"
 #include "cmd_inspect.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
@@ -27,6 +28,7 @@ static const struct {
 	{"report", cmd_report, "turn a result file into a table, Markdown or JSON"},
 	{"compare", cmd_compare, "what became worse or better between result files"},
 	{"devices", cmd_devices, "which devices there are, or why there are none"},
+	{"doctor", cmd_doctor, "whether prebuilt kernels fit a Cargo project and this machine"},
 };
 
 static void print_usage(FILE *out)
