@@ -650,7 +650,12 @@ int operate_case(struct operate *operate, const struct operate_target *target, c
 		.disabled_checks = operate->options.disabled_checks,
 		.guard_pages = operate->options.guard == GUARD_PAGES,
 	};
-	attempt.binding = (struct binding){.test = test, .entry = target->host_entry, .abi = target->abi};
+	attempt.binding = (struct binding){
+		.test = test,
+		.entry = target->host_entry,
+		.abi = target->abi,
+		.device = &operate->options.device->properties,
+	};
 	for (size_t i = 0; !target->host_entry && i < operate->kernel_count; i++)
 		if (strcmp(operate->kernels[i].symbol, target->symbol) == 0)
 			attempt.kernel = &operate->kernels[i];

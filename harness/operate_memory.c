@@ -254,6 +254,15 @@ device_pointer operate_memory_address(const struct operate_memory *memory, int i
 	return operate_memory_storage(memory, image, tensor) + (device_pointer)view->offset * dtype_size(view->dtype);
 }
 
+/* Thousands of gaps would make a list that every access has to search: then only writes to them show, afterwards. */
+static int has_few_runs(const unsigned char *map, int64_t extent)
+{
+	int64_t runs = 1;
+	for (int64_t at = 1; at < extent; at++)
+		runs += map[at] != map[at - 1];
+	return runs <= MARKED_RUNS_MAX;
+}
+
 /* Runs of elements of the same kind in the map of an output. */
 static void mark_output(struct operate_memory *memory, int image, int index)
 {
@@ -265,11 +274,7 @@ static void mark_output(struct operate_memory *memory, int image, int index)
 	for (int i = 0; i < memory->test->tensor_count; i++)
 		starts_defined |= memory->test->tensors[i].role == TENSOR_OUTPUT && owner_of(memory->test, i) == index &&
 				  initial_of(memory->test, i) != NULL;
-	/* thousands of gaps would make a list that every access has to search: then only writes to them show, afterwards */
-	int64_t runs = 1;
-	for (int64_t at = 1; at < tensor->extent; at++)
-		runs += map[at] != map[at - 1];
-	if (runs > MARKED_RUNS_MAX) {
+	if (!has_few_runs(map, tensor->extent)) {
 		device_mark(memory->device, storage, memory->bytes[index], starts_defined ? DEVICE_MEMORY_PLAIN : DEVICE_MEMORY_SCRATCH);
 		return;
 	}
@@ -313,6 +318,27 @@ void operate_memory_prepare(struct operate_memory *memory, int image, enum opera
 	}
 }
 
+/* What is unspecified may hold anything, such as scratch of what a kernel read in shared memory that nobody wrote: nothing is to be
+ * said of it when it is copied. */
+static void end_marks_of_unspecified(struct operate_memory *memory, int image)
+{
+	const struct test_case *test = memory->test;
+	for (int i = 0; i < test->tensor_count; i++) {
+		const int64_t extent = test->tensors[i].extent;
+		const unsigned char *map = memory->value[i];
+		if (memory->place[i] == SIZE_MAX || test->tensors[i].role != TENSOR_OUTPUT || !has_few_runs(map, extent))
+			continue;
+		const size_t size = dtype_size(test->tensors[i].dtype);
+		for (int64_t at = 0, next; at < extent; at = next) {
+			for (next = at + 1; next < extent && map[next] == map[at]; next++)
+				;
+			if (map[at] == 2)
+				device_mark(memory->device, operate_memory_storage(memory, image, i) + (device_pointer)at * size,
+					    (size_t)(next - at) * size, DEVICE_MEMORY_PLAIN);
+		}
+	}
+}
+
 int operate_memory_upload(struct operate_memory *memory, struct error *err)
 {
 	const struct test_case *test = memory->test;
@@ -339,6 +365,8 @@ int operate_memory_fetch(struct operate_memory *memory, struct error *err)
 {
 	struct device *device = memory->device;
 	const size_t bytes = (size_t)memory->images * memory->image_bytes;
+	for (int image = 0; device->ops->mark && image < memory->images; image++)
+		end_marks_of_unspecified(memory, image);
 	if (memory->guard == GUARD_CANARIES) {
 		if (bytes && device->ops->copy_out(device, memory->after, memory->arena, bytes, NULL, err))
 			return -1;

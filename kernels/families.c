@@ -6,7 +6,7 @@ extern const struct family norm_family, reduce_family, rope_family, softmax_fami
 extern const struct family conv_family, im2col_family, pool_family, upsample_family;
 extern const struct family indexing_family, moe_gguf_family, moe_wmma_family, sort_family;
 extern const struct family dequantise_family, quantised_matvec_family, quantised_matmul_family, quantize_q8_1_family,
-	indexed_moe_family, get_rows_family, mmvq_family;
+	indexed_moe_family, get_rows_family, mmvq_family, mmq_family;
 extern const struct family affine_family, unary_family;
 extern const struct family binary_family, cast_family, fill_family, ternary_family;
 
@@ -15,7 +15,7 @@ const struct family *const families[] = {&attention_family, &indexing_family, &m
 	&conv_family, &im2col_family, &pool_family, &upsample_family, &affine_family,
 	&unary_family,
 	&dequantise_family, &quantised_matvec_family, &quantised_matmul_family, &quantize_q8_1_family, &indexed_moe_family,
-	&get_rows_family, &mmvq_family, &binary_family, &cast_family, &fill_family, &ternary_family, NULL};
+	&get_rows_family, &mmvq_family, &mmq_family, &binary_family, &cast_family, &fill_family, &ternary_family, NULL};
 
 const struct family *family_find(const char *name)
 {

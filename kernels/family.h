@@ -23,6 +23,7 @@ struct binding {
 	struct bound_tensor tensors[CASE_TENSORS_MAX]; /* same order as test->tensors; expected tensors have no memory */
 	void *entry;             /* host function of the archive */
 	int abi;                 /* family's own profile number */
+	const struct device_properties *device; /* where it runs; NULL where nobody says (tests) */
 };
 const struct bound_tensor *binding_find(const struct binding *binding, const char *name, enum tensor_role role);
 

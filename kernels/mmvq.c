@@ -120,26 +120,6 @@ static int check_case(const struct test_case *test, struct error *err)
 	return operator_check_like(&mmvq_family, test, err);
 }
 
-/* What 0.11 has beside them: products with many vectors. They are known to the inventory, but there is no case for them: how the
- * 144-byte blocks of their vectors follow each other is not part of the contract that is written down. */
-static void mmq_symbols(operator_visit visit, void *context)
-{
-	static const char *const layouts[] = {"D4", "DS4", "D2S6"};
-	char name[64];
-	for (size_t layout = 0; layout < ARRAY_COUNT(layouts); layout++) {
-		snprintf(name, sizeof name, "launch_mmq_quantize_q8_1_%s", layouts[layout]);
-		visit(context, &(struct operator_symbol){name, "libmoe", 0});
-	}
-	for (int format = 0; format < GGUF_FORMAT_COUNT; format++) {
-		if (!(QUANTISED_WEIGHTS >> format & 1))
-			continue;
-		snprintf(name, sizeof name, "launch_mmq_gguf_%s", gguf_layouts[format].name);
-		for (char *at = name; *at; at++)
-			*at = (char)tolower((unsigned char)*at);
-		visit(context, &(struct operator_symbol){name, "libmoe", 0});
-	}
-}
-
 static void symbols(enum operator_abi abi, operator_visit visit, void *context)
 {
 	char name[64];
@@ -155,7 +135,6 @@ static void symbols(enum operator_abi abi, operator_visit visit, void *context)
 			visit(context, &(struct operator_symbol){name, "libmoe", 0});
 		}
 	}
-	mmq_symbols(visit, context);
 }
 
 /* candle-kernels 0.11, src/ffi.rs */

@@ -53,6 +53,15 @@ int quantised_fill_activations(struct test_case *test, const char *name, int64_t
 int quantised_fill_values(const struct test_case *test, void *data, enum dtype dtype, int64_t count, int64_t row,
 			  struct error *err);
 
+/* The input "ties" of what makes blocks: quotients halfway between whole numbers, and one float next to halfway. `share` numbers
+ * have a scale: one of them is 127 * 2^e, so that d is 2^e exactly. x: [rows, k] with `stride` between rows. */
+int quantised_is_ties(const struct test_case *test);
+void quantised_fill_ties(uint64_t seed, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share, float *x);
+
+/* What a quant has to be (int8, judged as u8) that is `ratio` rounded to the nearest whole number, halves away from zero, where the
+ * ratio as computed errs by a factor of 1 +- error at most, or 1 +- fast_error under fast math: 0 when it is computed exactly. */
+void quantised_expect_quant(double ratio, double error, double fast_error, struct expectation *expected);
+
 enum quantised_share { SHARE_BLOCK, SHARE_WARP, SHARE_NONE }; /* see quantised_expect_products */
 
 /* Products of rows of weights with rows of activations, in parallel. */

@@ -12,9 +12,9 @@
  *      reciprocal) reaches another half, that is right too
  *   s  half a unit of the half, and what adding 32 numbers in float32 in any order may lose: gamma_31 of their magnitudes
  *      (Higham, section 4.2)
- *   q  exact, but where x / d lies so close to a tie that errors of 2 units of d and 2 of the quotient reach it: then both
- *      neighbours are right. Where d is so small a subnormal that its own rounding reaches further, q is left open; under fast
- *      math wherever d is subnormal. */
+ *   q  exact, where d and x / d are (the input `ties`). Else both neighbours are right where x / d lies so close to a tie that half a
+ *      unit of d and half a unit of the quotient reach it, under fast math 2 units each. Where d is so small a subnormal that its
+ *      own rounding reaches further, q is left open; under fast math wherever d is subnormal. */
 #include "kernels/quantised.h"
 
 #include "core/util.h"
@@ -34,7 +34,7 @@ struct quantising {
 	int64_t k, rows, padded, blocks;
 };
 
-static int is_ties(const struct test_case *test)
+int quantised_is_ties(const struct test_case *test)
 {
 	const char *input = case_get_text(test, "input");
 	return input && strcmp(input, "ties") == 0;
@@ -43,7 +43,7 @@ static int is_ties(const struct test_case *test)
 static int parse(const struct test_case *test, struct quantising *q, struct error *err)
 {
 	if (quantised_int(test, "k", 1, INT32_MAX - QUANTISED_ROW_PADDING, &q->k, err) ||
-	    quantised_int(test, "rows", 1, MOST_ROWS, &q->rows, err) || (!is_ties(test) && quantised_check_words(test, err)))
+	    quantised_int(test, "rows", 1, MOST_ROWS, &q->rows, err) || (!quantised_is_ties(test) && quantised_check_words(test, err)))
 		return -1;
 	q->padded = quantised_round_up(q->k, QUANTISED_ROW_PADDING);
 	q->blocks = q->rows * q->padded / BLOCK;
@@ -62,19 +62,18 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 		       : -1;
 }
 
-/* Each row's blocks have one 127 * 2^e, so that d is 2^e exactly, and halves of 2^e beside it. */
-static void fill_ties(const struct test_case *test, const struct quantising *q, float *x)
+void quantised_fill_ties(uint64_t seed, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share, float *x)
 {
-	for (int64_t i = 0; i < q->rows * q->k; i++) {
-		const int64_t column = i % q->k, block = i / q->k * (q->padded / BLOCK) + column / BLOCK;
-		const int exponent = (int)generate_below(25, test->seed, STREAM_TIES, (uint64_t)block) - 12;
-		const uint64_t word = generate_below(1024, test->seed, STREAM_TIES + 1, (uint64_t)i);
+	for (int64_t i = 0; i < rows * k; i++) {
+		const int64_t column = i % k, block = i / k * (padded / share) + column / share;
+		const int exponent = (int)generate_below(25, seed, STREAM_TIES, (uint64_t)block) - 12;
+		const uint64_t word = generate_below(1024, seed, STREAM_TIES + 1, (uint64_t)i);
 		float value = (float)(word % 126) + 0.5f;
 		if (word >> 7 & 1)
 			value = nextafterf(value, word >> 8 & 1 ? 0.0f : 1000.0f);
-		if (column % BLOCK == block % BLOCK)
+		if (column % share == block % share)
 			value = 127;
-		x[i] = ldexpf(word >> 9 & 1 ? -value : value, exponent);
+		x[i / k * stride + column] = ldexpf(word >> 9 & 1 ? -value : value, exponent);
 	}
 }
 
@@ -85,9 +84,9 @@ static int fill(struct test_case *test, struct error *err)
 	if (parse(test, &q, err) || tensor_allocate(x, err))
 		return -1;
 	snprintf(x->generator, sizeof x->generator, "%.23s", case_get_text(test, "input"));
-	if (!is_ties(test))
+	if (!quantised_is_ties(test))
 		return quantised_fill_values(test, x->data, DTYPE_F32, q.rows * q.k, q.k, err);
-	fill_ties(test, &q, x->data);
+	quantised_fill_ties(test->seed, q.rows, q.k, q.k, q.padded, BLOCK, x->data);
 	return 0;
 }
 
@@ -127,26 +126,43 @@ struct expected_blocks {
 	struct expectation *d, *s, *quants;
 };
 
-static void expect_quant(double ratio, double d, struct expectation *expected)
+/* Whole numbers that a ratio may become. Returns 0 when they are more than two. */
+static int neighbours(double ratio, double error, double *nearest, double *neighbour)
 {
-	const double error = 2 * two_units + 0x1p-149 / d;
-	if (d < 0x1p-125)
-		expected->flags |= EXPECT_FAST_ANY;
-	if (error > 0.25) {
+	const double low = round(ratio * (1 - error)), high = round(ratio * (1 + error));
+	*nearest = round(ratio);
+	*neighbour = low != *nearest ? low : high;
+	return fabs(low - high) <= 1 && fabs(*neighbour) <= 127;
+}
+
+void quantised_expect_quant(double ratio, double error, double fast_error, struct expectation *expected)
+{
+	double nearest, neighbour, fast_neighbour;
+	if (!(error <= 0.25) || !neighbours(ratio, error * (1 + error), &nearest, &neighbour)) {
 		expected->flags |= EXPECT_ANY;
 		return;
 	}
-	const double nearest = round(ratio), low = round(ratio * (1 - error)), high = round(ratio * (1 + error));
-	const double neighbour = low != nearest ? low : high;
-	if (fabs(low - high) > 1 || fabs(neighbour) > 127) {
-		expected->flags |= EXPECT_ANY;
-		return;
-	}
-	/* the bytes of int8 are judged as those of u8 */
 	expected->value = (long double)((int)nearest & 255);
 	expected->other = (long double)((int)neighbour & 255);
 	if (neighbour != nearest)
 		expected->flags |= EXPECT_OTHER;
+	if (!(fast_error <= 0.25) || !neighbours(ratio, fast_error * (1 + fast_error), &nearest, &fast_neighbour))
+		expected->flags |= EXPECT_FAST_ANY;
+	else if (fast_neighbour != nearest && neighbour == nearest && fabs(nearest + fast_neighbour) == 1 && nearest + fast_neighbour < 0)
+		expected->flags |= EXPECT_FAST_ANY; /* 0 and -1, bytes 0 and 255 */
+	else if (fast_neighbour != nearest && neighbour == nearest)
+		expected->fast_bound = 1;
+}
+
+/* x / d as kernels make it: d = amax / 127 in float32, divided by. What is exact loses nothing. */
+static void expect_quant(double x, const struct gguf_q8_1_exact *exact, double ratio, struct expectation *expected)
+{
+	const double d = (double)(float)exact->d, quotient = x / d, subnormal = 0x1p-149 / exact->d;
+	const double of_d = d * 127 != exact->amax ? 0x1p-24 + subnormal : 0;
+	const double of_quotient = (double)(float)quotient * d != x ? 0x1p-24 : 0;
+	if (exact->d < 0x1p-125)
+		expected->flags |= EXPECT_FAST_ANY;
+	quantised_expect_quant(ratio, of_d + of_quotient, 2 * two_units + subnormal, expected);
 }
 
 static void expect_blocks(void *context, int64_t first, int64_t last)
@@ -171,7 +187,7 @@ static void expect_blocks(void *context, int64_t first, int64_t last)
 			continue; /* all zeros, exactly */
 		job->s[b].bound = 0.5 * unit_in_last_place(DTYPE_F16, exact.sum) + 31 * 0x1p-24 / (1 - 31 * 0x1p-24) * exact.magnitude;
 		for (int i = 0; i < BLOCK; i++)
-			expect_quant(exact.ratio[i], exact.d, &job->quants[b * BLOCK + i]);
+			expect_quant((double)values[i], &exact, exact.ratio[i], &job->quants[b * BLOCK + i]);
 	}
 }
 

@@ -1,10 +1,8 @@
 /* Host functions of quantised matrices: moe_gemm_gguf, moe_gemm_gguf_prefill, launch_mmvq_gguf_*: all shipped cases called on
  * entry points written in C, right and with faults. */
-#include "check.h"
+#include "host_entry.h"
 
 #include "core/dtype.h"
-#include "dataset/spec.h"
-#include "kernels/family.h"
 #include "reference/gguf.h"
 
 #include <stdlib.h>
@@ -28,7 +26,7 @@ enum fault {
 	EXPERT_STRIDE,      /* an expert's matrix is taken to have a row less */
 	FAULT_COUNT
 };
-static enum fault planted;
+static int planted; /* enum fault */
 
 static double sum_of(double sum)
 {
@@ -154,98 +152,7 @@ static int passes(const struct family *family, const struct test_case *test, dou
 		mmvq_type = operator_dtype(test, "type");
 		mmvq_format = gguf_format_from_name(case_get_text(test, "format"));
 	}
-	struct binding binding = {.test = test};
-	struct operator_outputs outputs = {.test = test, .math = MATH_PRECISE};
-	struct judgement *judgement = calloc(1, sizeof *judgement);
-	struct error err = {0};
-	void *storage[CASE_TENSORS_MAX] = {0};
-	memcpy(&binding.entry, &entry, sizeof binding.entry);
-	for (int i = 0; i < test->tensor_count; i++) {
-		const struct tensor *tensor = &test->tensors[i];
-		const size_t size = (size_t)tensor->extent * dtype_size(tensor->dtype);
-		binding.tensors[i].tensor = tensor;
-		if (tensor->role == TENSOR_OUTPUT) {
-			outputs.storage[i] = storage[i] = malloc(size + 4096);
-			memset(storage[i], 0xff, size + 4096); /* NaNs */
-		}
-		binding.tensors[i].data = (device_pointer)(uintptr_t)(storage[i] ? storage[i] : tensor->data);
-	}
-	family->call(&binding);
-	int64_t wrong = 0;
-	for (int i = 0; i < test->tensor_count; i++) {
-		const struct tensor *tensor = &test->tensors[i];
-		if (!storage[i])
-			continue;
-		struct expectation *expected = calloc((size_t)tensor_elements(tensor), sizeof *expected);
-		if (family->expectations(test, OPERATOR_ABI_011, tensor, expected, &err)) {
-			fprintf(stderr, "%s: %s\n", test->name, err.message);
-			wrong++;
-		} else {
-			struct expectation_layout layout = {.name = tensor->name, .dtype = tensor->dtype, .rank = tensor->rank};
-			memcpy(layout.dims, tensor->dims, sizeof layout.dims);
-			memcpy(layout.strides, tensor->strides, sizeof layout.strides);
-			wrong += judge_expectations(&layout, storage[i], expected, MATH_PRECISE, judgement);
-		}
-		free(expected);
-	}
-	if (family->judge_outputs && family->judge_outputs(&outputs, judgement, &err)) {
-		fprintf(stderr, "%s: %s\n", test->name, err.message);
-		wrong++;
-	}
-	static const enum check checks[] = {CHECK_EXACT, CHECK_NUMBERS, CHECK_FINITE};
-	for (int i = 0; i < 3; i++)
-		wrong += judgement->checks[checks[i]].state == CHECK_BROKEN;
-	if (margin && judgement->margin > *margin)
-		*margin = judgement->margin;
-	for (int i = 0; i < test->tensor_count; i++)
-		free(storage[i]);
-	free(judgement);
-	return wrong == 0;
-}
-
-static const char *const *axes_of(const char *name, void *context)
-{
-	const struct family *family = context;
-	return strcmp(name, family->name) == 0 ? family->axes : NULL;
-}
-
-static void shipped_cases(const struct family *family, const char *path, unsigned not_its_faults)
-{
-	struct error err = {0};
-	struct spec *spec;
-	if (spec_open(&spec, path, axes_of, (void *)(uintptr_t)family, &err)) {
-		CHECK_TEXT(err.message, "");
-		return;
-	}
-	int caught[FAULT_COUNT] = {0};
-	double margin = 0;
-	for (size_t i = 0; i < spec_count(spec); i++) {
-		const struct assignment assignment = spec_at(spec, i);
-		struct test_case test;
-		if (family->make_case(&assignment, i, &test, &err) || family->fill(&test, &err) || family->check_case(&test, &err)) {
-			CHECK_TEXT(err.message, "");
-			continue;
-		}
-		for (int fault = 0; fault < FAULT_COUNT; fault++) {
-			planted = (enum fault)fault;
-			if (fault && (caught[fault] || not_its_faults >> fault & 1))
-				continue;
-			const int right = passes(family, &test, fault ? NULL : &margin);
-			if (!fault && !right)
-				fprintf(stderr, "%s fails on the right entry point\n", test.name);
-			caught[fault] += !right;
-		}
-		case_free(&test);
-	}
-	CHECK_INT(caught[RIGHT], 0);
-	CHECK(margin > 0.01 && margin <= 1);
-	for (int fault = 1; fault < FAULT_COUNT; fault++) {
-		if (!caught[fault] && !(not_its_faults >> fault & 1))
-			fprintf(stderr, "%s: fault %d is not caught\n", family->name, fault);
-		CHECK_INT(caught[fault], !(not_its_faults >> fault & 1));
-	}
-	planted = RIGHT;
-	spec_close(spec);
+	return host_entry_passes(family, test, entry, margin);
 }
 
 static void contradictions(void)
@@ -263,9 +170,10 @@ static void contradictions(void)
 
 int main(void)
 {
-	shipped_cases(&moe_gguf_family, MOE_GGUF_SPEC, 0);
-	shipped_cases(&mmvq_family, MMVQ_SPEC, 1u << ROW_OF_SLOT | 1u << WEIGHT_IGNORED | 1u << WEIGHT_OF_POSITION |
-		      1u << ROW_OF_POSITION | 1u << NEXT_EXPERT | 1u << FORMAT_NUMBERS | 1u << ROWS_REST);
+	host_entry_cases(&moe_gguf_family, MOE_GGUF_SPEC, &planted, FAULT_COUNT, 0, passes);
+	host_entry_cases(&mmvq_family, MMVQ_SPEC, &planted, FAULT_COUNT,
+			 1u << ROW_OF_SLOT | 1u << WEIGHT_IGNORED | 1u << WEIGHT_OF_POSITION | 1u << ROW_OF_POSITION |
+				 1u << NEXT_EXPERT | 1u << FORMAT_NUMBERS | 1u << ROWS_REST, passes);
 	contradictions();
 	return check_result();
 }
