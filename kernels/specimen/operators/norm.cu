@@ -1,4 +1,4 @@
-/* rmsnorm and layernorm of contiguous rows, a block of 32 or 1024 threads for each; computed in float whatever the type. The
+/* rmsnorm and layernorm of contiguous rows, a block of 32 or 1024 threads for each; computed in float, double for f64. The
  * variance is that of the distances from the mean, in a second pass. */
 #include "../ptx/elementwise.cuh"
 
@@ -8,7 +8,39 @@
 
 enum { LANES = 32 };
 
-__device__ __forceinline__ float sum_of_warp(float x)
+/* What a type is computed in. */
+template <typename T> struct computed
+{
+    typedef float type;
+};
+template <> struct computed<double>
+{
+    typedef double type;
+};
+
+template <typename C, typename T> __device__ __forceinline__ C load(T x)
+{
+    return to_float(x);
+}
+template <> __device__ __forceinline__ double load<double, double>(double x)
+{
+#if SPECIMEN_FAULT == 22 /* elements of f64 are rounded to floats */
+    return to_float(x);
+#else
+    return x;
+#endif
+}
+
+template <typename T> __device__ __forceinline__ T store(float x)
+{
+    return from_float<T>(x);
+}
+template <typename T> __device__ __forceinline__ T store(double x)
+{
+    return x;
+}
+
+template <typename C> __device__ __forceinline__ C sum_of_warp(C x)
 {
 #if SPECIMEN_FAULT == 1 /* without the last step */
     for (int mask = LANES / 2; mask > 1; mask /= 2)
@@ -20,7 +52,7 @@ __device__ __forceinline__ float sum_of_warp(float x)
 }
 
 /* The sum of what all threads of the block hold, in all of them; called by all. */
-__device__ __forceinline__ float sum_of_block(float x, int threads, float *shared)
+template <typename C> __device__ __forceinline__ C sum_of_block(C x, int threads, C *shared)
 {
     x = sum_of_warp(x);
 #if SPECIMEN_FAULT == 2 /* each warp for itself */
@@ -37,28 +69,40 @@ __device__ __forceinline__ float sum_of_block(float x, int threads, float *share
 #if SPECIMEN_FAULT != 4 /* nor are the other warps */
     __syncthreads();
 #endif
-    return sum_of_warp(lane < threads / LANES ? shared[lane] : 0.0f);
+    return sum_of_warp(lane < threads / LANES ? shared[lane] : C(0));
 }
 
-__device__ __forceinline__ float inverse_root(float square, float eps)
+__device__ __forceinline__ float inverse_of_root(float x)
+{
+    return rsqrtf(x);
+}
+__device__ __forceinline__ double inverse_of_root(double x)
+{
+    return rsqrt(x);
+}
+
+template <typename C> __device__ __forceinline__ C inverse_root(C square, float eps)
 {
 #if SPECIMEN_FAULT == 5 /* eps is forgotten */
-    return rsqrtf(square);
+    return inverse_of_root(square);
 #elif SPECIMEN_FAULT == 6 /* behind the root */
-    return 1.0f / (sqrtf(square) + eps);
+    return C(1) / (sqrt(square) + eps);
 #elif SPECIMEN_FAULT == 7 /* eight bits */
-    return __bfloat162float(__float2bfloat16(rsqrtf(square + eps)));
+    return __bfloat162float(__float2bfloat16(inverse_of_root(square + eps)));
 #elif SPECIMEN_FAULT == 8 /* no root */
-    return 1.0f / (square + eps);
-#else
+    return C(1) / (square + eps);
+#elif SPECIMEN_FAULT == 21 /* a float's root for every type */
     return rsqrtf(square + eps);
+#else
+    return inverse_of_root(square + eps);
 #endif
 }
 
 template <typename T>
 __device__ void norm_row(bool centred, const T *src, T *dst, const T *alpha, const T *beta, int columns, int threads, float eps)
 {
-    __shared__ float shared[LANES];
+    typedef typename computed<T>::type C;
+    __shared__ C shared[LANES];
     const T *x = src + static_cast<size_t>(blockIdx.x) * columns;
     T *y = dst + static_cast<size_t>(blockIdx.x) * columns;
 #if SPECIMEN_FAULT == 9 /* whole passes only */
@@ -66,22 +110,22 @@ __device__ void norm_row(bool centred, const T *src, T *dst, const T *alpha, con
 #else
     const int counted = columns;
 #endif
-    float mean = 0.0f, squares = 0.0f;
+    C mean = 0, squares = 0;
     if (centred)
     {
-        float sum = 0.0f;
+        C sum = 0;
         for (int i = threadIdx.x; i < counted; i += threads)
-            sum += to_float(x[i]);
+            sum += load<C>(x[i]);
         mean = sum_of_block(sum, threads, shared) / columns;
     }
 #if SPECIMEN_FAULT == 10 /* the mean of the squares less the square of the mean, which may be below 0 */
     for (int i = threadIdx.x; i < counted; i += threads)
-        squares = __fadd_rn(squares, __fmul_rn(to_float(x[i]), to_float(x[i])));
-    const float square = __fsub_rn(sum_of_block(squares, threads, shared) / columns, __fmul_rn(mean, mean));
+        squares = __fadd_rn(squares, __fmul_rn(load<C>(x[i]), load<C>(x[i])));
+    const C square = __fsub_rn(sum_of_block(squares, threads, shared) / columns, __fmul_rn(mean, mean));
 #else
     for (int i = threadIdx.x; i < counted; i += threads)
     {
-        const float distance = to_float(x[i]) - mean;
+        const C distance = load<C>(x[i]) - mean;
 #if SPECIMEN_FAULT == 11 /* squares in half precision */
         squares += __half2float(__float2half(distance * distance));
 #else
@@ -89,12 +133,12 @@ __device__ void norm_row(bool centred, const T *src, T *dst, const T *alpha, con
 #endif
     }
 #if SPECIMEN_FAULT == 12 /* as of a sample */
-    const float square = sum_of_block(squares, threads, shared) / (columns > 1 ? columns - 1 : 1);
+    const C square = sum_of_block(squares, threads, shared) / (columns > 1 ? columns - 1 : 1);
 #else
-    const float square = sum_of_block(squares, threads, shared) / columns;
+    const C square = sum_of_block(squares, threads, shared) / columns;
 #endif
 #endif
-    const float inverse = inverse_root(square, eps);
+    const C inverse = inverse_root(square, eps);
 #if SPECIMEN_FAULT == 13 /* without the last pass */
     const int written = columns - threads;
 #else
@@ -103,33 +147,33 @@ __device__ void norm_row(bool centred, const T *src, T *dst, const T *alpha, con
     for (int i = threadIdx.x; i < written; i += threads)
     {
 #if SPECIMEN_FAULT == 14 /* a NULL alpha means 0 */
-        const float scale = alpha ? to_float(alpha[i]) : 0.0f;
+        const C scale = alpha ? load<C>(alpha[i]) : C(0);
 #elif SPECIMEN_FAULT == 15 /* one alpha for each thread */
-        const float scale = alpha ? to_float(alpha[threadIdx.x]) : 1.0f;
+        const C scale = alpha ? load<C>(alpha[threadIdx.x]) : C(1);
 #else
-        const float scale = alpha ? to_float(alpha[i]) : 1.0f;
+        const C scale = alpha ? load<C>(alpha[i]) : C(1);
 #endif
 #if SPECIMEN_FAULT == 16 /* beta needs an alpha */
-        const float shift = beta && alpha ? to_float(beta[i]) : 0.0f;
+        const C shift = beta && alpha ? load<C>(beta[i]) : C(0);
 #else
-        const float shift = beta ? to_float(beta[i]) : 0.0f;
+        const C shift = beta ? load<C>(beta[i]) : C(0);
 #endif
 #if SPECIMEN_FAULT == 17 /* the mean stays */
-        const float distance = to_float(x[i]);
+        const C distance = load<C>(x[i]);
 #else
-        const float distance = to_float(x[i]) - mean;
+        const C distance = load<C>(x[i]) - mean;
 #endif
 #if SPECIMEN_FAULT == 18 /* beta is scaled as well */
-        y[i] = from_float<T>((distance * inverse + shift) * scale);
+        y[i] = store<T>((distance * inverse + shift) * scale);
 #elif SPECIMEN_FAULT == 19 /* rounded before alpha and beta */
-        y[i] = from_float<T>(to_float(from_float<T>(distance * inverse)) * scale + shift);
+        y[i] = store<T>(load<C>(store<T>(distance * inverse)) * scale + shift);
 #else
-        y[i] = from_float<T>(distance * inverse * scale + shift);
+        y[i] = store<T>(distance * inverse * scale + shift);
 #endif
     }
 #if SPECIMEN_FAULT == 20 /* one more, behind the last row */
     if (threadIdx.x == 0 && blockIdx.x + 1 == gridDim.x)
-        y[columns] = from_float<T>(0.0f);
+        y[columns] = store<T>(0.0f);
 #endif
 }
 
