@@ -2,6 +2,8 @@
 
 #include "cli.h"
 #include "compare_report.h"
+#include "interleave.h"
+#include "sides.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -106,59 +108,131 @@ static int read_run(struct run_record *run, const char *path, struct error *err)
 	return 0;
 }
 
+static int read_all(struct run_record *runs, char **paths, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (read_run(&runs[i], paths[i], err))
+			return -1;
+	return 0;
+}
+
+/* Runs the artifacts, in turns. */
+static int run_all(struct run_record *runs, char **paths, size_t count, const struct session_options *session, int rounds,
+		   const char *folder, struct error *err)
+{
+	struct interleave_side sides[INTERLEAVE_SIDES_MAX] = {{0}};
+	char *files[INTERLEAVE_SIDES_MAX] = {NULL};
+	int result = 0;
+	if (count > INTERLEAVE_SIDES_MAX)
+		return error_set(err, ERROR_USAGE, "assay compare: %zu artifacts; at most %d are measured in turns", count, INTERLEAVE_SIDES_MAX);
+	if (folder && make_dirs(folder, err))
+		return -1;
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		sides[i].paths = (const char *const *)&paths[i];
+		sides[i].path_count = 1;
+		result = folder ? side_result_path(folder, i, paths[i], &files[i], err) : 0;
+		sides[i].out = files[i];
+	}
+	const struct interleave_options options = {.session = *session, .sides = sides, .count = count, .rounds = rounds};
+	if (result == 0)
+		result = interleave_run(&options, runs, err);
+	for (size_t i = 0; i < count; i++)
+		free(files[i]);
+	return result;
+}
+
+static const char details[] =
+	"Result files are what `assay run --out` (or verify, bench) wrote, best with the same dataset and seed. Artifacts, folders of\n"
+	"artifacts and Cargo build-output folders are run first: verified one after the other, then timed in turns, case by case\n"
+	"(first BASE, then NEW, the other way round the next time), in several rounds with new processes each, so that a drift of\n"
+	"the clock hits both alike. Options from --device on are for that. Without --dataset it takes those of `assay run`.\n"
+	"Times: the ratio with a 99 % interval, of rounds where there are some, else of the medians of the raw samples. SLOWER and\n"
+	"FASTER: the whole interval lies beyond the threshold; SAME: within; UNSURE: neither, which more rounds or time would tell.\n"
+	"Where the SM clocks differ, the ratio in cycles has to say the same. Other devices, datasets or memory clocks and calls\n"
+	"that block are not compared, with the reason.\n"
+	"A regression is a verdict that became worse, an entry point or case that vanished, an error beyond its bound\n"
+	"which it was not, or SLOWER.\n"
+	"Exit codes: 0 no regression; 1 a regression; 2 usage; 3 a file cannot be read or written, an artifact cannot be\n"
+	"run, or there is no case in common.";
+
 int cmd_compare(int argc, char **argv)
 {
 	struct outputs outputs = {0};
-	const char *threshold = NULL;
+	struct session_options session = {.repeats = -1, .deaths_in_a_row = -1, .quiet = 1, .keep_outputs = 1, .hold_outputs = 1};
+	struct option_list filters = {0}, without = {0};
+	const char *threshold = NULL, *folder = NULL;
+	int64_t rounds = 0;
 	const struct option options[] = {
 		{"--threshold", OPTION_TEXT, "PERCENT", &threshold, "times that differ by less are the same (default 1)"},
 		{"--markdown", OPTION_TEXT, "FILE|-", &outputs.markdown, "write it as Markdown, short enough for a comment on a change"},
 		{"--json", OPTION_TEXT, "FILE|-", &outputs.json, "write it as JSON: every case with a change or a time"},
 		{"--junit", OPTION_TEXT, "FILE|-", &outputs.junit, "write it as JUnit XML, a test case for each case"},
 		{"--all", OPTION_FLAG, NULL, &outputs.all, "cut no list; in JSON, every case"},
+		{"--device", OPTION_TEXT, "cuda:N|cpu", &session.device, "where to run; default: cuda:0 when there is one, else cpu"},
+		{"--dataset", OPTION_TEXT, "FILE", &session.dataset, "stored cases (.h5) or a spec: a file, or the name of an installed one"},
+		{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match; may be repeated"},
+		{"--seed", OPTION_COUNT, "N", &session.seed, "seed of the cases of a spec; default 0"},
+		{"--abi", OPTION_TEXT, "PROFILE", &session.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
+		{"--math", OPTION_CHOICE, "precise|fast", &session.math, "what kernels built with fast math are held to; default precise"},
+		{"--rounds", OPTION_COUNT, "N", &rounds, "rounds of timing; default 8"},
+		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
+		{"--timeout", OPTION_SECONDS, "S", &session.timeout, "limit for one case; default 60, operators on a GPU 20"},
+		{"--jobs", OPTION_COUNT, "N", &session.jobs, "workers side by side that verify operators; default: by processors and memory"},
+		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
+		{"--out", OPTION_TEXT, "DIR", &folder, "keep the result files there, a file for each artifact"},
 	};
 	const struct command_line command = {
-		"assay compare", "BASE.h5 NEW.h5...",
-		"Holds result files against the first one: verdicts, errors, bits and times, case by case.",
-		"The files are what `assay run --out` (or verify, bench) wrote, best with the same dataset and seed.\n"
-		"Times: the ratio of the medians with a 99 % interval from the raw samples. SLOWER and FASTER: the whole\n"
-		"interval lies beyond the threshold; SAME: within; UNSURE: neither. Where the SM clocks differ, the ratio in\n"
-		"cycles has to say the same. Other devices or datasets, calls that block and medians that had not converged\n"
-		"are not compared, with the reason.\n"
-		"A regression is a verdict that became worse, an entry point or case that vanished, an error beyond its bound\n"
-		"which it was not, or SLOWER.\n"
-		"Exit codes: 0 no regression; 1 a regression; 2 usage; 3 a file cannot be read or written, or there is no\n"
-		"case in common.",
-		options, (int)ARRAY_COUNT(options)};
+		"assay compare", "BASE NEW...",
+		"Holds result files, or artifacts that it runs, against the first one: verdicts, errors, bits and times, case by case.",
+		details, options, (int)ARRAY_COUNT(options)};
 	struct compare_options how = {0};
 	struct comparisons list = {0};
 	struct run_record *runs = NULL;
 	struct error err = {0};
-	int positionals, help, code, read = 0;
+	int positionals, help, code, files = 0;
 	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
 		return cli_fail(&err);
 	if (help)
 		return cli_print_help(&command);
+	const size_t count = (size_t)positionals;
 	if (positionals < 2) {
-		error_set(&err, ERROR_USAGE, "assay compare: needs a base and at least one new result file; see assay compare --help");
+		error_set(&err, ERROR_USAGE, "assay compare: needs a base and at least one new result file, or artifacts; see assay compare --help");
 		return cli_fail(&err);
 	}
 	if (on_stdout(outputs.markdown) + on_stdout(outputs.json) + on_stdout(outputs.junit) > 1) {
 		error_set(&err, ERROR_USAGE, "assay compare: only one of --markdown, --json and --junit can be '-'");
 		return cli_fail(&err);
 	}
-	if (parse_threshold(threshold, &how.threshold, &err))
+	if (parse_threshold(threshold, &how.threshold, &err) || sides_are_files(argv + 1, count, &files, &err))
 		return cli_fail(&err);
-	runs = calloc((size_t)positionals, sizeof *runs);
-	list.items = calloc((size_t)positionals, sizeof *list.items);
-	list.files = calloc((size_t)positionals, sizeof *list.files);
-	if (!runs || !list.items || !list.files) {
+	if (rounds > RECORD_ROUNDS_MAX) {
+		error_set(&err, ERROR_USAGE, "assay compare: --rounds takes 1 to %d", RECORD_ROUNDS_MAX);
+		return cli_fail(&err);
+	}
+	session.filters = filters.items;
+	session.filter_count = filters.count;
+	session.without_checks = without.items;
+	session.without_count = without.count;
+	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.math || rounds ||
+		      session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || folder)) {
+		error_set(&err, ERROR_USAGE, "assay compare: options from --device on are for artifacts, which are run; %s is a result file", argv[1]);
+		return cli_fail(&err);
+	}
+	runs = calloc(count, sizeof *runs);
+	list.items = calloc(count, sizeof *list.items);
+	list.files = calloc(count, sizeof *list.files);
+	struct text quoted = {0};
+	for (int i = 0; i < argc; i++) {
+		text_append(&quoted, i ? " " : "assay ");
+		text_append_quoted(&quoted, argv[i]);
+	}
+	session.command = quoted.data;
+	if (!runs || !list.items || !list.files || quoted.failed) {
 		error_set(&err, ERROR_ENVIRONMENT, "out of memory");
 		goto fail;
 	}
-	for (; read < positionals; read++)
-		if (read_run(&runs[read], argv[1 + read], &err))
-			goto fail;
+	if (files ? read_all(runs, argv + 1, count, &err) : run_all(runs, argv + 1, count, &session, (int)rounds, folder, &err))
+		goto fail;
 	for (int i = 1; i < positionals; i++) {
 		if (compare_runs(&runs[0], &runs[i], &how, &list.items[list.count], &err)) {
 			error_context(&err, "%s, %s", argv[1], argv[1 + i]);
@@ -177,8 +251,9 @@ fail:
 done:
 	for (size_t i = 0; i < list.count; i++)
 		comparison_free(&list.items[i]);
-	for (int i = 0; i < read; i++)
+	for (size_t i = 0; runs && i < count; i++)
 		run_record_free(&runs[i]);
+	text_free(&quoted);
 	free(runs);
 	free(list.items);
 	free(list.files);

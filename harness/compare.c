@@ -240,15 +240,19 @@ static int by_value(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Median SM clock of the case, MHz; 0 where none was read or memory runs out. */
-static double median_clock(const struct case_record *record)
+enum clock { SM_CLOCK, MEMORY_CLOCK };
+
+/* Median clock of the case, MHz; 0 where none was read or memory runs out. */
+static double median_clock(const struct case_record *record, enum clock which)
 {
 	double *values = record->clock_count > 0 && record->clocks ? calloc((size_t)record->clock_count, sizeof *values) : NULL;
 	size_t count = 0;
 	double median = 0;
-	for (int64_t i = 0; values && i < record->clock_count; i++)
-		if (record->clocks[i].sm_clock_mhz > 0)
-			values[count++] = record->clocks[i].sm_clock_mhz;
+	for (int64_t i = 0; values && i < record->clock_count; i++) {
+		const uint32_t mhz = which == SM_CLOCK ? record->clocks[i].sm_clock_mhz : record->clocks[i].memory_clock_mhz;
+		if (mhz > 0)
+			values[count++] = mhz;
+	}
 	if (count) {
 		qsort(values, count, sizeof *values, by_value);
 		median = 0.5 * (values[(count - 1) / 2] + values[count / 2]);
@@ -276,10 +280,19 @@ static enum timing_verdict verdict_of(double low, double high, double threshold)
 	return low >= 1 / (1 + threshold) && high <= 1 + threshold ? TIMING_SAME : TIMING_UNSURE;
 }
 
+/* Cycles of the SMs can be counted, those of the memory say nothing of what a kernel waits for. */
+static int other_memory_clock(const struct case_comparison *pair, double *base, double *next)
+{
+	*base = median_clock(pair->base, MEMORY_CLOCK);
+	*next = median_clock(pair->next, MEMORY_CLOCK);
+	return *base > 0 && *next > 0 && fabs(*next / *base - 1) > CLOCK_SAME;
+}
+
 /* What speaks against a comparison before samples are looked at; 1 when something does. */
 static int is_refused(const struct comparison *comparison, const struct case_comparison *pair,
 		      const struct timing_record *base, const struct timing_record *next, struct timing_comparison *timing)
 {
+	double base_memory, next_memory;
 	if (!base->measured || !next->measured)
 		refuse(timing, "timed in the %s run only", base->measured ? "base" : "new");
 	else if (pair->base->judgement.status != STATUS_PASS || pair->next->judgement.status != STATUS_PASS)
@@ -292,9 +305,8 @@ static int is_refused(const struct comparison *comparison, const struct case_com
 		refuse(timing, "launch latency is in %lld of %lld samples of the base and %lld of %lld of the new run (gate opened early)",
 		       (long long)base->gate_opened_early, (long long)base->samples, (long long)next->gate_opened_early,
 		       (long long)next->samples);
-	else if (!base->converged || !next->converged)
-		refuse(timing, "the median had not converged in %s: give it more time",
-		       base->converged ? "the new run" : next->converged ? "the base run" : "either run");
+	else if (other_memory_clock(pair, &base_memory, &next_memory))
+		refuse(timing, "the memory clock was %.0f MHz in the base and %.0f MHz in the new run", base_memory, next_memory);
 	return timing->verdict == TIMING_REFUSED;
 }
 
@@ -302,6 +314,24 @@ static uint64_t seed_of(const char *name)
 {
 	const struct digest digest = digest_bytes(name, strlen(name));
 	return digest.half[0];
+}
+
+static struct timing_rounds rounds_of(const struct timing_record *timing)
+{
+	return (struct timing_rounds){timing->raw, timing->samples > 0 ? (size_t)timing->samples : 0, timing->round_samples,
+				      timing->rounds > 0 && timing->rounds <= RECORD_ROUNDS_MAX ? (size_t)timing->rounds : 0};
+}
+
+/* Rounds of both where there are some, else samples. */
+static int interval_of(const struct comparison *comparison, const struct timing_record *base, const struct timing_record *next,
+		       const struct ratio_options *how, struct ratio_interval *interval, struct error *err)
+{
+	const struct timing_rounds old = rounds_of(base), new = rounds_of(next);
+	const char *mark = comparison->base->interleaved, *other = comparison->next->interleaved;
+	const int in_turns = mark && other && mark[0] && strcmp(mark, other) == 0 && old.rounds == new.rounds;
+	if (old.rounds >= 2 && new.rounds >= 2)
+		return ratio_of_rounds(&old, &new, in_turns, how, interval, err);
+	return ratio_of_medians(old.samples, old.count, new.samples, new.count, how, interval, err);
 }
 
 static int compare_timing(const struct comparison *comparison, const struct compare_options *options,
@@ -319,14 +349,13 @@ static int compare_timing(const struct comparison *comparison, const struct comp
 		return 0;
 	timing->base_median = base->measured ? base->median : 0;
 	timing->next_median = next->measured ? next->median : 0;
-	timing->base_mhz = median_clock(pair->base);
-	timing->next_mhz = median_clock(pair->next);
+	timing->base_mhz = median_clock(pair->base, SM_CLOCK);
+	timing->next_mhz = median_clock(pair->next, SM_CLOCK);
 	if (timing->base_median > 0 && timing->next_median > 0)
 		timing->ratio = timing->next_median / timing->base_median;
 	if (is_refused(comparison, pair, base, next, timing))
 		return 0;
-	if (ratio_of_medians(base->raw, base->samples > 0 ? (size_t)base->samples : 0, next->raw,
-			     next->samples > 0 ? (size_t)next->samples : 0, &how, &interval, &err)) {
+	if (interval_of(comparison, base, next, &how, &interval, &err)) {
 		refuse(timing, "%.180s", err.message);
 		return err.kind == ERROR_INPUT ? 0 : -1;
 	}

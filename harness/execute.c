@@ -7,6 +7,7 @@
 #include "keep.h"
 #include "kernels/family.h"
 #include "observe.h"
+#include "output_copy.h"
 #include "preflight.h"
 #include "source.h"
 
@@ -346,6 +347,26 @@ static int for_outputs(struct attempt *attempt, int (*look)(struct attempt *atte
 	return 0;
 }
 
+static int keep_output(struct attempt *attempt, const struct tensor *tensor, device_pointer from, struct error *err)
+{
+	struct device *device = attempt->executor->device;
+	struct case_record *record = attempt->record;
+	size_t bytes = 0;
+	void *storage = NULL;
+	int result = -1;
+	if (!case_record_has_room(record, tensor))
+		return case_record_keep_output(record, record->output_count, tensor, NULL, err); /* notes that it is too large */
+	if (tensor_bytes(tensor, &bytes))
+		return error_set(err, ERROR_INTERNAL, "%s: too large", tensor->name);
+	storage = malloc(bytes ? bytes : 1);
+	if (!storage)
+		error_set(err, ERROR_ENVIRONMENT, "out of memory for a copy of %s", tensor->name);
+	else if (bytes == 0 || device->ops->copy_out(device, storage, from, bytes, NULL, err) == 0)
+		result = case_record_keep_output(record, record->output_count, tensor, storage, err);
+	free(storage);
+	return result;
+}
+
 static int take_digests(struct attempt *attempt, struct error *err)
 {
 	struct executor *executor = attempt->executor;
@@ -357,7 +378,8 @@ static int take_digests(struct attempt *attempt, struct error *err)
 		struct judge_layout layout;
 		device_pointer current, snapshot;
 		buffers_layout(&executor->buffers, &attempt->binding, i, &layout, &current, &snapshot);
-		if (judge_digest(executor->judge, &layout, current + layout.front, &record->digests[record->output_count], err))
+		if (judge_digest(executor->judge, &layout, current + layout.front, &record->digests[record->output_count], err) ||
+		    (executor->setup.keep_outputs && keep_output(attempt, tensor, current + layout.front, err)))
 			return -1;
 		snprintf(record->output_names[record->output_count++], sizeof record->output_names[0], "%s", tensor->name);
 	}

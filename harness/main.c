@@ -26,7 +26,7 @@ static const struct {
 	{"bench", cmd_bench, "verify, then time what passed, through Google Benchmark"},
 	{"run", cmd_run, "inspect, verify and time in one go, and print the report"},
 	{"report", cmd_report, "turn a result file into a table, Markdown or JSON"},
-	{"compare", cmd_compare, "what became worse or better between result files"},
+	{"compare", cmd_compare, "what became worse or better between result files or artifacts"},
 	{"devices", cmd_devices, "which devices there are, or why there are none"},
 	{"doctor", cmd_doctor, "whether prebuilt kernels fit a Cargo project and this machine"},
 };

@@ -84,6 +84,9 @@ static void note_launches(struct case_record *record, const struct cudart_log *l
 		to->dynamic_shared = from->dynamic_shared;
 		to->default_stream = from->default_stream;
 		to->device_code = from->device_code ? from->device_code : from->result;
+		to->registers = from->resources.registers;
+		to->static_shared_bytes = from->resources.static_shared_bytes;
+		to->local_bytes = from->resources.local_bytes;
 	}
 	snprintf(record->image, sizeof record->image, "%s", log->image_summary);
 }

@@ -8,6 +8,7 @@
 #include "observe.h"
 #include "operate_conditions.h"
 #include "operate_memory.h"
+#include "output_copy.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ enum { PARAMETERS_MAX = OPERATOR_ARGUMENTS_MAX + 8 };
 struct loaded_kernel {
 	char *symbol;
 	struct device_function *function;
+	struct device_resources resources;
 	unsigned sizes[PARAMETERS_MAX];  /* of its parameters */
 	int parameter_count;             /* may exceed the table */
 	int is_fast;
@@ -154,6 +156,7 @@ static int find_kernels(struct operate *operate, const char *const *symbols, siz
 		describe_parameters(kernel, found, &operate->artifact.units[found->unit].images[found->image].ptx);
 		if (device->ops->module_function(device, operate->module, symbols[i], &kernel->function, err))
 			goto done;
+		kernel->resources = device_function_resources(device, kernel->function);
 	}
 	const struct artifact_image *image = &operate->artifact.units[0].images[0];
 	if (operate->artifact.kind == OBJECT_PTX)
@@ -335,6 +338,9 @@ static void note_launch(struct attempt *attempt)
 	to->block[0] = launch->block.x, to->block[1] = launch->block.y, to->block[2] = launch->block.z;
 	to->dynamic_shared = launch->dynamic_shared;
 	to->default_stream = 1;
+	to->registers = attempt->kernel->resources.registers;
+	to->static_shared_bytes = attempt->kernel->resources.static_shared_bytes;
+	to->local_bytes = attempt->kernel->resources.local_bytes;
 	snprintf(record->image, sizeof record->image, "%s", attempt->operate->image);
 }
 
@@ -426,7 +432,10 @@ static int take_digests(struct attempt *attempt, int image, struct error *err)
 	for (int i = 0; i < attempt->test->tensor_count && record->output_count < RECORD_OUTPUTS_MAX; i++) {
 		if (!is_value(attempt->test, i))
 			continue;
-		if (operate_memory_digest(&attempt->operate->memory, image, i, &record->digests[record->output_count], err))
+		const struct operate *operate = attempt->operate;
+		if (operate_memory_digest(&operate->memory, image, i, &record->digests[record->output_count], err) ||
+		    (operate->options.keep_outputs && case_record_keep_output(record, record->output_count, &attempt->test->tensors[i],
+									      operate_memory_result(&operate->memory, image, i), err)))
 			return -1;
 		snprintf(record->output_names[record->output_count++], sizeof record->output_names[0], "%s", attempt->test->tensors[i].name);
 	}

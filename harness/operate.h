@@ -22,6 +22,7 @@ struct operate_options {
 	enum math math;              /* what a build with fast math is held to; others are always held to the precise bounds */
 	unsigned disabled_checks;
 	int unchecked;               /* device_options.unchecked */
+	int keep_outputs;            /* copies of outputs go with the record */
 	const char *keep_failures;   /* folder, borrowed; NULL: keep_operator_failure is not called */
 	stage_callback on_stage;     /* may be NULL */
 	void *context;

@@ -62,6 +62,7 @@ int operators_open(struct operators **out, const struct worker_setup *setup, sta
 		.math = (enum math)setup->math,
 		.disabled_checks = setup->disabled_checks,
 		.unchecked = setup->unchecked,
+		.keep_outputs = operators->setup.keep_outputs,
 		.keep_failures = text_or_null(operators->setup.keep_failures),
 		.on_stage = on_stage,
 		.context = context,

@@ -50,7 +50,7 @@ struct baseline_record {
 };
 #define RECORD_UNFUSED "unfused"
 
-/* The content of an output after the call, without canaries, in the output's own layout (gaps between its rows are in it). */
+/* The value of an output after the call, in row-major order: output_copy.h. */
 struct output_copy {
 	enum dtype dtype;
 	uint64_t size;                /* bytes */
@@ -259,6 +259,9 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
  *                likewise a row for each case of an operator family, and for each that is not of the first dataset
  *   /cases/resources, measured, baselines, rounds
  *                likewise, absent in files of 0.1.0: resources belong to a row of launches (launch_row), the others to one of table
+ *   /cases/outputs/ROW.N
+ *                copies of outputs of the case in that row of table: a list of unsigned integers of the elements' size (their
+ *                bits), shuffled and deflated; attribute dtype. Absent unless outputs were kept
  *   /cases/texts, launches, clocks, samples
  *                what a case has any number of; the table says from which row on and how many. Texts: "reason",
  *                "mistrust", "note", "entry_point" (where the table's column is too short), or the name of a check; samples: seconds. */

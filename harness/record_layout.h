@@ -126,6 +126,13 @@ int record_write_artifacts(hid_t file, const struct run_record *run);
 /* Adds devices of `run` from the one numbered `first` on to a file that has the group /run. */
 int record_write_devices(hid_t file, const struct run_record *run, size_t first);
 
+/* record_outputs.c: copies of outputs of the case in that row of the table. Reading: *room is how many bytes may still be held; what
+ * is beyond is left out. */
+struct hdf5_place;
+int record_outputs_write(hid_t cases, uint64_t row, const struct case_record *record);
+int record_outputs_read(hid_t cases, uint64_t row, struct case_record *record, uint64_t *room, const struct hdf5_place *place,
+			struct error *err);
+
 /* "numbers,lse,...": value of the attribute `checks`, in the order of enum check. */
 void record_check_names(struct text *out);
 

@@ -1,4 +1,5 @@
 /* Cases out of the tables of a result file. */
+#include "output_copy.h"
 #include "record_reader.h"
 
 #include "core/util.h"
@@ -325,6 +326,7 @@ static int take_operator(const struct record_operator_row *stored, const struct 
 int record_read_cases(struct record_reader *reader, struct run_record *run, struct error *err)
 {
 	struct record_row *rows = reader->rows[RECORD_ROWS];
+	uint64_t room = OUTPUT_RUN_BYTES_MAX;
 	int result = -1;
 	struct case_record *record = calloc(1, sizeof *record); /* some 10 KiB */
 	if (!record)
@@ -345,7 +347,7 @@ int record_read_cases(struct record_reader *reader, struct run_record *run, stru
 			place_error(&reader->place, err, "a row of cases/operators contradicts the rest of the file");
 			goto done;
 		}
-		if (run_record_add(run, record, err)) {
+		if (record_outputs_read(reader->cases, i, record, &room, &reader->place, err) || run_record_add(run, record, err)) {
 			case_record_free(record);
 			goto done;
 		}

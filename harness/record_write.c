@@ -269,6 +269,7 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	       append_measured(writer, record, row_number) ||
 	       append(writer, RECORD_COUNTS, &counts, record->counts.launches > 0, &(struct record_span){0}) ||
 	       append(writer, RECORD_OPERATORS, &operator_row, is_operator, &(struct record_span){0}) ||
+	       record_outputs_write(writer->cases, row_number, record) ||
 	       append(writer, RECORD_ROWS, &row, 1, &(struct record_span){0}) ? -1 : 0;
 }
 

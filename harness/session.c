@@ -1,6 +1,7 @@
 #include "session_private.h"
 
 #include "cli.h"
+#include "output_copy.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -81,7 +82,14 @@ int session_keep(struct session *session, const struct job *job, struct case_rec
 			return -1;
 	print_verdict(session, record);
 	progress_step(&session->progress, record->judgement.status != STATUS_PASS, record->name);
-	if (write_case(session, record, err) || run_record_add(session->run, record, err))
+	if (write_case(session, record, err))
+		return -1;
+	const uint64_t bytes = case_record_output_bytes(record);
+	if (!session->options->hold_outputs || bytes > OUTPUT_RUN_BYTES_MAX - session->held_outputs)
+		case_record_drop_outputs(record);
+	else
+		session->held_outputs += bytes;
+	if (run_record_add(session->run, record, err))
 		return -1;
 	/* the run's record owns the samples now */
 	case_record_forget(record);

@@ -22,6 +22,9 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	double timeout, bench_seconds, bench_target;
 	int64_t seed, repeats, deaths_in_a_row, jobs; /* jobs 0: by processors and memory */
 	int whole, strict, list, sanitize, no_check, no_baseline, quiet, verbose;
+	/* copies of outputs: keep_outputs puts them into the result file and, with hold_outputs, they stay in the record; see
+	 * record.h for how much of them */
+	int keep_outputs, hold_outputs;
 	const char *command;     /* the command line, quoted */
 };
 

@@ -22,6 +22,7 @@ struct session {
 	struct record_writer *writer;   /* NULL without --out */
 	struct progress progress;
 	uint64_t order;                 /* of the next case */
+	uint64_t held_outputs;          /* bytes of copies of outputs in `run` */
 	struct judge_policy policy;     /* the worker's */
 	struct operators_session *operators; /* NULL: there are no operators */
 

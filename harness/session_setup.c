@@ -191,6 +191,7 @@ int make_setup(const struct session_options *options, const struct job *job, con
 		.unchecked = options->no_check,
 		.orderly_exit = options->sanitize,
 		.bench = options->kind != SESSION_VERIFY,
+		.keep_outputs = options->keep_outputs,
 		.bench_seconds = options->bench_seconds > 0 ? options->bench_seconds
 				 : options->kind == SESSION_RUN ? BENCH_SECONDS_RUN
 				 : !job				? BENCH_SECONDS_OPERATORS

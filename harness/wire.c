@@ -119,6 +119,9 @@ int wire_send_record(int fd, const struct case_record *record, struct error *err
 	}
 	if (record->clocks)
 		text_append_bytes(&bytes, record->clocks, (size_t)record->clock_count * sizeof *record->clocks);
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
+		if (record->outputs[i].bytes)
+			text_append_bytes(&bytes, record->outputs[i].bytes, (size_t)record->outputs[i].size);
 	const int result = bytes.failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory")
 					: wire_send(fd, WIRE_RESULT, bytes.data, bytes.length, err);
 	text_free(&bytes);
@@ -139,6 +142,22 @@ static int take(const struct wire_message *message, size_t *at, int64_t count, s
 		return -1;
 	memcpy(*out, message->bytes + *at, bytes);
 	*at += bytes;
+	return 0;
+}
+
+static int take_output(const struct wire_message *message, size_t *at, const struct output_copy *sent, struct output_copy *out)
+{
+	if (!sent->bytes)
+		return 0;
+	if (!dtype_size(sent->dtype) || sent->size % dtype_size(sent->dtype) || sent->size > message->size - *at)
+		return -1;
+	out->bytes = malloc(sent->size ? (size_t)sent->size : 1);
+	if (!out->bytes)
+		return -1;
+	memcpy(out->bytes, message->bytes + *at, (size_t)sent->size);
+	out->dtype = sent->dtype;
+	out->size = sent->size;
+	*at += (size_t)sent->size;
 	return 0;
 }
 
@@ -167,6 +186,7 @@ static int is_sound(const struct case_record *record)
 	for (size_t i = 0; i < ARRAY_COUNT(timing_fields); i++) {
 		const struct timing_record *timing = (const void *)((const char *)record + timing_fields[i]);
 		sound &= timing->samples == 0 || (timing->raw && timing->samples > 0);
+		sound &= timing->rounds == 0; /* rounds are made of several records */
 	}
 	return sound && (record->clock_count == 0 || (record->clocks && record->clock_count > 0));
 }
@@ -182,8 +202,10 @@ int wire_read_record(const struct wire_message *message, struct case_record *rec
 	}
 	size_t at = sizeof *record;
 	int failed = 0;
+	struct output_copy outputs[RECORD_OUTPUTS_MAX];
 	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
-		record->outputs[i] = (struct output_copy){0}; /* pointers of the other process */
+		outputs[i] = record->outputs[i]; /* pointers of the other process */
+	memset(record->outputs, 0, sizeof record->outputs);
 	for (size_t i = 0; i < ARRAY_COUNT(timing_fields); i++) {
 		struct timing_record *timing = (void *)((char *)record + timing_fields[i]);
 		void *raw = NULL;
@@ -195,6 +217,8 @@ int wire_read_record(const struct wire_message *message, struct case_record *rec
 	if (record->clocks)
 		failed |= take(message, &at, record->clock_count, sizeof *record->clocks, &clocks);
 	record->clocks = clocks;
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++)
+		failed |= take_output(message, &at, &outputs[i], &record->outputs[i]);
 	if (failed) {
 		case_record_free(record);
 		return wire_garbage(err);

@@ -33,6 +33,7 @@ struct worker_setup {
 	enum dtype precision;                /* of the reference; DTYPE_INVALID: by the card */
 	unsigned disabled_checks;            /* struct judge_policy */
 	int bench;                           /* time what passed */
+	int keep_outputs;                    /* copies of outputs go with the record */
 	int orderly_exit;                    /* end by exit(), for a tool around the worker that writes its findings then */
 	double bench_seconds;                /* most time for the samples of one figure of one case */
 	double bench_target;                 /* relative width of the median's confidence interval to stop at */

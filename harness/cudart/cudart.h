@@ -62,6 +62,7 @@ struct cudart_launch {
 	size_t dynamic_shared;
 	int default_stream;      /* 1: on the bound stream */
 	int ordered_stream;      /* 1: there, or on a stream of the archive's own that the legacy default stream waits for */
+	struct device_resources resources; /* of the kernel that ran; all -1 where none was found */
 	int result;              /* cudaError_t that the archive was given */
 	int device_code;         /* CUresult behind it */
 	int own_code;            /* 1 when there is a stand-in and the kernel ran from the host code's own image all the same */

@@ -91,6 +91,8 @@ static int launch(struct shim *shim, const void *function, const struct configur
 	record->ordered_stream = kind != STREAM_OWN;
 	if (!result)
 		result = shim_kernel_resolve(shim, kernel, err);
+	if (!result)
+		record->resources = kernel->resources;
 	record->ptx = kernel->code->ptx;
 	if (!result && device->ops->launch(device, kernel->function, configuration->grid, configuration->block,
 					   configuration->dynamic_shared, stream, arguments, err))
@@ -108,6 +110,7 @@ static int launch_recorded(const char *call, const void *function, const struct 
 		.grid = configuration->grid,
 		.block = configuration->block,
 		.dynamic_shared = configuration->dynamic_shared,
+		.resources = {-1, -1, -1},
 	};
 	if (refused) {
 		struct shim_kernel *kernel = shim_kernel_of(shim, function);

@@ -348,6 +348,7 @@ int shim_kernel_resolve(struct shim *shim, struct shim_kernel *kernel, struct er
 		const int code = runtime_error_from(err);
 		return code == RUNTIME_SYMBOL_NOT_FOUND || err->kind == ERROR_INPUT ? RUNTIME_INVALID_DEVICE_FUNCTION : code;
 	}
+	kernel->resources = device_function_resources(device, kernel->function);
 	return RUNTIME_SUCCESS;
 }
 

@@ -39,6 +39,7 @@ struct shim_kernel {
 	char *name;
 	struct shim_module *module;
 	struct device_function *function; /* NULL until first use */
+	struct device_resources resources; /* of it */
 	/* what runs, by shim_kernel_decide; `code` NULL: not decided */
 	struct shim_module *code;
 	const char *code_name;

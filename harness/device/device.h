@@ -262,4 +262,22 @@ static inline int device_synchronize(struct device *device, struct error *err)
 	return device->ops->synchronize(device, err);
 }
 
+/* What a kernel takes as it was loaded: registers of a thread, static shared memory of a block, local memory of a thread
+ * (stack and spills), bytes. -1 what the device does not tell; the cpu device has no registers that a GPU would know. */
+struct device_resources {
+	int32_t registers, static_shared_bytes, local_bytes;
+};
+static inline struct device_resources device_function_resources(struct device *device, struct device_function *function)
+{
+	int registers = -1, shared = -1, local = -1;
+	if (device->properties.kind == DEVICE_CPU ||
+	    device->ops->function_get(device, function, DEVICE_FUNCTION_REGISTERS, &registers, NULL) != 0)
+		registers = -1;
+	if (device->ops->function_get(device, function, DEVICE_FUNCTION_SHARED_BYTES, &shared, NULL) != 0)
+		shared = -1;
+	if (device->ops->function_get(device, function, DEVICE_FUNCTION_LOCAL_BYTES, &local, NULL) != 0)
+		local = -1;
+	return (struct device_resources){registers, shared, local};
+}
+
 #endif

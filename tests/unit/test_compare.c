@@ -156,14 +156,19 @@ static void check_refused(struct run_record *base, struct run_record *next, int 
 static void not_comparable(void)
 {
 	struct run_record base = timed_run(10, 1, 0.002, 5), next = timed_run(10, 1.5, 0.002, 6);
-	next.cases[0].hot.converged = 0;
+	base.cases[0].clocks = calloc(1, sizeof *base.cases[0].clocks);
+	next.cases[0].clocks = calloc(1, sizeof *next.cases[0].clocks);
+	base.cases[0].clock_count = next.cases[0].clock_count = 1;
+	base.cases[0].clocks[0] = (struct clock_reading){.sm_clock_mhz = 1980, .memory_clock_mhz = 2619};
+	next.cases[0].clocks[0] = (struct clock_reading){.sm_clock_mhz = 1980, .memory_clock_mhz = 1593};
+	next.cases[6].hot.converged = 0; /* the interval says what there is to say */
 	next.cases[1].hot.gate_opened_early = 2;
 	base.cases[2].hot.raw[4] = (double)NAN;
 	next.cases[3].hot.samples = 4;
 	next.cases[4].hot.measured = 0;
 	free(next.cases[5].hot.raw);
 	next.cases[5].hot.raw = NULL;
-	check_refused(&base, &next, 0, "had not converged in the new run");
+	check_refused(&base, &next, 0, "the memory clock was 2619 MHz in the base and 1593 MHz in the new run");
 	check_refused(&base, &next, 1, "launch latency is in 0 of 24 samples of the base and 2 of 24 of the new run");
 	check_refused(&base, &next, 2, "sample 4 of the base run is nan s");
 	check_refused(&base, &next, 3, "the new run has 4 samples, too few");

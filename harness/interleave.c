@@ -1,0 +1,856 @@
+#include "interleave.h"
+
+#include "core/digest.h"
+#include "operator_units.h"
+#include "plan.h"
+#include "progress.h"
+#include "runner.h"
+#include "selection.h"
+#include "session_private.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ENTRIES_TOGETHER: kernels that a worker has loaded at a time: cutting and loading so many takes some ten milliseconds, once the
+ * driver has compiled them. PRELOADERS_MAX: as many processes compile side by side as in a session. */
+enum { ENTRIES_TOGETHER = 32, PRELOADERS_MAX = 16 };
+
+/* Seconds for one figure of a case, all rounds together. A round of a case of 100 us then has some hundred samples of it, and one
+ * of 10 ms its three; of operators there are a thousand and more. */
+static const double SECONDS = 0.6, SECONDS_OPERATORS = 0.12;
+
+/* Samples of a round go on until its median is known to this, or its time is up: below the scatter of rounds, which is
+ * what is left then. */
+static const double TARGET = 0.004;
+/* Of all rounds together: what counts as converged elsewhere. */
+static const double TARGET_ALL = 0.01;
+
+/* One case of one side. */
+struct place {
+	const struct job_entry *entry; /* operators */
+	size_t record;                 /* of the side's run; SIZE_MAX: not yet there */
+	int is_wanted;                 /* 0: the side does not have it, or it did not pass */
+};
+
+/* A case of an entry point, on every side that has the entry point. */
+struct item {
+	size_t source_index;
+	struct place *places;          /* [sides] */
+};
+
+/* Items for which every side has the same things loaded. */
+struct group {
+	const struct job *jobs[INTERLEAVE_SIDES_MAX]; /* NULL: the side has none of it */
+	int is_operators;
+	size_t first, count;           /* of the items */
+	size_t entries;                /* operators: so many */
+};
+
+struct side {
+	const struct interleave_side *given;
+	struct run_record *run;
+	int is_here;                   /* it could be verified */
+	struct run_record scratch;     /* that the plan describes artifacts in: those of `run` are there already */
+	struct plan plan;
+	int attention_dataset, timed_dataset; /* of `run` */
+	struct runner *runner;
+	const struct group *loaded;    /* by the runner */
+	const struct job_entry *alone; /* the one entry that is loaded, where the group was refused */
+	int is_alone;
+	struct case_record *record;    /* of the round */
+	const struct case_record **sorted; /* verified ones by what they are */
+	const char **symbols;
+};
+
+struct interleave {
+	const struct interleave_options *options;
+	struct session_options session;
+	const char *device;
+	int rounds;
+	struct side sides[INTERLEAVE_SIDES_MAX];
+	size_t count;
+	struct selection selection;    /* the same for all sides: same datasets, seed and filters */
+	struct cases_by_entry timed;
+	struct group *groups;
+	size_t group_count;
+	struct item *items;
+	size_t item_count, item_capacity;
+	struct place *places;
+	struct progress progress;
+};
+
+/* ---- verification -------------------------------------------------------------------------------------------------- */
+
+static int verify_sides(struct interleave *all, struct error *err)
+{
+	size_t here = 0;
+	for (size_t i = 0; i < all->count; i++) {
+		struct side *side = &all->sides[i];
+		struct session_options options = all->session;
+		struct error problem = {0};
+		options.kind = SESSION_VERIFY;
+		options.paths = side->given->paths;
+		options.path_count = side->given->path_count;
+		options.out = NULL;
+		options.gbench_json = options.keep_failures = NULL;
+		if (session_run(&options, side->run, &problem) == 0) {
+			side->is_here = 1;
+			here++;
+			continue;
+		}
+		run_record_free(side->run);
+		if (!all->options->errors) {
+			*err = problem;
+			return error_context(err, "%s", side->given->paths[0]);
+		}
+		all->options->errors[i] = problem;
+	}
+	if (here == 0 && all->count) {
+		*err = all->options->errors[0];
+		return error_context(err, "%s", all->sides[0].given->paths[0]);
+	}
+	return 0;
+}
+
+/* ---- what is to be timed -------------------------------------------------------------------------------------------- */
+
+static int by_what(const struct case_record *a, int32_t artifact, int32_t dataset, uint64_t index, const char *entry_point)
+{
+	if (a->artifact != artifact)
+		return a->artifact < artifact ? -1 : 1;
+	if (a->dataset != dataset)
+		return a->dataset < dataset ? -1 : 1;
+	if (a->case_index != index)
+		return a->case_index < index ? -1 : 1;
+	return strcmp(a->entry_point, entry_point);
+}
+
+static int by_records(const void *a, const void *b)
+{
+	const struct case_record *const *left = a, *const *right = b;
+	return by_what(*left, (*right)->artifact, (*right)->dataset, (*right)->case_index, (*right)->entry_point);
+}
+
+/* SIZE_MAX: the case was not among those that were verified. */
+static size_t find_record(const struct side *side, int32_t artifact, int32_t dataset, uint64_t index, const char *entry_point)
+{
+	size_t low = 0, high = side->run->case_count;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const int order = by_what(side->sorted[middle], artifact, dataset, index, entry_point);
+		if (order == 0)
+			return (size_t)(side->sorted[middle] - side->run->cases);
+		*(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+	}
+	return SIZE_MAX;
+}
+
+static int sort_records(struct side *side, struct error *err)
+{
+	side->sorted = calloc(side->run->case_count + 1, sizeof *side->sorted);
+	if (!side->sorted)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	for (size_t i = 0; i < side->run->case_count; i++)
+		side->sorted[i] = &side->run->cases[i];
+	qsort(side->sorted, side->run->case_count, sizeof *side->sorted, by_records);
+	return 0;
+}
+
+static struct item *add_item(struct interleave *all, size_t source_index, struct error *err)
+{
+	if (all->item_count == all->item_capacity) {
+		const size_t capacity = all->item_capacity ? 2 * all->item_capacity : 256;
+		struct item *items = reallocarray(all->items, capacity, sizeof *items);
+		if (items)
+			all->items = items;
+		struct place *places = items ? reallocarray(all->places, capacity * all->count, sizeof *places) : NULL;
+		if (!places) {
+			error_set(err, ERROR_ENVIRONMENT, "out of memory");
+			return NULL;
+		}
+		all->places = places;
+		all->item_capacity = capacity;
+		for (size_t i = 0; i < all->item_count; i++)
+			items[i].places = places + i * all->count;
+	}
+	struct item *item = &all->items[all->item_count];
+	*item = (struct item){source_index, all->places + all->item_count * all->count};
+	memset(item->places, 0, all->count * sizeof *item->places);
+	all->item_count++;
+	return item;
+}
+
+static struct group *add_group(struct interleave *all, int is_operators, struct error *err)
+{
+	struct group *groups = reallocarray(all->groups, all->group_count + 1, sizeof *groups);
+	if (!groups) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return NULL;
+	}
+	all->groups = groups;
+	groups[all->group_count] = (struct group){.is_operators = is_operators, .first = all->item_count};
+	return &groups[all->group_count++];
+}
+
+static void want(struct interleave *all, struct place *place, size_t index, const struct job *job, const struct job_entry *entry,
+		 size_t source_index)
+{
+	const struct side *side = &all->sides[index];
+	place->entry = entry;
+	place->record = find_record(side, job->artifact, entry ? side->timed_dataset : side->attention_dataset, source_index,
+				    entry ? entry->symbol : job->entry_point);
+	place->is_wanted = place->record == SIZE_MAX || side->run->cases[place->record].judgement.status == STATUS_PASS;
+}
+
+static int is_attention(const struct job *job)
+{
+	return !job_is_operators(job) && !job->reason[0];
+}
+
+/* The n-th job of a side that has this entry point. */
+static const struct job *nth_job(const struct side *side, const char *entry_point, size_t n)
+{
+	for (size_t i = 0; i < side->plan.count; i++)
+		if (is_attention(&side->plan.jobs[i]) && strcmp(side->plan.jobs[i].entry_point, entry_point) == 0 && n-- == 0)
+			return &side->plan.jobs[i];
+	return NULL;
+}
+
+/* Host entry points: each archive is a group, with the archives of the same rank on the other sides. */
+static int plan_attention(struct interleave *all, struct error *err)
+{
+	const struct case_set *set = &all->selection.attention;
+	for (size_t s = 0; s < all->count && set->count; s++) {
+		for (size_t j = 0; j < all->sides[s].plan.count; j++) {
+			const struct job *job = &all->sides[s].plan.jobs[j];
+			size_t rank = 0;
+			int is_planned = 0;
+			if (!is_attention(job))
+				continue;
+			for (size_t k = 0; k < j; k++)
+				rank += is_attention(&all->sides[s].plan.jobs[k]) &&
+					strcmp(all->sides[s].plan.jobs[k].entry_point, job->entry_point) == 0;
+			for (size_t other = 0; other < s; other++)
+				is_planned |= nth_job(&all->sides[other], job->entry_point, rank) != NULL;
+			if (is_planned)
+				continue;
+			struct group *group = add_group(all, 0, err);
+			if (!group)
+				return -1;
+			for (size_t other = s; other < all->count; other++)
+				group->jobs[other] = nth_job(&all->sides[other], job->entry_point, rank);
+			for (size_t i = 0; i < set->count; i++) {
+				struct item *item = add_item(all, set->indices[i], err);
+				if (!item)
+					return -1;
+				for (size_t other = s; other < all->count; other++)
+					if (group->jobs[other])
+						want(all, &item->places[other], other, group->jobs[other], NULL, item->source_index);
+			}
+			group->count = all->item_count - group->first;
+		}
+	}
+	return 0;
+}
+
+/* The first that a side has: of two modules with the same kernel one is timed. */
+static const struct job_entry *find_entry(const struct side *side, const char *symbol, const struct job **job)
+{
+	for (size_t j = 0; j < side->plan.count; j++)
+		for (size_t i = 0; i < side->plan.jobs[j].entry_count; i++)
+			if (side->plan.jobs[j].entries[i].family && strcmp(side->plan.jobs[j].entries[i].symbol, symbol) == 0) {
+				*job = &side->plan.jobs[j];
+				return &side->plan.jobs[j].entries[i];
+			}
+	return NULL;
+}
+
+static int is_operator_planned(const struct interleave *all, size_t before, const char *symbol)
+{
+	const struct job *job;
+	for (size_t i = 0; i < before; i++)
+		if (find_entry(&all->sides[i], symbol, &job))
+			return 1;
+	return 0;
+}
+
+static int fits(const struct group *group, const struct job *const *jobs, size_t count)
+{
+	if (group->entries >= ENTRIES_TOGETHER)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (jobs[i] && group->jobs[i] && jobs[i] != group->jobs[i])
+			return 0;
+	return 1;
+}
+
+static int plan_operator(struct interleave *all, size_t first, const struct job_entry *entry, struct group **last, struct error *err)
+{
+	const struct entry_cases cases = cases_by_entry_find(&all->timed, entry->symbol);
+	const struct job *jobs[INTERLEAVE_SIDES_MAX] = {NULL};
+	const struct job_entry *entries[INTERLEAVE_SIDES_MAX] = {NULL};
+	if (!cases.count)
+		return 0;
+	for (size_t i = first; i < all->count; i++)
+		entries[i] = find_entry(&all->sides[i], entry->symbol, &jobs[i]);
+	if (!*last || !fits(*last, jobs, all->count))
+		*last = add_group(all, 1, err);
+	struct group *group = *last;
+	if (!group)
+		return -1;
+	for (size_t i = 0; i < all->count; i++)
+		if (jobs[i])
+			group->jobs[i] = jobs[i];
+	group->entries++;
+	for (size_t k = cases.first; k < cases.first + cases.count; k++) {
+		struct item *item = add_item(all, all->timed.sorted[k], err);
+		if (!item)
+			return -1;
+		for (size_t i = first; i < all->count; i++)
+			if (entries[i])
+				want(all, &item->places[i], i, jobs[i], entries[i], item->source_index);
+	}
+	group->count = all->item_count - group->first;
+	return 0;
+}
+
+static int plan_operators(struct interleave *all, struct error *err)
+{
+	struct group *last = NULL;
+	for (size_t s = 0; s < all->count && all->selection.timed.count; s++)
+		for (size_t j = 0; j < all->sides[s].plan.count; j++)
+			for (size_t i = 0; i < all->sides[s].plan.jobs[j].entry_count; i++) {
+				const struct job_entry *entry = &all->sides[s].plan.jobs[j].entries[i];
+				const struct job *job;
+				if (!entry->family || is_operator_planned(all, s, entry->symbol) ||
+				    find_entry(&all->sides[s], entry->symbol, &job) != entry)
+					continue;
+				if (plan_operator(all, s, entry, &last, err))
+					return -1;
+			}
+	return 0;
+}
+
+static int open_side(struct interleave *all, struct side *side, int *attention, int *operators, struct error *err)
+{
+	const struct plan_options options = {.abi = all->session.abi, .paths = side->given->paths, .path_count = side->given->path_count};
+	if (!side->is_here)
+		return 0; /* its plan is empty: it has no part in any group */
+	side->record = calloc(1, sizeof *side->record);
+	side->symbols = calloc(ENTRIES_TOGETHER + 1, sizeof *side->symbols);
+	if (!side->record || !side->symbols)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (plan_make(&side->plan, &options, &side->scratch, err) || sort_records(side, err))
+		return -1;
+	for (size_t i = 0; i < side->plan.count; i++)
+		*(job_is_operators(&side->plan.jobs[i]) ? operators : attention) = 1;
+	return 0;
+}
+
+/* Datasets are those of `assay run`: what it times. */
+static int open_selection(struct interleave *all, int attention, int operators, struct error *err)
+{
+	struct session_options options = all->session;
+	struct dataset_paths paths;
+	options.kind = SESSION_RUN;
+	if (dataset_paths_find(&options, attention, operators, &paths, err))
+		return -1;
+	const struct selection_options wanted = {
+		.attention = paths.attention,
+		.timed = paths.timed,
+		.filters = options.filters,
+		.filter_count = options.filter_count,
+		.seed = (uint64_t)options.seed,
+	};
+	int result = selection_make(&all->selection, &wanted, NULL, err);
+	for (size_t i = 0; result == 0 && i < all->count; i++) {
+		struct side *side = &all->sides[i];
+		if (!side->is_here)
+			continue;
+		if ((paths.attention && (side->attention_dataset = run_record_add_dataset(side->run, paths.attention, err)) < 0) ||
+		    (paths.timed && (side->timed_dataset = run_record_add_dataset(side->run, paths.timed, err)) < 0))
+			result = -1;
+	}
+	dataset_paths_free(&paths);
+	return result;
+}
+
+static int make_plan(struct interleave *all, struct error *err)
+{
+	int attention = 0, operators = 0;
+	for (size_t i = 0; i < all->count; i++)
+		if (open_side(all, &all->sides[i], &attention, &operators, err))
+			return -1;
+	if (open_selection(all, attention, operators, err)) {
+		/* what was verified is there; the filter has left nothing of what is timed */
+		if (err->kind != ERROR_INPUT || !all->session.filter_count)
+			return -1;
+		*err = (struct error){0};
+		return 0;
+	}
+	if (cases_by_entry_make(&all->timed, &all->selection.timed, err) ||
+	    plan_attention(all, err) || plan_operators(all, err))
+		return -1;
+	return 0;
+}
+
+/* ---- workers -------------------------------------------------------------------------------------------------------- */
+
+static int open_runner(const struct interleave *all, const struct side *side, const struct job *job, int round, struct runner **runner,
+		       struct error *err)
+{
+	struct session_options options = all->session;
+	struct worker_setup *setup = calloc(1, sizeof *setup);
+	const struct run_record *run = side->run;
+	const char *dataset = run->datasets[job ? side->attention_dataset : side->timed_dataset].path;
+	int result = -1;
+	if (!setup)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	options.kind = SESSION_RUN;
+	options.keep_failures = NULL;
+	options.no_baseline = 1;
+	if (round > 0)
+		options.repeats = 0; /* the round before had them */
+	if (make_setup(&options, job, dataset, all->device, setup, err))
+		goto done;
+	const double seconds = options.bench_seconds > 0 ? options.bench_seconds : job ? SECONDS : SECONDS_OPERATORS;
+	setup->bench = round >= 0;
+	setup->bench_seconds = seconds / all->rounds;
+	setup->bench_target = TARGET;
+	const struct runner_options how = make_runner_options(&options, !job, all->device, NULL);
+	result = runner_open(runner, setup, &how, err);
+done:
+	free(setup);
+	return result;
+}
+
+static size_t symbols_of(const struct interleave *all, const struct group *group, size_t index, const char **symbols)
+{
+	const struct job_entry *last = NULL;
+	size_t count = 0;
+	for (size_t i = group->first; i < group->first + group->count; i++) {
+		const struct place *place = &all->items[i].places[index];
+		if (place->is_wanted && place->entry != last && count < ENTRIES_TOGETHER) {
+			last = place->entry;
+			symbols[count++] = last->symbol;
+		}
+	}
+	return count;
+}
+
+static int load(struct runner *runner, const struct job *job, const char *const *symbols, size_t count, struct error *err)
+{
+	struct wire_loaded loaded;
+	const struct runner_unit unit = {
+		.path = job->artifact_path,
+		.symbols = symbols,
+		.symbol_count = count,
+		.abi = job->abi,
+		.is_archive = job->is_archive,
+		.runtime_major = job->runtime_major,
+	};
+	return runner_load(runner, &unit, &loaded, err);
+}
+
+static int is_refusal(const struct error *err)
+{
+	return err->kind == ERROR_INPUT || err->kind == ERROR_UNSUPPORTED;
+}
+
+/* What the first worker of a side measured of the card goes into its record. */
+static int note_rates(struct side *side, struct error *err)
+{
+	const struct worker_ready *ready = runner_ready(side->runner);
+	if (!ready || (side->run->device_count && run_record_device(side->run, NULL)->matrix_product_flops > 0))
+		return 0;
+	const int index = run_record_add_device(side->run, &ready->device, "", err);
+	if (index < 0)
+		return -1;
+	struct run_device *device = &side->run->devices[index];
+	device->properties = ready->device;
+	device->matrix_product_flops = ready->matrix_product_flops;
+	device->matrix_product_flops_bf16 = ready->matrix_product_flops_bf16;
+	device->copy_bytes_per_second = ready->copy_bytes_per_second;
+	return 0;
+}
+
+/* Workers of kernels by name live for a round, those of an archive for its group. */
+static int enter_side(struct interleave *all, struct side *side, const struct group *group, size_t index, int round, struct error *err)
+{
+	const struct job *job = group->jobs[index];
+	const int stays = side->runner && group->is_operators && side->loaded->is_operators;
+	struct error problem = {0};
+	if (side->runner && !stays) {
+		runner_close(side->runner);
+		side->runner = NULL;
+	}
+	side->is_alone = 0;
+	side->alone = NULL;
+	if (!job)
+		return 0;
+	side->loaded = group;
+	if (!side->runner && open_runner(all, side, group->is_operators ? NULL : job, round, &side->runner, err))
+		return -1;
+	const size_t count = group->is_operators ? symbols_of(all, group, index, side->symbols) : 0;
+	if (!count || load(side->runner, job, side->symbols, count, &problem) == 0)
+		return 0;
+	side->is_alone = 1; /* one bad kernel must not cost those that are compiled with it */
+	if (is_refusal(&problem))
+		return 0;
+	*err = problem;
+	return -1;
+}
+
+static int enter_group(struct interleave *all, const struct group *group, int round, struct error *err)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (enter_side(all, &all->sides[i], group, i, round, err))
+			return -1;
+	return 0;
+}
+
+static void leave_round(struct interleave *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		runner_close(all->sides[i].runner);
+		all->sides[i].runner = NULL;
+		all->sides[i].loaded = NULL;
+	}
+}
+
+/* ---- one case ------------------------------------------------------------------------------------------------------- */
+
+static const char *entry_point_of(const struct job *job, const struct place *place)
+{
+	return place->entry ? place->entry->symbol : job->entry_point;
+}
+
+static int run_place(struct interleave *all, const struct group *group, const struct item *item, size_t index, struct error *err)
+{
+	struct side *side = &all->sides[index];
+	struct place *place = &item->places[index];
+	const struct job *job = group->jobs[index];
+	const struct case_source *source = group->is_operators ? all->selection.timed.source : all->selection.attention.source;
+	struct error problem = {0};
+	const struct runner_request request = {
+		.index = group->is_operators ? case_source_place(source, item->source_index) : item->source_index,
+		.name = case_source_name(source, item->source_index),
+		.family = group->is_operators ? place->entry->family->name : job->family->name,
+		.entry_point = entry_point_of(job, place),
+		.want_bench = 1,
+	};
+	if (side->is_alone && side->alone != place->entry) {
+		side->symbols[0] = place->entry->symbol;
+		side->alone = place->entry;
+		if (load(side->runner, job, side->symbols, 1, &problem)) {
+			if (!is_refusal(&problem)) {
+				*err = problem;
+				return -1;
+			}
+			side->alone = NULL;
+			*side->record = (struct case_record){.dtype = DTYPE_INVALID};
+			snprintf(side->record->name, sizeof side->record->name, "%s", request.name);
+			snprintf(side->record->family, sizeof side->record->family, "%s", request.family);
+			snprintf(side->record->entry_point, sizeof side->record->entry_point, "%.63s", request.entry_point);
+			side->record->judgement.status = runner_refusal(side->runner);
+			snprintf(side->record->judgement.reason, sizeof side->record->judgement.reason, "not loaded: %.480s", problem.message);
+			return 0;
+		}
+	}
+	return runner_case(side->runner, &request, side->record, err);
+}
+
+/* A case that was not verified before: its record of the first round, without the times, which are added like those of others. */
+static int keep_new(struct interleave *all, const struct group *group, const struct item *item, size_t index, size_t number,
+		    struct error *err)
+{
+	struct side *side = &all->sides[index];
+	struct place *place = &item->places[index];
+	const struct job *job = group->jobs[index];
+	struct case_record *added = malloc(sizeof *added);
+	if (!added)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	*added = *side->record;
+	case_record_forget(added);
+	added->hot = added->cold = (struct timing_record){0};
+	memset(added->baselines, 0, sizeof added->baselines);
+	added->baseline_count = 0;
+	added->clock_count = 0;
+	added->wall_seconds = 0;
+	/* copies of outputs are the new record's, samples go into it with those of the other sides */
+	memcpy(added->outputs, side->record->outputs, sizeof added->outputs);
+	memset(side->record->outputs, 0, sizeof side->record->outputs);
+	added->artifact = job->artifact;
+	added->dataset = group->is_operators ? side->timed_dataset : side->attention_dataset;
+	added->case_index = item->source_index;
+	added->order = (UINT64_C(2) << 40) + number; /* as a session orders what it times */
+	if (place->entry) {
+		snprintf(added->module, sizeof added->module, "%s", place->entry->module);
+		added->fast_math = place->entry->fast;
+	}
+	int result = 0;
+	struct artifact_record *artifact = &side->run->artifacts[job->artifact];
+	for (int64_t i = 0; result == 0 && i < added->launch_count && i < RECORD_LAUNCHES_MAX; i++)
+		if (added->launches[i].device_code == 0)
+			result = artifact_record_mark(artifact, added->launches[i].kernel, err);
+	if (result == 0)
+		result = run_record_add(side->run, added, err);
+	if (result == 0)
+		place->record = side->run->case_count - 1;
+	free(added);
+	return result;
+}
+
+static void drop_timing(struct timing_record *timing)
+{
+	free(timing->raw);
+	*timing = (struct timing_record){0};
+}
+
+/* It passed before and does not now: the worse verdict stands, and there is no time. */
+static void take_verdict(struct case_record *kept, const struct case_record *seen, int round)
+{
+	char reason[sizeof kept->judgement.reason];
+	kept->judgement = seen->judgement;
+	snprintf(reason, sizeof reason, "in round %d: %.480s", round + 1, seen->judgement.reason);
+	memcpy(kept->judgement.reason, reason, sizeof reason);
+	drop_timing(&kept->hot);
+	drop_timing(&kept->cold);
+}
+
+static int run_item(struct interleave *all, const struct group *group, size_t number, int round, struct error *err)
+{
+	const struct item *item = &all->items[number];
+	struct case_record *into[INTERLEAVE_SIDES_MAX] = {NULL}, *from[INTERLEAVE_SIDES_MAX] = {NULL};
+	int result = 0, bad = 0;
+	const int backwards = (round + (int)(number & 1)) & 1;
+	for (size_t k = 0; result == 0 && k < all->count; k++) {
+		const size_t i = backwards ? all->count - 1 - k : k;
+		struct side *side = &all->sides[i];
+		struct place *place = &item->places[i];
+		if (!place->is_wanted || !side->runner)
+			continue;
+		result = run_place(all, group, item, i, err);
+		if (result)
+			break;
+		from[i] = side->record;
+		result = note_rates(side, err);
+		if (result == 0 && place->record == SIZE_MAX)
+			result = keep_new(all, group, item, i, number, err);
+		if (result)
+			break;
+		into[i] = &side->run->cases[place->record];
+		if (side->record->judgement.status != STATUS_PASS) {
+			if (into[i]->judgement.status == STATUS_PASS)
+				take_verdict(into[i], side->record, round);
+			place->is_wanted = 0;
+			bad = 1;
+			case_record_free(side->record);
+			from[i] = into[i] = NULL;
+		}
+	}
+	/* a record may have moved when another was added to its run: never within one item, since each side has a run of its own */
+	if (result == 0)
+		result = records_add_round(into, from, all->count, err);
+	for (size_t i = 0; i < all->count; i++)
+		if (from[i]) {
+			if (into[i] && !into[i]->note[0] && from[i]->note[0])
+				memcpy(into[i]->note, from[i]->note, sizeof into[i]->note);
+			case_record_free(from[i]);
+		}
+	progress_step(&all->progress, bad, case_source_name(group->is_operators ? all->selection.timed.source
+										: all->selection.attention.source, item->source_index));
+	return result;
+}
+
+static int run_round(struct interleave *all, int round, struct error *err)
+{
+	int result = 0;
+	for (size_t g = 0; result == 0 && g < all->group_count; g++) {
+		const struct group *group = &all->groups[g];
+		size_t wanted = 0;
+		for (size_t i = group->first; i < group->first + group->count; i++)
+			for (size_t s = 0; s < all->count; s++)
+				wanted += (size_t)all->items[i].places[s].is_wanted;
+		if (!wanted)
+			continue;
+		result = enter_group(all, group, round, err);
+		for (size_t i = group->first; result == 0 && i < group->first + group->count; i++)
+			result = run_item(all, group, i, round, err);
+	}
+	leave_round(all);
+	return result;
+}
+
+/* ---- compiling beforehand --------------------------------------------------------------------------------------------- */
+
+/* The driver compiles the kernels of a module one after the other, and processes side by side: what the rounds load is in its
+ * cache after this. Failures are the rounds' to tell. */
+struct preload {
+	struct interleave *all;
+	pthread_mutex_t mutex;
+	size_t next;
+};
+
+static void *preload_some(void *context)
+{
+	struct preload *preload = context;
+	struct interleave *all = preload->all;
+	const char *symbols[ENTRIES_TOGETHER];
+	struct runner *runner = NULL;
+	size_t owner = SIZE_MAX;
+	for (;;) {
+		pthread_mutex_lock(&preload->mutex);
+		const size_t at = preload->next++;
+		pthread_mutex_unlock(&preload->mutex);
+		if (at >= all->group_count * all->count)
+			break;
+		const struct group *group = &all->groups[at % all->group_count];
+		const size_t index = at / all->group_count;
+		const struct job *job = group->is_operators ? group->jobs[index] : NULL;
+		struct error ignored;
+		if (!job || job->is_archive)
+			continue;
+		const size_t count = symbols_of(all, group, index, symbols);
+		if (runner && owner != index) {
+			runner_close(runner);
+			runner = NULL;
+		}
+		owner = index;
+		if (!count || (!runner && open_runner(all, &all->sides[index], NULL, -1, &runner, &ignored)))
+			continue;
+		load(runner, job, symbols, count, &ignored);
+	}
+	runner_close(runner);
+	return NULL;
+}
+
+static void preload(struct interleave *all)
+{
+	struct preload work = {.all = all, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t wanted = processors > 0 ? (size_t)processors : 1, modules = 0, started = 0;
+	pthread_t threads[PRELOADERS_MAX];
+	for (size_t i = 0; i < all->group_count; i++)
+		modules += (size_t)all->groups[i].is_operators;
+	wanted = wanted < PRELOADERS_MAX ? wanted : PRELOADERS_MAX;
+	wanted = wanted < modules * all->count ? wanted : modules * all->count;
+	while (started < wanted && pthread_create(&threads[started], NULL, preload_some, &work) == 0)
+		started++;
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------------- */
+
+static int describe(struct interleave *all, struct error *err)
+{
+	char mark[33];
+	struct text what = {0};
+	text_append(&what, "%lld %ld %.9f", (long long)time(NULL), (long)getpid(), monotonic_seconds());
+	if (what.failed)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	digest_hex(digest_bytes(what.data, what.length), mark);
+	text_free(&what);
+	for (size_t i = 0; i < all->count; i++) {
+		struct run_record *run = all->sides[i].run;
+		char *notes = NULL;
+		if (!all->sides[i].is_here)
+			continue;
+		if (asprintf(&notes, "%s%stimed in %d rounds, in turns with %zu other%s", run->notes ? run->notes : "",
+			     run->notes && run->notes[0] ? "\n" : "", all->rounds, all->count - 1, all->count == 2 ? "" : "s") < 0)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		free(run->notes);
+		run->notes = notes;
+		free(run->interleaved);
+		run->interleaved = strdup(mark);
+		if (!run->interleaved)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	}
+	return 0;
+}
+
+static int time_sides(struct interleave *all, struct error *err)
+{
+	const double start = monotonic_seconds();
+	int result = make_plan(all, err);
+	if (result == 0 && strcmp(all->device, "cpu") != 0)
+		preload(all);
+	progress_start(&all->progress, all->item_count * (size_t)all->rounds);
+	for (int round = 0; result == 0 && round < all->rounds; round++)
+		result = run_round(all, round, err);
+	progress_clear(&all->progress);
+	for (size_t i = 0; result == 0 && i < all->count; i++) {
+		struct run_record *run = all->sides[i].run;
+		for (size_t k = 0; result == 0 && k < run->case_count; k++)
+			if (timing_summarise(&run->cases[k].hot, TARGET_ALL, err) || timing_summarise(&run->cases[k].cold, TARGET_ALL, err))
+				result = -1;
+		run_record_sort(run);
+		run->wall_seconds += monotonic_seconds() - start;
+	}
+	return result ? result : describe(all, err);
+}
+
+static int write_result(const char *path, const struct run_record *run, struct error *err)
+{
+	struct record_writer *writer;
+	if (record_writer_open(&writer, path, run, err))
+		return -1;
+	for (size_t i = 0; i < run->case_count; i++)
+		if (record_writer_add_unflushed(writer, &run->cases[i], err)) {
+			record_writer_discard(writer);
+			return -1;
+		}
+	return record_writer_commit(writer, run, err);
+}
+
+int interleave_run(const struct interleave_options *options, struct run_record *runs, struct error *err)
+{
+	struct interleave *all = calloc(1, sizeof *all);
+	int result = -1;
+	memset(runs, 0, options->count * sizeof *runs);
+	if (!all)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (options->count < 1 || options->count > INTERLEAVE_SIDES_MAX || options->rounds < 0 || options->rounds > RECORD_ROUNDS_MAX) {
+		error_set(err, ERROR_USAGE, "1 to %d sides can be measured in turns, in 1 to %d rounds", INTERLEAVE_SIDES_MAX, RECORD_ROUNDS_MAX);
+		goto done;
+	}
+	all->options = options;
+	all->session = options->session;
+	all->count = options->count;
+	all->device = options->session.device ? options->session.device : device_default_id();
+	all->rounds = options->rounds ? options->rounds : strcmp(all->device, "cpu") == 0 ? 0 : INTERLEAVE_ROUNDS;
+	all->session.device = all->device;
+	for (size_t i = 0; i < options->count; i++) {
+		all->sides[i].given = &options->sides[i];
+		all->sides[i].run = &runs[i];
+		if (options->sides[i].out && path_can_be_written(options->sides[i].out, err))
+			goto done;
+	}
+	if (verify_sides(all, err) || (all->rounds && !options->no_timing && time_sides(all, err)))
+		goto done;
+	for (size_t i = 0; i < all->count; i++)
+		if (all->sides[i].is_here && options->sides[i].out && write_result(options->sides[i].out, &runs[i], err))
+			goto done;
+	result = 0;
+done:
+	leave_round(all);
+	for (size_t i = 0; i < all->count; i++) {
+		struct side *side = &all->sides[i];
+		free(side->sorted);
+		free(side->symbols);
+		free(side->record);
+		plan_free(&side->plan);
+		run_record_free(&side->scratch);
+	}
+	cases_by_entry_free(&all->timed);
+	selection_free(&all->selection);
+	free(all->groups);
+	free(all->items);
+	free(all->places);
+	free(all);
+	return result;
+}

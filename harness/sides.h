@@ -1,0 +1,21 @@
+/* What the commands that hold several things against each other share: which of their arguments are result files, and what the
+ * files of a run of artifacts are called. */
+#ifndef ASSAY_HARNESS_SIDES_H
+#define ASSAY_HARNESS_SIDES_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+
+/* Whether the path names a result file (or PATH.partial of a killed run does): HDF5 by its signature, or a name ending in ".h5" or
+ * ".h5.partial" that is no folder, so that a file that is not there is told as such. Everything else is an artifact. */
+int path_is_result(const char *path);
+
+/* *files: 1 when all are result files, 0 when all are artifacts; ERROR_USAGE when they are mixed. */
+int sides_are_files(char *const *paths, size_t count, int *files, struct error *err);
+
+/* FOLDER/N-NAME.h5, N from 1 on; NAME: the last part of the path that is not "out", with what no file name should hold as '_'.
+ * malloc'd. */
+int side_result_path(const char *folder, size_t index, const char *path, char **out, struct error *err);
+
+#endif
