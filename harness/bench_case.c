@@ -5,14 +5,18 @@
 #include "device/nvml.h"
 #include "measure/sampler.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct bencher {
 	struct device *device;
 	struct nvml *nvml; /* NULL where it is not to be had */
-	double seconds, target;
+	double most, least, target;   /* seconds of samples of the hot figure, at most and at least; width of its interval */
 	int baseline;
+	char cudnn[WORKER_PATH_MAX];  /* "": search */
+	double busy_until;            /* when the device was last seen at work, monotonic */
 };
 
 /* Hot samples of a matrix product of 8192 x 8192 x 8192, random data, float32 accumulation: 1.1 TFLOP, large enough that
@@ -117,12 +121,23 @@ int bencher_open(struct bencher **out, struct device *device, const struct worke
 	struct bencher *bencher = calloc(1, sizeof *bencher);
 	if (!bencher)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	*bencher = (struct bencher){.device = device, .seconds = setup->bench_seconds, .target = setup->bench_target, .baseline = setup->baseline};
+	*bencher = (struct bencher){
+		.device = device,
+		.most = setup->bench_seconds,
+		.least = setup->bench_least < setup->bench_seconds ? setup->bench_least : setup->bench_seconds,
+		.target = setup->bench_target,
+		.baseline = setup->baseline,
+	};
+	snprintf(bencher->cudnn, sizeof bencher->cudnn, "%s", setup->cudnn);
 	*out = bencher;
 	if (device->properties.kind != DEVICE_CUDA)
 		return 0; /* a throughput of the cpu device would say nothing about the artifact */
 	if (nvml_open(&bencher->nvml, device->properties.uuid, NULL))
 		bencher->nvml = NULL; /* figures then stand without clocks, as their absence shows */
+	else if (nvml_other_processes(bencher->nvml, &ready->other_processes, NULL))
+		ready->other_processes = 0;
+	if (setup->skip_rates)
+		return 0;
 	if (measure_product(bencher, DTYPE_F16, &ready->matrix_product_flops, err) ||
 	    measure_product(bencher, DTYPE_BF16, &ready->matrix_product_flops_bf16, err) ||
 	    measure_copy(device, &ready->copy_bytes_per_second, err)) {
@@ -144,8 +159,6 @@ void bencher_close(struct bencher *bencher)
 struct calls { /* context of the sampler's callbacks */
 	const struct family *family;
 	const struct binding *bindings;
-	void *baseline;
-	struct device_stream *stream;
 };
 
 static int enqueue_call(void *context, int rotation, struct error *err)
@@ -156,11 +169,17 @@ static int enqueue_call(void *context, int rotation, struct error *err)
 	return 0;
 }
 
+struct baseline_calls {
+	const struct family_baseline *with;
+	void *baseline;
+	struct device_stream *stream;
+};
+
 static int enqueue_baseline(void *context, int rotation, struct error *err)
 {
-	const struct calls *calls = context;
+	const struct baseline_calls *calls = context;
 	(void)rotation;
-	return calls->family->baseline_enqueue(calls->baseline, calls->stream, err);
+	return calls->with->enqueue(calls->baseline, calls->stream, err);
 }
 
 /* Keeps what the record keeps of a sampler's result; takes over the raw samples. */
@@ -207,19 +226,46 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 }
 
 /* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
- * samples are taken after that. */
-#define SETTLING_SECONDS 0.5
+ * samples are taken after that: SETTLING after a rest, and RESTED says what a rest is; a figure that follows another at once
+ * finds the card warm. */
+#define SETTLING_SECONDS 0.3
+#define RESTED_SECONDS 0.05
+/* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where a
+ * case has time for samples beyond what its precision needs, they get a third of it each. */
+#define BESIDE_SHARE (1.0 / 3)
+/* A second of calls of 100 us. */
+enum { SAMPLES_MOST = 10000 };
 
-static struct sampler_options options_of(const struct bencher *bencher, int cold)
+enum figure { FIGURE_HOT, FIGURE_COLD, FIGURE_BASELINE };
+
+static struct sampler_options options_of(const struct bencher *bencher, enum figure figure)
 {
+	const double share = figure == FIGURE_HOT || bencher->least <= 0 ? 1 : BESIDE_SHARE;
+	const int rested = monotonic_seconds() - bencher->busy_until > RESTED_SECONDS;
+	/* 0: the sampler's own, a quarter of so short a time at most */
+	const double settling = bencher->most < 2 * SETTLING_SECONDS ? 0 : rested ? SETTLING_SECONDS : RESTED_SECONDS;
 	return (struct sampler_options){
-		.cold = cold,
+		.cold = figure == FIGURE_COLD,
 		.target_relative_ci = bencher->target,
-		.max_seconds = bencher->seconds,
-		.warmup_seconds = bencher->seconds >= 4 * SETTLING_SECONDS ? SETTLING_SECONDS : 0,
+		/* the sampler takes no more than a quarter of max_seconds for warming up */
+		.max_seconds = fmax(settling + bencher->most * share, 4 * settling),
+		.min_seconds = bencher->least * share,
+		.max_samples = SAMPLES_MOST,
+		.warmup_seconds = settling,
 		.read_clocks = bencher->nvml ? sampler_read_nvml : NULL,
 		.clocks_context = bencher->nvml,
+		.read_energy = bencher->nvml && figure == FIGURE_HOT ? sampler_read_energy : NULL,
+		.energy_context = bencher->nvml,
 	};
+}
+
+static int run_sampler(struct bencher *bencher, const struct sampler_work *work, enum figure figure, struct sampler_result *samples,
+		       struct error *err)
+{
+	const struct sampler_options options = options_of(bencher, figure);
+	const int result = sampler_run(bencher->device, work, &options, samples, err);
+	bencher->busy_until = monotonic_seconds();
+	return result;
 }
 
 /* Samples of calls that find their tensors in the cache. */
@@ -227,9 +273,8 @@ static int sample_hot(struct bencher *bencher, int (*enqueue)(void *context, int
 		      struct case_record *record, struct error *err)
 {
 	const struct sampler_work work = {.enqueue = enqueue, .context = context, .rotations = 1, .operations = (int)record->launch_count + 1};
-	const struct sampler_options options = options_of(bencher, 0);
 	struct sampler_result samples = {0};
-	if (sampler_run(bencher->device, &work, &options, &samples, err))
+	if (run_sampler(bencher, &work, FIGURE_HOT, &samples, err))
 		return -1;
 	if (samples.other_stream)
 		snprintf(record->note, sizeof record->note, "not timed: the work runs on another stream than the default one");
@@ -237,6 +282,8 @@ static int sample_hot(struct bencher *bencher, int (*enqueue)(void *context, int
 	record->enqueue_seconds = samples.enqueue_seconds;
 	record->ungated_seconds = samples.ungated_seconds;
 	record->event_overhead_seconds = samples.empty_seconds;
+	record->energy_joules = samples.energy_joules;
+	record->energy_calls = samples.energy_calls;
 	const int result = take_clocks(record, &samples, err);
 	sampler_result_free(&samples);
 	return result;
@@ -249,8 +296,7 @@ static int sample_cold(struct bencher *bencher, int (*enqueue)(void *context, in
 	struct sampler_result samples = {0};
 	const struct sampler_work work = {
 		.enqueue = enqueue, .context = context, .rotations = sets, .operations = (int)record->launch_count + 1};
-	const struct sampler_options options = options_of(bencher, 1);
-	const int result = sampler_run(bencher->device, &work, &options, &samples, err);
+	const int result = run_sampler(bencher, &work, FIGURE_COLD, &samples, err);
 	if (result == 0)
 		take_timing(&record->cold, &samples);
 	sampler_result_free(&samples);
@@ -284,27 +330,54 @@ static int time_cold(struct bencher *bencher, struct buffers *buffers, const str
 	return result;
 }
 
-static int time_baseline(struct bencher *bencher, const struct family *family, void *family_state,
-			 const struct binding *binding, struct case_record *record, struct error *err)
+/* Its first run loads what loads lazily, and is what is looked at. */
+static int sample_baseline(struct bencher *bencher, struct baseline_calls *calls, const struct binding *binding,
+			   struct timing_record *timing, struct error *err)
 {
-	struct error problem = {0};
-	struct calls calls = {.family = family, .stream = bencher->device->stream};
+	/* how much a library queues for one call is not known: 16 is more than any that was seen */
+	const struct sampler_work work = {.enqueue = enqueue_baseline, .context = calls, .rotations = 1, .operations = 16};
 	struct sampler_result samples = {0};
-	if (!family->baseline_open || family->baseline_open(family_state, binding, &calls.baseline, &problem)) {
-		if (!device_error_is_sticky(&problem))
-			return 0;
-		*err = problem;
+	if (calls->with->enqueue(calls->baseline, calls->stream, err) || device_synchronize(bencher->device, err) ||
+	    (calls->with->check && calls->with->check(calls->baseline, binding, err)) ||
+	    run_sampler(bencher, &work, FIGURE_BASELINE, &samples, err))
 		return -1;
-	}
-	const struct sampler_work work = {.enqueue = enqueue_baseline, .context = &calls, .rotations = 1, .operations = 16};
-	const struct sampler_options options = options_of(bencher, 0);
-	const int result = sampler_run(bencher->device, &work, &options, &samples, err);
-	struct baseline_record *unfused = result == 0 ? case_record_add_baseline(record, RECORD_UNFUSED) : NULL;
-	if (unfused)
-		take_timing(&unfused->hot, &samples);
+	take_timing(timing, &samples);
 	sampler_result_free(&samples);
-	family->baseline_close(calls.baseline);
-	return result;
+	return timing->measured ? 0 : error_set(err, ERROR_UNSUPPORTED, "runs on a stream of its own");
+}
+
+static int time_baseline(struct bencher *bencher, const struct family_baseline *with, void *family_state, const struct binding *binding,
+			 struct baseline_record *record, struct error *err)
+{
+	const struct baseline_options options = {.cudnn = bencher->cudnn[0] ? bencher->cudnn : NULL};
+	struct baseline_calls calls = {.with = with, .stream = bencher->device->stream};
+	struct error problem = {0};
+	_Static_assert(sizeof record->note >= BASELINE_NOTE_MAX, "the note of a baseline does not fit its record");
+	if (with->open(family_state, &options, binding, &calls.baseline, record->note, &problem) == 0) {
+		sample_baseline(bencher, &calls, binding, &record->hot, &problem);
+		with->close(calls.baseline);
+	}
+	if (device_error_is_sticky(&problem)) {
+		*err = problem;
+		return error_context(err, "the baseline %s", record->name);
+	}
+	if (!record->hot.measured)
+		snprintf(record->note, sizeof record->note, "%.*s", (int)sizeof record->note - 1,
+			 problem.message[0] ? problem.message : "not measured");
+	return 0;
+}
+
+static int time_baselines(struct bencher *bencher, const struct family *family, void *family_state, const struct binding *binding,
+			  struct case_record *record, struct error *err)
+{
+	for (size_t i = 0; bencher->baseline && family->baselines && family->baselines[i]; i++) {
+		struct baseline_record *baseline = case_record_add_baseline(record, family->baselines[i]->name);
+		if (!baseline)
+			return error_set(err, ERROR_INTERNAL, "no room for the baseline %s", family->baselines[i]->name);
+		if (time_baseline(bencher, family->baselines[i], family_state, binding, baseline, err))
+			return -1;
+	}
+	return 0;
 }
 
 static int says_not_timed(const struct bencher *bencher, struct case_record *record)
@@ -316,11 +389,9 @@ static int says_not_timed(const struct bencher *bencher, struct case_record *rec
 	return 1;
 }
 
-int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err)
+static int run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err)
 {
 	const struct device_properties *properties = &bencher->device->properties;
-	if (says_not_timed(bencher, record))
-		return 0;
 	if (subject->make_sets(subject->context, 1, err) || sample_hot(bencher, subject->enqueue, subject->context, record, err))
 		return -1;
 	subject->free_sets(subject->context);
@@ -337,16 +408,26 @@ int bencher_run_subject(struct bencher *bencher, const struct bench_subject *sub
 	return sample_cold(bencher, subject->enqueue, subject->context, sets, record, err);
 }
 
+int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err)
+{
+	if (says_not_timed(bencher, record))
+		return 0;
+	const double start = monotonic_seconds();
+	const int result = run_subject(bencher, subject, record, err);
+	record->bench_seconds = monotonic_seconds() - start;
+	return result;
+}
+
 int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct family *family, void *family_state,
 		const struct binding *binding, struct case_record *record, struct error *err)
 {
 	if (says_not_timed(bencher, record))
 		return 0;
-	if (time_hot(bencher, family, binding, record, err))
-		return -1;
-	if (!record->hot.measured)
-		return 0;
-	if (time_cold(bencher, buffers, family, binding, record, err))
-		return -1;
-	return bencher->baseline ? time_baseline(bencher, family, family_state, binding, record, err) : 0;
+	const double start = monotonic_seconds();
+	int result = time_hot(bencher, family, binding, record, err);
+	if (result == 0 && record->hot.measured)
+		result = time_cold(bencher, buffers, family, binding, record, err) ||
+			 time_baselines(bencher, family, family_state, binding, record, err) ? -1 : 0;
+	record->bench_seconds = monotonic_seconds() - start;
+	return result;
 }

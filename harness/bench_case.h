@@ -1,4 +1,4 @@
-/* Timing of a case that passed: hot, cold and the unfused baseline, and this card's matrix-product rate. */
+/* Timing of a case that passed: hot, cold and what it is held against, energy, and this card's rates. */
 #ifndef ASSAY_HARNESS_BENCH_CASE_H
 #define ASSAY_HARNESS_BENCH_CASE_H
 
@@ -7,7 +7,8 @@
 
 struct bencher;
 
-/* Opens NVML when it is there, and measures the matrix-product and copy rates (ready->matrix_product_flops*, copy_bytes_per_second) on a CUDA device. */
+/* Opens NVML when it is there, looks for other processes on the card (ready->other_processes), and measures the matrix-product
+ * and copy rates (ready->matrix_product_flops*, copy_bytes_per_second), unless setup->skip_rates. On a CUDA device only. */
 int bencher_open(struct bencher **bencher, struct device *device, const struct worker_setup *setup,
 		 struct worker_ready *ready, struct error *err);
 /* Samples the bound case and fills the timing fields of *record. */

@@ -331,6 +331,8 @@ int session_note_device(struct session *session, const struct worker_ready *read
 	}
 	if (ready->copy_bytes_per_second > 0)
 		device->copy_bytes_per_second = ready->copy_bytes_per_second;
+	if (ready->other_processes > device->other_processes)
+		device->other_processes = ready->other_processes;
 	return index;
 }
 

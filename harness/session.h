@@ -13,7 +13,7 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	enum session_kind kind;
 	const char *const *paths;
 	int path_count;
-	const char *device, *dataset, *out, *keep_failures, *cublas, *cudart, *cudart_path, *abi, *image, *reference, *guard;
+	const char *device, *dataset, *out, *keep_failures, *cublas, *cudnn, *cudart, *cudart_path, *abi, *image, *reference, *guard;
 	const char *cache_dir, *gbench_json, *math;
 	const char *const *filters;
 	int filter_count;

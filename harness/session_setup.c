@@ -17,6 +17,8 @@
  * 230 MB and opening a context take some ten seconds on a slow machine.
  * DEATHS: a worker takes about two seconds to start; an archive that kills twenty in a row will kill the next as well. Of one
  * kernel among hundreds three are enough.
+ * BENCH_LEAST: a median over a second is one over dozens of turns of the card's clock control; with it the hot samples of a case are
+ * more than what surrounds them (making inputs, reference, warming up). With --bench-seconds half of that.
  * BENCH_SECONDS_OPERATORS: there are some 1500 of them, each timed twice (hot and cold); 0.05 s are 1000 samples and more of a
  * kernel that takes 10 us. */
 #define CASE_TIMEOUT 60.0
@@ -27,6 +29,7 @@
 #define DEATHS_IN_A_ROW_OPERATORS 3
 #define REPEATS 2
 #define BENCH_SECONDS 2.0
+#define BENCH_LEAST 1.0
 #define BENCH_SECONDS_RUN 0.01
 #define BENCH_SECONDS_OPERATORS 0.05
 #define BENCH_TARGET 0.01
@@ -196,6 +199,9 @@ int make_setup(const struct session_options *options, const struct job *job, con
 				 : options->kind == SESSION_RUN ? BENCH_SECONDS_RUN
 				 : !job				? BENCH_SECONDS_OPERATORS
 								: BENCH_SECONDS,
+		.bench_least = options->kind != SESSION_BENCH || !job ? 0
+			       : options->bench_seconds > 0	? options->bench_seconds / 2
+								: BENCH_LEAST,
 		.bench_target = options->bench_target > 0 ? options->bench_target : BENCH_TARGET,
 		.baseline = !options->no_baseline,
 	};
@@ -214,6 +220,7 @@ int make_setup(const struct session_options *options, const struct job *job, con
 	return copy_path(setup->archive, sizeof setup->archive, job ? job->artifact_path : "", "PATH", err) ||
 	       copy_path(setup->dataset, sizeof setup->dataset, dataset, "--dataset", err) ||
 	       copy_path(setup->cublas, sizeof setup->cublas, options->cublas, "--cublas", err) ||
+	       copy_path(setup->cudnn, sizeof setup->cudnn, options->cudnn, "--cudnn", err) ||
 	       copy_path(setup->real_cudart, sizeof setup->real_cudart, options->cudart_path, "--cudart-path", err) ||
 	       copy_path(setup->cache_dir, sizeof setup->cache_dir, options->cache_dir, "--cache-dir", err) ||
 	       copy_path(setup->keep_failures, sizeof setup->keep_failures, options->keep_failures, "--keep-failures", err) ? -1 : 0;

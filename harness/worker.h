@@ -36,8 +36,11 @@ struct worker_setup {
 	int keep_outputs;                    /* copies of outputs go with the record */
 	int orderly_exit;                    /* end by exit(), for a tool around the worker that writes its findings then */
 	double bench_seconds;                /* most time for the samples of one figure of one case */
+	double bench_least;                  /* least time for those of the hot figure; 0: until they are precise */
 	double bench_target;                 /* relative width of the median's confidence interval to stop at */
-	int baseline;                        /* measure the unfused chain too */
+	int baseline;                        /* measure the family's baselines too */
+	int skip_rates;                      /* the card's rates are known */
+	char cudnn[WORKER_PATH_MAX];         /* "" for the default */
 };
 
 struct worker_ready {
@@ -45,6 +48,7 @@ struct worker_ready {
 	double link_seconds, load_seconds, open_seconds;
 	double matrix_product_flops, matrix_product_flops_bf16;
 	double copy_bytes_per_second;         /* of large copies on the device: bytes read plus bytes written */
+	uint32_t other_processes;             /* that compute on the device; known when timing */
 	uint32_t stubbed_count, kernel_count; /* that many strings follow: stubs, then kernels */
 };
 

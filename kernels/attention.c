@@ -1,5 +1,5 @@
 /* The attention family: `run_mha`, FlashAttention forward as Candle's libflashattention.a exports it. */
-#include "kernels/attention_params.h"
+#include "kernels/attention_state.h"
 
 #include "core/util.h"
 #include "judge/attention_rule.h"
@@ -180,17 +180,12 @@ static int attention_promise(const struct test_case *test, int abi, const struct
 
 /* ---- reference and judgement ------------------------------------------------------------------------------------- */
 
-struct attention_state {
-	struct device *device;
-	struct attention_reference *reference;
-	size_t workspace_limit;
-};
-
 static void attention_close(void *opaque)
 {
 	struct attention_state *state = opaque;
 	if (!state)
 		return;
+	cudnn_close(state->cudnn);
 	attention_reference_close(state->reference);
 	free(state);
 }
@@ -485,33 +480,6 @@ static int attention_work(const struct test_case *test, struct work *work, struc
 	return 0;
 }
 
-/* ---- baseline ----------------------------------------------------------------------------------------------------- */
-
-static int attention_baseline_open(void *opaque, const struct binding *binding, void **baseline, struct error *err)
-{
-	struct attention_state *state = opaque;
-	struct attention_params p;
-	struct attention_problem problem;
-	struct attention_chain *chain;
-	if (attention_params_of(binding->test, &p, err))
-		return -1;
-	attention_problem_of(&p, binding, &problem);
-	if (attention_chain_prepare(state->reference, &problem, state->workspace_limit, &chain, err))
-		return -1;
-	*baseline = chain;
-	return 0;
-}
-
-static int attention_baseline_enqueue(void *baseline, struct device_stream *stream, struct error *err)
-{
-	return attention_chain_enqueue(baseline, stream, err);
-}
-
-static void attention_baseline_close(void *baseline)
-{
-	attention_chain_free(baseline);
-}
-
 static const char *const entry_points[] = {"run_mha", NULL};
 
 const struct family attention_family = {
@@ -532,7 +500,5 @@ const struct family attention_family = {
 	.expect = attention_expect,
 	.work = attention_work,
 	.reaches = attention_reaches,
-	.baseline_open = attention_baseline_open,
-	.baseline_enqueue = attention_baseline_enqueue,
-	.baseline_close = attention_baseline_close,
+	.baselines = attention_baselines,
 };

@@ -9,6 +9,7 @@
 #include "device/device.h"
 #include "judge/judge.h"
 #include "judge/verdict.h"
+#include "kernels/baseline.h"
 #include "kernels/operator.h"
 
 /* A tensor of the case on the device. Tensors that share storage share `storage` as well. */
@@ -103,10 +104,8 @@ struct family {
 	 * must be equal bit by bit. NULL function: never. */
 	const char *(*varies)(const struct test_case *test);
 
-	/* Baseline: prepares and queues the unfused chain. May be NULL. */
-	int (*baseline_open)(void *state, const struct binding *binding, void **baseline, struct error *err);
-	int (*baseline_enqueue)(void *baseline, struct device_stream *stream, struct error *err);
-	void (*baseline_close)(void *baseline);
+	/* What it is timed against, NULL-terminated. May be NULL: nothing. */
+	const struct family_baseline *const *baselines;
 };
 
 extern const struct family attention_family;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Signatures and values of nvml.h (NVML API reference guide, driver 580). */
 struct nvmlDevice_st;
@@ -11,6 +12,7 @@ typedef unsigned nvml_status;
 
 enum {
 	NVML_STATUS_SUCCESS = 0,
+	NVML_STATUS_INSUFFICIENT_SIZE = 7,
 	NVML_CLOCK_OF_SM = 1,       /* NVML_CLOCK_SM */
 	NVML_CLOCK_OF_MEMORY = 2,   /* NVML_CLOCK_MEM */
 	NVML_SENSOR_GPU = 0,        /* NVML_TEMPERATURE_GPU */
@@ -30,6 +32,13 @@ struct nvml_field { /* nvmlFieldValue_t */
 	} value;
 };
 
+struct nvml_process { /* nvmlProcessInfo_t of the functions _v2 and _v3 */
+	unsigned pid;
+	unsigned long long memory;
+	unsigned gpu_instance, compute_instance;
+};
+enum { PROCESSES_MAX = 64 };
+
 struct nvml {
 	void *library;
 	struct nvmlDevice_st *device;
@@ -39,6 +48,8 @@ struct nvml {
 	nvml_status (*temperature)(struct nvmlDevice_st *device, unsigned sensor, unsigned *celsius);
 	nvml_status (*throttle)(struct nvmlDevice_st *device, unsigned long long *reasons);
 	nvml_status (*fields)(struct nvmlDevice_st *device, int count, struct nvml_field *fields);
+	nvml_status (*energy)(struct nvmlDevice_st *device, unsigned long long *millijoules);
+	nvml_status (*processes)(struct nvmlDevice_st *device, unsigned *count, struct nvml_process *processes);
 	int instant_power; /* 1 while the field is answered */
 };
 
@@ -118,6 +129,10 @@ int nvml_open(struct nvml **out, const char *uuid, struct error *err)
 	if (!nvml->throttle) /* its name before r535 */
 		FIND(nvml->library, "nvmlDeviceGetCurrentClocksThrottleReasons", nvml->throttle);
 	FIND(nvml->library, "nvmlDeviceGetFieldValues", nvml->fields);
+	FIND(nvml->library, "nvmlDeviceGetTotalEnergyConsumption", nvml->energy);
+	FIND(nvml->library, "nvmlDeviceGetComputeRunningProcesses_v3", nvml->processes);
+	if (!nvml->processes) /* its name before r510 */
+		FIND(nvml->library, "nvmlDeviceGetComputeRunningProcesses_v2", nvml->processes);
 	nvml->instant_power = nvml->fields != NULL;
 	if (!init || !nvml->shutdown) {
 		error_set(err, ERROR_ENVIRONMENT, "clocks and power are not known: libnvidia-ml.so.1 is no NVML");
@@ -181,6 +196,64 @@ int nvml_read(struct nvml *nvml, struct nvml_reading *reading, struct error *err
 		reading->temperature_celsius = 0;
 	if (nvml->throttle && nvml->throttle(nvml->device, &reasons) == NVML_STATUS_SUCCESS)
 		reading->throttle_reasons = reasons;
+	return 0;
+}
+
+int nvml_energy(struct nvml *nvml, double *joules, struct error *err)
+{
+	unsigned long long millijoules = 0;
+	const nvml_status status = nvml->energy ? nvml->energy(nvml->device, &millijoules) : 3; /* NVML_ERROR_NOT_SUPPORTED */
+
+	if (status != NVML_STATUS_SUCCESS) {
+		failed(nvml->library, status, "reading the energy", err);
+		if (err && status == 3)
+			err->kind = ERROR_UNSUPPORTED;
+		return -1;
+	}
+	*joules = (double)millijoules / 1000;
+	return 0;
+}
+
+/* Parent of a process that this one can see; 0 for others. */
+static int parent_of_process(unsigned pid)
+{
+	char path[48], line[512] = "";
+	int parent = 0;
+
+	snprintf(path, sizeof path, "/proc/%u/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (!fgets(line, sizeof line, file))
+		line[0] = '\0';
+	fclose(file);
+	/* "pid (name) state ppid ...": the name may hold anything, parentheses too */
+	const char *after = strrchr(line, ')');
+	if (!after || sscanf(after + 1, " %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+int nvml_other_processes(struct nvml *nvml, uint32_t *count, struct error *err)
+{
+	struct nvml_process processes[PROCESSES_MAX];
+	unsigned found = PROCESSES_MAX;
+	uint32_t others = 0, is_there = 0;
+
+	const nvml_status status = nvml->processes ? nvml->processes(nvml->device, &found, processes) : 3; /* NVML_ERROR_NOT_SUPPORTED */
+	if (status != NVML_STATUS_SUCCESS && status != NVML_STATUS_INSUFFICIENT_SIZE)
+		return error_set(err, ERROR_UNSUPPORTED, "the driver does not tell which processes use the GPU (NVML error %u)", status);
+	if (status == NVML_STATUS_INSUFFICIENT_SIZE) { /* nothing was filled in; more than anyone wants to share a GPU with */
+		*count = found > 1 ? found - 1 : 1;
+		return 0;
+	}
+	for (unsigned i = 0; i < found && i < PROCESSES_MAX; i++) {
+		if (processes[i].pid == (unsigned)getpid())
+			is_there = 1;
+		else if (parent_of_process(processes[i].pid) != getppid())
+			others++;
+	}
+	*count = !is_there && others ? others - 1 : others;
 	return 0;
 }
 

@@ -19,6 +19,12 @@ struct nvml_reading { /* a value that the driver does not tell is 0 */
 /* Finds the GPU by UUID ("GPU-..."). ERROR_ENVIRONMENT when libnvidia-ml.so.1 is missing or does not know it. */
 int nvml_open(struct nvml **nvml, const char *uuid, struct error *err);
 int nvml_read(struct nvml *nvml, struct nvml_reading *reading, struct error *err);
+/* What the board has drawn since the driver was loaded, in joules. ERROR_UNSUPPORTED where the GPU does not count it (before
+ * Volta). */
+int nvml_energy(struct nvml *nvml, double *joules, struct error *err);
+/* Compute processes on the GPU that are not this one or another child of its parent (workers of one session). In a container
+ * process ids may be those of the host: then one is taken to be this process. ERROR_UNSUPPORTED where the driver does not tell. */
+int nvml_other_processes(struct nvml *nvml, uint32_t *count, struct error *err);
 /* Driver version such as "580.159.04", from the kernel module or NVML; works without a GPU context. -1 when neither tells. */
 int nvml_driver_version(char *text, size_t size);
 void nvml_close(struct nvml *nvml);

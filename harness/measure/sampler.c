@@ -15,11 +15,29 @@ enum {
 	OPERATIONS_OF_PREPARE = 4,
 	UNGATED_SAMPLES = 5,
 	EMPTY_PAIRS = 15,
-	REFUSALS_TO_GIVE_UP = 2
+	REFUSALS_TO_GIVE_UP = 2,
+	SLOTS = 2 /* batches in flight */
 };
 
 /* Work behind one gate: long enough that closing and opening costs little, short enough to stop in time. */
 static const double batch_seconds = 0.02;
+
+/* Energy: steps of the counter that are nearer to each other than this say too little; and what part of the time between them
+ * has to be the calls'. */
+static const double energy_seconds_least = 0.2, energy_busy_least = 0.9;
+
+/* A moment at which the energy counter was seen to move. */
+struct energy_step {
+	double at, joules, busy; /* busy: sum of the samples until then */
+	size_t count;
+};
+
+/* Samples that are queued and not looked at yet. */
+struct flight {
+	struct device_event *from[BATCH_MOST], *to[BATCH_MOST];
+	int count;
+	unsigned char flag;
+};
 
 struct run {
 	struct device *device;
@@ -27,11 +45,17 @@ struct run {
 	struct sampler_options options; /* with the defaults filled in */
 	struct gate gate;
 	int has_gate, calls, batch, operations;
-	struct device_event *from[BATCH_MOST], *to[BATCH_MOST];
+	struct flight flights[SLOTS];
+	int slots;    /* of them in use */
+	int refusals; /* gates in a row that the time-out had to open */
 	int64_t turn; /* samples begun: which rotation is next */
-	double start, next_clock;
+	double start, sampling_start, next_clock;
 	size_t capacity, clock_capacity;
-	size_t best; /* samples of the kind that `gate` promises */
+	size_t best;       /* samples of the kind that `gate` promises */
+	size_t next_look;  /* count of samples at which the median is looked at again */
+	double busy;       /* sum of the samples */
+	struct energy_step energy, first_step, last_step;
+	int energy_steps;  /* -1: not read yet */
 	struct sampler_result result;
 };
 
@@ -85,21 +109,24 @@ static int median_of(const double *samples, size_t count, double *median, struct
 
 static int make_events(struct run *run, struct error *err)
 {
-	for (int i = 0; i < BATCH_MOST; i++)
-		if (run->device->ops->event_create(run->device, &run->from[i], err) != 0 ||
-		    run->device->ops->event_create(run->device, &run->to[i], err) != 0)
-			return -1;
+	for (int slot = 0; slot < SLOTS; slot++)
+		for (int i = 0; i < BATCH_MOST; i++)
+			if (run->device->ops->event_create(run->device, &run->flights[slot].from[i], err) != 0 ||
+			    run->device->ops->event_create(run->device, &run->flights[slot].to[i], err) != 0)
+				return -1;
 	return 0;
 }
 
 static void free_events(struct run *run)
 {
-	for (int i = 0; i < BATCH_MOST; i++) {
-		if (run->from[i])
-			run->device->ops->event_destroy(run->device, run->from[i], NULL);
-		if (run->to[i])
-			run->device->ops->event_destroy(run->device, run->to[i], NULL);
-	}
+	for (int slot = 0; slot < SLOTS; slot++)
+		for (int i = 0; i < BATCH_MOST; i++) {
+			struct flight *flight = &run->flights[slot];
+			if (flight->from[i])
+				run->device->ops->event_destroy(run->device, flight->from[i], NULL);
+			if (flight->to[i])
+				run->device->ops->event_destroy(run->device, flight->to[i], NULL);
+		}
 }
 
 static int call(struct run *run, int rotation, struct error *err)
@@ -109,17 +136,30 @@ static int call(struct run *run, int rotation, struct error *err)
 	return run->work->enqueue(run->work->context, rotation, err);
 }
 
-/* Loads what loads lazily and brings the clocks up. */
+/* Loads what loads lazily and brings the clocks to where they stay: a call by itself, then so many at once that the device has
+ * no time to rest. */
 static int warm_up(struct run *run, struct error *err)
 {
-	for (int calls = 0; calls < 2 || elapsed(run) < run->options.warmup_seconds; calls++) {
+	const double most_calls = (QUEUE_OPERATIONS - 1) / (run->operations + (run->work->prepare ? OPERATIONS_OF_PREPARE : 0));
+	double each = 0;
+	for (int64_t calls = 0; calls < 2 || elapsed(run) < run->options.warmup_seconds;) {
 		const double before = monotonic_seconds();
 		if (calls >= 2 && elapsed(run) > run->options.max_seconds / 4)
 			break;
-		if (call(run, next_rotation(run), err) != 0 || device_synchronize(run->device, err) != 0)
+		const double left = run->options.warmup_seconds - elapsed(run);
+		const double wanted = calls < 2 ? 1 : fmin(fmin(batch_seconds, left) / fmax(each, 1e-6), most_calls);
+		int64_t together = 0;
+		do {
+			if (call(run, next_rotation(run), err) != 0)
+				return -1;
+			together++;
+		} while ((double)together < wanted);
+		if (device_synchronize(run->device, err) != 0)
 			return -1;
+		each = (monotonic_seconds() - before) / (double)together;
 		if (calls == 0)
-			run->result.first_call_seconds = monotonic_seconds() - before;
+			run->result.first_call_seconds = each;
+		calls += together;
 	}
 	return 0;
 }
@@ -129,6 +169,7 @@ static int warm_up(struct run *run, struct error *err)
 static int measure_ungated(struct run *run, struct error *err)
 {
 	const struct device_ops *ops = run->device->ops;
+	struct flight *flight = &run->flights[0];
 	double enqueue[UNGATED_SAMPLES], between[UNGATED_SAMPLES];
 	int count = 0, unseen = 0;
 
@@ -138,17 +179,17 @@ static int measure_ungated(struct run *run, struct error *err)
 					   device_synchronize(run->device, err) != 0))
 			return -1;
 		const double begin = monotonic_seconds();
-		if (ops->event_record(run->device, run->from[0], run->work->stream, err) != 0)
+		if (ops->event_record(run->device, flight->from[0], run->work->stream, err) != 0)
 			return -1;
 		const double before = monotonic_seconds();
 		if (run->work->enqueue(run->work->context, rotation, err) != 0)
 			return -1;
 		enqueue[count] = monotonic_seconds() - before;
-		if (ops->event_record(run->device, run->to[0], run->work->stream, err) != 0 ||
+		if (ops->event_record(run->device, flight->to[0], run->work->stream, err) != 0 ||
 		    device_synchronize(run->device, err) != 0)
 			return -1;
 		const double whole = monotonic_seconds() - begin;
-		if (ops->event_elapsed(run->device, run->from[0], run->to[0], &between[count], err) != 0)
+		if (ops->event_elapsed(run->device, flight->from[0], flight->to[0], &between[count], err) != 0)
 			return -1;
 		/* launching and synchronising take some tens of microseconds that events do not see */
 		unseen += whole - between[count] > 200e-6 && !(between[count] > 0.5 * whole);
@@ -165,6 +206,7 @@ static int measure_ungated(struct run *run, struct error *err)
 static int measure_empty(struct run *run, struct error *err)
 {
 	const struct device_ops *ops = run->device->ops;
+	struct flight *flight = &run->flights[0];
 	double pairs[EMPTY_PAIRS];
 	struct error refused = {0};
 
@@ -180,13 +222,13 @@ static int measure_empty(struct run *run, struct error *err)
 	}
 	int result = 0;
 	for (int i = 0; i < EMPTY_PAIRS && result == 0; i++)
-		result = ops->event_record(run->device, run->from[i], run->work->stream, err) != 0 ||
-			 ops->event_record(run->device, run->to[i], run->work->stream, err) != 0;
+		result = ops->event_record(run->device, flight->from[i], run->work->stream, err) != 0 ||
+			 ops->event_record(run->device, flight->to[i], run->work->stream, err) != 0;
 	gate_open(&run->gate);
-	if (result != 0 || ops->event_synchronize(run->device, run->to[EMPTY_PAIRS - 1], err) != 0)
+	if (result != 0 || ops->event_synchronize(run->device, flight->to[EMPTY_PAIRS - 1], err) != 0)
 		return -1;
 	for (int i = 0; i < EMPTY_PAIRS; i++)
-		if (ops->event_elapsed(run->device, run->from[i], run->to[i], &pairs[i], err) != 0)
+		if (ops->event_elapsed(run->device, flight->from[i], flight->to[i], &pairs[i], err) != 0)
 			return -1;
 	return median_of(pairs, EMPTY_PAIRS, &run->result.empty_seconds, err);
 }
@@ -200,7 +242,8 @@ static void choose_batch(struct run *run)
 
 	batch = fmin(batch, batch_seconds / device_seconds);
 	batch = fmin(batch, run->options.gate_timeout / 4 / host_seconds);
-	batch = fmin(batch, (QUEUE_OPERATIONS - 1) / each);
+	run->slots = run->has_gate && QUEUE_OPERATIONS / SLOTS > each ? SLOTS : 1;
+	batch = fmin(batch, (QUEUE_OPERATIONS / run->slots - 1) / each);
 	run->batch = batch >= 1 ? (int)batch : 1;
 }
 
@@ -246,46 +289,98 @@ static int reserve(struct run *run, size_t more, struct error *err)
 	return 0;
 }
 
-static int queue_sample(struct run *run, int index, struct error *err)
+/* Remembers the first and the last moment at which the counter moved. The batch that is running is not counted at either. */
+static void read_energy_now(struct run *run)
+{
+	struct energy_step now = {.at = monotonic_seconds(), .count = run->result.count, .busy = run->busy};
+
+	if (!run->options.read_energy || run->options.read_energy(run->options.energy_context, &now.joules, NULL) != 0)
+		return;
+	if (run->energy_steps >= 0 && now.joules > run->energy.joules) {
+		if (run->energy_steps++ == 0)
+			run->first_step = now;
+		run->last_step = now;
+	}
+	run->energy_steps = run->energy_steps < 0 ? 0 : run->energy_steps;
+	run->energy = now;
+}
+
+static void conclude_energy(struct run *run)
+{
+	const struct energy_step *from = &run->first_step, *to = &run->last_step;
+	const double seconds = to->at - from->at;
+
+	if (run->energy_steps < 2 || to->count <= from->count || !(seconds >= energy_seconds_least) ||
+	    !(to->busy - from->busy >= energy_busy_least * seconds))
+		return;
+	run->result.energy_calls = (double)(to->count - from->count) * run->calls;
+	run->result.energy_joules = (to->joules - from->joules) / run->result.energy_calls;
+	run->result.energy_seconds = seconds;
+}
+
+static int queue_sample(struct run *run, struct flight *flight, int index, struct error *err)
 {
 	const struct device_ops *ops = run->device->ops;
 	const int rotation = next_rotation(run);
 
 	if (run->work->prepare && run->work->prepare(run->work->context, rotation, err) != 0)
 		return -1;
-	if (ops->event_record(run->device, run->from[index], run->work->stream, err) != 0)
+	if (ops->event_record(run->device, flight->from[index], run->work->stream, err) != 0)
 		return -1;
 	for (int i = 0; i < run->calls; i++)
 		if (run->work->enqueue(run->work->context, rotation, err) != 0)
 			return -1;
-	return ops->event_record(run->device, run->to[index], run->work->stream, err);
+	return ops->event_record(run->device, flight->to[index], run->work->stream, err);
 }
 
-/* Takes `count` samples, behind one gate when `gated`; *early says that the time-out opened it. */
-static int take_samples(struct run *run, int count, int gated, int *early, struct error *err)
+/* Queues up to `count` samples, behind one gate where the figures are of gated ones. */
+static int queue_samples(struct run *run, struct flight *flight, int count, struct error *err)
+{
+	const int gated = run->result.gate == SAMPLER_GATED;
+	int failed = 0, early = 0;
+
+	if (gated && gate_close(&run->gate, run->work->stream, err) != 0)
+		return -1;
+	for (int i = 0; i < count && !failed; i++)
+		failed = queue_sample(run, flight, i, err) != 0;
+	if (gated)
+		early = gate_open(&run->gate);
+	if (failed)
+		return -1;
+	flight->count = count;
+	flight->flag = !gated ? 0 : early ? SAMPLE_GATE_OPENED_EARLY : SAMPLE_GATED;
+	run->refusals = early ? run->refusals + 1 : 0;
+	if (early)
+		run->batch = 1;
+	if (run->refusals == REFUSALS_TO_GIVE_UP) {
+		run->result.gate = SAMPLER_GATE_REFUSED;
+		run->best = 0;
+	}
+	return 0;
+}
+
+/* Waits for the samples of a batch and takes them. */
+static int collect(struct run *run, struct flight *flight, struct error *err)
 {
 	const struct device_ops *ops = run->device->ops;
 	struct sampler_result *result = &run->result;
-	int failed = 0;
+	const unsigned char wanted = result->gate == SAMPLER_GATED ? SAMPLE_GATED : 0;
 
-	*early = 0;
-	if (reserve(run, (size_t)count, err) != 0 || (gated && gate_close(&run->gate, run->work->stream, err) != 0))
+	if (reserve(run, (size_t)flight->count, err) != 0 || read_clocks_now_and_then(run, err) != 0 ||
+	    ops->event_synchronize(run->device, flight->to[flight->count - 1], err) != 0)
 		return -1;
-	for (int i = 0; i < count && !failed; i++)
-		failed = queue_sample(run, i, err) != 0;
-	if (gated)
-		*early = gate_open(&run->gate);
-	if (failed || read_clocks_now_and_then(run, err) != 0 ||
-	    ops->event_synchronize(run->device, run->to[count - 1], err) != 0)
-		return -1;
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < flight->count; i++) {
 		double seconds;
-		if (ops->event_elapsed(run->device, run->from[i], run->to[i], &seconds, err) != 0)
+		if (ops->event_elapsed(run->device, flight->from[i], flight->to[i], &seconds, err) != 0)
 			return -1;
 		result->seconds[result->count] = seconds / run->calls;
-		result->flags[result->count] = !gated ? 0 : *early ? SAMPLE_GATE_OPENED_EARLY : SAMPLE_GATED;
+		result->flags[result->count] = flight->flag;
 		result->count++;
+		run->busy += seconds;
 	}
+	run->best += flight->flag == wanted ? (size_t)flight->count : 0;
+	flight->count = 0;
+	read_energy_now(run);
 	return 0;
 }
 
@@ -310,14 +405,21 @@ static int summarise(struct run *run, struct error *err)
 	return failed;
 }
 
-static int enough(struct run *run)
+/* Whether to stop: 1, 0, or -1 on an error. Sorting the samples costs more the more there are, so the median is looked at when
+ * there is an eighth more than the last time. */
+static int enough(struct run *run, struct error *err)
 {
 	struct sampler_result *result = &run->result;
+	const int long_enough = monotonic_seconds() - run->sampling_start >= run->options.min_seconds;
 
-	if (run->best >= (size_t)run->options.min_samples &&
-	    result->statistics.relative_ci <= run->options.target_relative_ci) {
-		result->stop = SAMPLER_STOP_PRECISE;
-		return 1;
+	if (run->best >= (size_t)run->options.min_samples && long_enough && result->count >= run->next_look) {
+		if (summarise(run, err) != 0)
+			return -1;
+		run->next_look = result->count + result->count / 8;
+		if (result->statistics.relative_ci <= run->options.target_relative_ci) {
+			result->stop = SAMPLER_STOP_PRECISE;
+			return 1;
+		}
 	}
 	if (result->count >= (size_t)run->options.max_samples) {
 		result->stop = SAMPLER_STOP_SAMPLES;
@@ -330,27 +432,42 @@ static int enough(struct run *run)
 	return 0;
 }
 
+/* One batch runs while the next is queued; without a gate they take turns, since a call then has to find an idle stream. */
 static int sample_until_enough(struct run *run, struct error *err)
 {
 	struct sampler_result *result = &run->result;
-	int refusals = 0;
+	int in_flight = 0, oldest = 0, stop = 0;
 
-	do {
-		const size_t left = (size_t)run->options.max_samples - result->count;
-		const int count = (size_t)run->batch < left ? run->batch : (int)left;
-		const int gated = result->gate == SAMPLER_GATED;
-		int early;
-		if (take_samples(run, count, gated, &early, err) != 0)
+	run->sampling_start = monotonic_seconds();
+	run->energy_steps = -1;
+	while (!stop || in_flight) {
+		size_t begun = result->count;
+		for (int i = 0; i < in_flight; i++)
+			begun += (size_t)run->flights[(oldest + i) % SLOTS].count;
+		const int slots = result->gate == SAMPLER_GATED ? run->slots : 1;
+		if (!stop && in_flight < slots && begun < (size_t)run->options.max_samples) {
+			const size_t left = (size_t)run->options.max_samples - begun;
+			const int count = (size_t)run->batch < left ? run->batch : (int)left;
+			if (queue_samples(run, &run->flights[(oldest + in_flight) % SLOTS], count, err) != 0)
+				return -1;
+			in_flight++;
+			continue;
+		}
+		if (collect(run, &run->flights[oldest], err) != 0)
 			return -1;
-		refusals = early ? refusals + 1 : 0;
-		if (early)
-			run->batch = 1;
-		if (refusals == REFUSALS_TO_GIVE_UP)
-			result->gate = SAMPLER_GATE_REFUSED;
-		if (summarise(run, err) != 0)
+		oldest = (oldest + 1) % SLOTS;
+		in_flight--;
+		/* what was in flight belongs to the samples too: the median has to be known as well with them */
+		const int look_again = stop && !in_flight && result->stop == SAMPLER_STOP_PRECISE;
+		if (look_again)
+			run->next_look = 0;
+		if ((!stop || look_again) && (stop = enough(run, err)) < 0)
 			return -1;
-	} while (!enough(run));
-
+	}
+	result->sampling_seconds = monotonic_seconds() - run->sampling_start;
+	conclude_energy(run);
+	if (summarise(run, err) != 0)
+		return -1;
 	/* time ran out before one gated sample came about: the statistics are of what there is */
 	if (result->gate == SAMPLER_GATED && run->best == 0)
 		result->gate = SAMPLER_GATE_REFUSED;
@@ -407,6 +524,11 @@ void sampler_result_free(struct sampler_result *result)
 int sampler_read_nvml(void *nvml, struct nvml_reading *reading, struct error *err)
 {
 	return nvml_read(nvml, reading, err);
+}
+
+int sampler_read_energy(void *nvml, double *joules, struct error *err)
+{
+	return nvml_energy(nvml, joules, err);
 }
 
 const char *sampler_gate_name(enum sampler_gate gate)

@@ -15,6 +15,14 @@
  * would make kernels look faster than they are, by an amount nobody knows. For a kernel of some microseconds the sample is
  * an upper bound that is too high by at most empty_seconds; for one of 100 us and more the difference is lost in the noise.
  *
+ * While the device works on one batch of samples the next one is queued behind a gate of its own, so that it is never idle
+ * between them: clocks, temperature and power are those of steady work, and the sum of the samples is close to the time that
+ * sampling took.
+ *
+ * Energy is read off a counter of the whole board while samples are taken. It moves in steps (tens of milliseconds), so the
+ * figure is the difference between two moments at which it moved, over the calls between them; there is none unless samples
+ * fill nine tenths of that time, since what an idle board draws is not the call's.
+ *
  * Hot: every call uses rotation 0, so that what fits in L2 is found there. Cold: sample i uses rotation i modulo
  * `rotations`, and the caller makes so many that they do not fit in twice the L2. */
 #ifndef ASSAY_MEASURE_SAMPLER_H
@@ -41,6 +49,7 @@ struct sampler_options { /* 0 means the default */
 	double target_relative_ci; /* 0.01: stop when the median is known to +- 1 % ... */
 	double confidence;         /* 0.95: ... with this confidence */
 	double max_seconds;        /* 1: the whole run, warm-up included; at least one sample is taken in any case */
+	double min_seconds;        /* 0: samples are taken for at least so long, however well the median is known */
 	double warmup_seconds;     /* 0.05, at most a quarter of max_seconds; at least two calls are made */
 	int min_samples;           /* 20; at least 10 */
 	int max_samples;           /* 2000 */
@@ -52,6 +61,10 @@ struct sampler_options { /* 0 means the default */
 	int (*read_clocks)(void *context, struct nvml_reading *reading, struct error *err);
 	void *clocks_context;
 	double clock_interval;
+	/* NULL, or reads the energy that the board has drawn since some moment, in joules. sampler_read_energy with a `struct nvml *`
+	 * fits. */
+	int (*read_energy)(void *context, double *joules, struct error *err);
+	void *energy_context;
 };
 
 enum sample_flag {
@@ -87,6 +100,10 @@ struct sampler_result { /* owned by whoever ran the sampler: sampler_result_free
 	double ungated_seconds;        /* median time between events around a call on an idle stream */
 	double empty_seconds;          /* median time between two events with nothing between them, gated; 0 without a gate */
 	double elapsed_seconds;        /* host time of the whole run */
+	double sampling_seconds;       /* of it, from the first sample's queueing to the last one's end */
+	double energy_joules;          /* of one call; 0: not measured */
+	double energy_calls;           /* that it was measured over */
+	double energy_seconds;         /* how long that took */
 	struct sampler_clock *clocks;
 	size_t clock_count;
 };
@@ -98,6 +115,7 @@ int sampler_run(struct device *device, const struct sampler_work *work, const st
 void sampler_result_free(struct sampler_result *result);
 
 int sampler_read_nvml(void *nvml, struct nvml_reading *reading, struct error *err);
+int sampler_read_energy(void *nvml, double *joules, struct error *err);
 
 const char *sampler_gate_name(enum sampler_gate gate); /* "gated", "gate refused", "no gate" */
 const char *sampler_stop_name(enum sampler_stop stop); /* "precise", "samples", "time" */
