@@ -8,6 +8,7 @@
 #include "observe.h"
 #include "operate_conditions.h"
 #include "operate_memory.h"
+#include "operate_verdict.h"
 #include "output_copy.h"
 
 #include <inttypes.h>
@@ -682,7 +683,7 @@ int operate_case(struct operate *operate, const struct operate_target *target, c
 	if (verify(&attempt, &err) < 0)
 		context_lost = observe_error(&attempt.observer, &err);
 	if (record->judgement.status == STATUS_COUNT)
-		judgement_decide(&record->judgement, &policy);
+		operate_decide(&record->judgement, test, attempt.expected, attempt.math, &policy);
 	note_math(&attempt);
 	if (record->judgement.status == STATUS_FAIL && !context_lost && operate->options.keep_failures)
 		keep(&attempt);

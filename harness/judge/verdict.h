@@ -11,7 +11,7 @@ enum status {
 	STATUS_FAIL,        /* a check was broken */
 	STATUS_MISTRUSTED,  /* everything held, but a fault could not have shown */
 	STATUS_UNSUPPORTED, /* the artifact or device cannot do this case, and says so or provably so */
-	STATUS_SKIPPED,     /* not run, by choice of the user or of the plan */
+	STATUS_SKIPPED,     /* not run, by choice of the user or of the plan; or run, and by choice of the user (fast math) not judged */
 	STATUS_CRASHED,     /* the process that ran it died, or the device context was lost */
 	STATUS_TIMEOUT,     /* it did not come back in time */
 	STATUS_ERROR,       /* this program could not finish the case (out of memory, broken dataset ...) */

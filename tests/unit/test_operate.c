@@ -34,6 +34,12 @@ static const char module_text[] =
 	".visible .entry other_list(.param .u64 n, .param .u32 in, .param .u64 out)\n{\nret;\n}\n"
 	".visible .entry fewer(.param .u64 n, .param .u64 in)\n{\nret;\n}\n";
 
+#define FLUSH "mov.f32 %f0, 0f3f800000; add.ftz.f32 %f0, %f0, %f0;" /* by which a build with fast math is told */
+static const char fast_text[] =
+	".version 7.0\n.target sm_80\n.address_size 64\n"
+	BEGIN("wrong") ".reg .f32 %f<2>;" FLUSH UNTIL_N "ld.global.u32 %r2, [%d0]; add.u32 %r2, %r2, 2; st.global.u32 [%d1], %r2;\n" END
+	BEGIN("writes_behind") ".reg .f32 %f<2>;" FLUSH "setp.gt.u32 %p0, %r0, %r1; @%p0 bra done; st.global.u32 [%d1], %r0;\n" END;
+
 static const char *const no_axes[] = {NULL};
 
 static int launch(const struct test_case *test, int abi, struct operator_launch *out, struct error *err)
@@ -56,6 +62,19 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	return 0;
 }
 
+static unsigned open_flag; /* set: the elements of nothing_asked have it, all but the first where `judge_first` */
+static int judge_first;
+
+static int expect_nothing(const struct test_case *test, int abi, const struct tensor *output, struct expectation *expected,
+			  struct error *err)
+{
+	expectations(test, abi, output, expected, err);
+	for (int64_t i = judge_first; i < tensor_elements(output); i++)
+		expected[i].flags = open_flag;
+	return 0;
+}
+
+static const struct family nothing_asked = {.name = "plus_one", .axes = no_axes, .launch = launch, .expectations = expect_nothing};
 static const struct family family = {.name = "plus_one", .axes = no_axes, .launch = launch, .expectations = expectations};
 
 /* `layout` of the output; `initial`: it starts from zeros. */
@@ -205,6 +224,53 @@ static void test_kept(struct device *device, const char *path)
 	free(record);
 }
 
+/* A case none of whose elements is judged is no pass. */
+static void nothing_judged(struct device *device, const char *text, int is_fast)
+{
+	static const struct {
+		unsigned flag;
+		int judge_first, is_fast;
+		const char *symbol;
+		enum status status;
+	} cases[] = {
+		{EXPECT_ANY, 0, 0, "wrong", STATUS_MISTRUSTED},
+		{EXPECT_ANY, 1, 0, "wrong", STATUS_FAIL},
+		{EXPECT_FAST_ANY, 0, 0, "wrong", STATUS_FAIL}, /* a precise kernel is judged as such in either mode */
+		{EXPECT_FAST_ANY, 0, 1, "wrong", STATUS_SKIPPED},
+		{EXPECT_FAST_ANY, 1, 1, "wrong", STATUS_FAIL},
+		{EXPECT_FAST_ANY, 0, 1, "writes_behind", STATUS_FAIL},
+		{EXPECT_FAST_ANY | EXPECT_ANY, 0, 1, "wrong", STATUS_MISTRUSTED},
+	};
+	const struct operate_options options = {.device = device, .repeats = 1, .math = MATH_FAST};
+	static const char *const symbols[] = {"wrong", "writes_behind"};
+	char path[] = "/tmp/assay-operate-XXXXXX";
+	struct error err = {0};
+	struct operate *operate = NULL;
+	struct operate_loaded loaded;
+	struct case_record *record = calloc(1, sizeof *record);
+	const int fd = mkstemp(path);
+	CHECK(fd >= 0 && record && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+	CHECK_INT(operate_open(&operate, &options, &err), 0);
+	CHECK_INT(operate_load(operate, path, symbols, ARRAY_COUNT(symbols), 0, &loaded, &err), 0);
+	for (size_t i = 0; record && i < ARRAY_COUNT(cases); i++) {
+		struct test_case test;
+		const struct operate_target target = {.family = &nothing_asked, .symbol = cases[i].symbol};
+		if (cases[i].is_fast != is_fast)
+			continue;
+		open_flag = cases[i].flag;
+		judge_first = cases[i].judge_first;
+		CHECK_INT(make(&test, "contiguous", 0), 0);
+		CHECK_INT(operate_case(operate, &target, &test, NULL, record), 0);
+		CHECK_INT(record->judgement.status, cases[i].status);
+		CHECK(record->judgement.reason[0] != 0);
+		case_free(&test);
+	}
+	operate_close(operate);
+	unlink(path);
+	free(record);
+}
+
 int main(void)
 {
 	struct error err = {0};
@@ -232,6 +298,8 @@ int main(void)
 	operate_close(operate);
 	test_guards(device, path);
 	test_kept(device, path);
+	nothing_judged(device, module_text, 0);
+	nothing_judged(device, fast_text, 1);
 	device_close(device);
 	unlink(path);
 	free(record);
