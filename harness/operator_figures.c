@@ -11,6 +11,11 @@ int case_is_operator(const struct case_record *record)
 	return record->module[0] != '\0';
 }
 
+int case_is_unjudged(const struct case_record *record)
+{
+	return record->judgement.status == STATUS_SKIPPED && record->judgement.checks[CHECK_LAUNCH].state == CHECK_HELD;
+}
+
 /* The graver, the higher: what a set of cases comes to. Of refusals and passes the passes speak: something was run. */
 static int gravity(enum status status)
 {

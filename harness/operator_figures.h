@@ -5,6 +5,8 @@
 #include "record.h"
 
 int case_is_operator(const struct case_record *record);
+/* Skipped, but not for want of a run: it was launched, and nothing is asked of its values (operate_verdict.h). */
+int case_is_unjudged(const struct case_record *record);
 
 /* What the cases of one entry point of one artifact came to. */
 struct entry_summary {

@@ -248,6 +248,22 @@ static void append_refused_entries(struct page *page, const struct entry_summary
 	}
 }
 
+/* Passed in all that could be checked, which is no value: operate_verdict.h. */
+static void append_unjudged(struct page *page, const struct run_record *run)
+{
+	const struct case_record *first = NULL;
+	size_t count = 0;
+	for (size_t i = 0; i < run->case_count; i++) {
+		if (!case_is_unjudged(&run->cases[i]))
+			continue;
+		first = first ? first : &run->cases[i];
+		count++;
+	}
+	if (count)
+		page_paragraph(page, "%zu of the skipped cases %s run but not judged, since a build with fast math may give anything for all "
+			       "of %s elements; the first: %s", count, count == 1 ? "was" : "were", count == 1 ? "its" : "their", first->name);
+}
+
 void report_operators(struct page *page, const struct run_record *run, size_t limit)
 {
 	struct entry_summary *entries;
@@ -266,6 +282,7 @@ void report_operators(struct page *page, const struct run_record *run, size_t li
 		page_paragraph(page, "%zu of %zu entry points have a verdict: %zu pass, %zu do not%s. Math: %s.", verdicts, count, verdicts - bad, bad,
 			       refused ? "; the others are listed below" : "", or_empty(run->math));
 		append_families(page, entries, count);
+		append_unjudged(page, run);
 	}
 	if (bad)
 		page_heading(page, 3, "Entry points that do not pass");
