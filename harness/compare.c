@@ -160,13 +160,22 @@ static int beyond_bound(double base, double next)
 }
 
 
+/* Of the output with the name of one of the base's; -1: there is none. */
+static int output_index(const struct case_comparison *pair, int output)
+{
+	for (int i = 0; i < pair->next->output_count && i < RECORD_OUTPUTS_MAX; i++)
+		if (strcmp(pair->base->output_names[output], pair->next->output_names[i]) == 0)
+			return i;
+	return -1;
+}
+
 static enum bits output_bits(const struct case_comparison *pair, int output)
 {
-	const struct case_record *base = pair->base, *next = pair->next;
-	for (int i = 0; i < next->output_count && i < RECORD_OUTPUTS_MAX; i++)
-		if (strcmp(base->output_names[output], next->output_names[i]) == 0)
-			return memcmp(&base->digests[output], &next->digests[i], sizeof base->digests[0]) == 0 ? BITS_SAME : BITS_DIFFER;
-	return BITS_UNKNOWN;
+	const int other = output_index(pair, output);
+	if (other < 0)
+		return BITS_UNKNOWN;
+	return memcmp(&pair->base->digests[output], &pair->next->digests[other], sizeof pair->base->digests[0]) == 0 ? BITS_SAME
+														      : BITS_DIFFER;
 }
 
 /* Inputs come of the dataset and the seed: where both are the same, so are they. */
@@ -183,6 +192,8 @@ static void compare_bits(const struct comparison *comparison, struct case_compar
 		return;
 	for (int i = 0; i < pair->base->output_count && i < RECORD_OUTPUTS_MAX; i++) {
 		pair->output_bits[i] = output_bits(pair, i);
+		if (pair->output_bits[i] == BITS_DIFFER)
+			pair->differences[i] = output_compare(&pair->base->outputs[i], &pair->next->outputs[output_index(pair, i)]);
 		different += pair->output_bits[i] == BITS_DIFFER;
 		unknown += pair->output_bits[i] == BITS_UNKNOWN;
 	}
@@ -462,6 +473,16 @@ static void count_case(struct comparison *out, const struct case_comparison *pai
 	out->same_bits += pair->bits == BITS_SAME;
 	out->other_bits += pair->bits == BITS_DIFFER;
 	out->unknown_bits += pair->bits == BITS_UNKNOWN;
+	for (int i = 0; i < RECORD_OUTPUTS_MAX; i++) {
+		const struct output_difference *difference = &pair->differences[i];
+		if (!difference->is_known)
+			continue;
+		out->measured_outputs++;
+		out->elements += difference->elements;
+		out->differing += difference->differing;
+		for (int bin = 0; bin < ULP_BINS; bin++)
+			out->ulps[bin] += difference->bins[bin];
+	}
 	out->launches += (size_t)pair->launches_differ;
 	out->images += (size_t)pair->image_differs;
 	out->hot[pair->hot.verdict]++;
@@ -541,6 +562,7 @@ void comparison_free(struct comparison *comparison)
 	for (size_t i = 0; i < comparison->artifact_count; i++)
 		free(comparison->artifacts[i].changes);
 	free(comparison->artifacts);
+	compare_resources_free(comparison);
 	free(comparison->entries);
 	free(comparison->cases);
 	free(comparison->conditions);
@@ -570,6 +592,8 @@ int compare_runs(const struct run_record *base, const struct run_record *next, c
 	if (atomic_load(&job.failed))
 		goto no_memory;
 	qsort(out->cases, out->case_count, sizeof *out->cases, worst_first);
+	if (compare_resources(out))
+		goto no_memory;
 	for (size_t i = 0; i < out->case_count; i++)
 		count_case(out, &out->cases[i]);
 	out->regressions += out->missing_count;

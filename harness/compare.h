@@ -5,6 +5,7 @@
 #ifndef ASSAY_HARNESS_COMPARE_H
 #define ASSAY_HARNESS_COMPARE_H
 
+#include "output_copy.h"
 #include "record.h"
 
 struct compare_options {
@@ -55,6 +56,7 @@ struct case_comparison {
 	struct timing_comparison hot, cold;
 	enum bits bits;               /* of all outputs together; unknown where inputs may differ or an output has no digest */
 	enum bits output_bits[RECORD_OUTPUTS_MAX]; /* in the order of base->output_names */
+	struct output_difference differences[RECORD_OUTPUTS_MAX]; /* of those that differ, where both runs kept copies */
 	int verdict_change;           /* > 0 worse, < 0 better, 0 the same or as bad */
 	int verdict_differs;
 	double base_margin, next_margin; /* error / bound; NaN: not judged by numbers */
@@ -79,6 +81,19 @@ struct artifact_comparison {
 	char *changes;                /* newline-separated "toolkit: A -> B", owned; "" when nothing changed */
 };
 
+/* A kernel that both runs launched, by its name as it compares across builds. */
+enum resource { RESOURCE_REGISTERS, RESOURCE_SHARED, RESOURCE_LOCAL, RESOURCES };
+struct resource_comparison {
+	char *kernel;                 /* key: fold_kernel_name; owned */
+	const char *name;             /* as the base has it, mangled */
+	int32_t base[RESOURCES], next[RESOURCES]; /* registers of a thread, static shared bytes of a block, local bytes of a thread
+				       * (stack and spills); -1: not told */
+	int is_known;                 /* at least one of them is told by both */
+	int worse, better;            /* how many of them grew, shrank */
+	int is_new_local;             /* local memory where there was none: spills, or arrays that no longer fit into registers */
+	size_t cases;                 /* launches of common cases */
+};
+
 struct comparison {
 	const struct run_record *base, *next;
 	double threshold, confidence;
@@ -88,12 +103,18 @@ struct comparison {
 	size_t entry_count;
 	struct artifact_comparison *artifacts;
 	size_t artifact_count;
+	struct resource_comparison *resources; /* of kernels with a change: new local memory first, then worse, then better. None of
+				       * it is a regression by itself: time tells */
+	size_t resource_count;
+	size_t kernels_compared, kernels_worse, kernels_better, kernels_new_local;
 	char *conditions;             /* newline-separated differences of device, driver, datasets, options ...; "" */
 	char *timing_refusal;         /* why no time at all can be compared (other device); "" */
 	char *missing;                /* newline-separated entry points that an inventory lacks now and did not lack before */
 	size_t missing_count;
 	/* totals of the cases */
 	size_t worse, better, other_verdict, vanished, added, margins, same_bits, other_bits, unknown_bits, launches, images;
+	uint64_t elements, differing, ulps[ULP_BINS]; /* of outputs that differ and whose copies were kept */
+	size_t measured_outputs;      /* so many */
 	size_t hot[TIMING_VERDICTS], cold[TIMING_VERDICTS];
 	size_t regressions;           /* cases with one, and entry points that are newly missing */
 	size_t entries_vanished, entries_added;
@@ -110,6 +131,9 @@ enum timing_verdict case_timing(const struct case_comparison *pair);
 /* ---- parts, in files of their own ---- */
 /* Fills artifacts, conditions, timing_refusal and missing. -1 when memory runs out. */
 int compare_conditions(struct comparison *comparison);
+/* Fills resources. -1 when memory runs out; the comparison can be freed then. */
+int compare_resources(struct comparison *comparison);
+void compare_resources_free(struct comparison *comparison);
 const char *case_dataset_sha256(const struct run_record *run, const struct case_record *record);
 
 #endif

@@ -185,6 +185,21 @@ static void append_names(struct text *out, const char *what, const struct names 
 	text_free(&listed);
 }
 
+/* Lines of one text that the other lacks, as one line. */
+static void append_lines(struct text *out, const char *what, const char *from, const char *without)
+{
+	size_t count = 0;
+	for (const char *at = from; *at;) {
+		const size_t length = strcspn(at, "\n");
+		if (length && !has_line(without, at, length)) {
+			if (count++ == 0)
+				text_append(out, "%s%s: ", out->length ? "\n" : "", what);
+			text_append(out, "%s%.*s", count > 1 ? ", " : "", (int)length, at);
+		}
+		at += length + (at[length] == '\n');
+	}
+}
+
 /* One measurement each, so that only a difference beyond what a busy disk or a warm cache makes is worth a line. */
 static const double LOAD_TOLD = 1.25;
 
@@ -204,6 +219,11 @@ static int compare_artifact(struct artifact_comparison *pair)
 		changed(&text, "sha256", base->sha256, next->sha256);
 		changed_number(&text, "size in bytes", (int64_t)base->size, (int64_t)next->size);
 		changed(&text, "toolkit", base->toolkit, next->toolkit);
+		/* files of 0.1.0 do not tell */
+		if (or_empty(base->images)[0] && or_empty(next->images)[0]) {
+			append_lines(&text, "images gone", base->images, next->images);
+			append_lines(&text, "images new", next->images, base->images);
+		}
 		changed(&text, "built by", base->provenance, next->provenance);
 		changed(&text, "called as", base->abi, next->abi);
 		changed(&text, "CUDA runtime", base->cudart, next->cudart);

@@ -76,6 +76,37 @@ static json_t *timing_of(const struct timing_comparison *timing)
 	return object_done(&object);
 }
 
+static json_t *ulps_of(const uint64_t bins[ULP_BINS])
+{
+	struct object object = object_new();
+	for (int bin = 0; bin < ULP_BINS; bin++)
+		put_int(&object, ulp_bin_name((enum ulp_bin)bin), (int64_t)bins[bin]);
+	return object_done(&object);
+}
+
+/* Null where nothing differs or no copies were kept. */
+static json_t *difference_of(const struct output_difference *difference)
+{
+	struct object object = object_new();
+	put_int(&object, "elements", (int64_t)difference->elements);
+	put_int(&object, "differing", (int64_t)difference->differing);
+	put_int(&object, "largest_ulp", difference->largest > INT64_MAX ? INT64_MAX : (int64_t)difference->largest);
+	put_int(&object, "element", (int64_t)difference->at);
+	put_number(&object, "base", difference->base);
+	put_number(&object, "new", difference->next);
+	put(&object, "ulp", ulps_of(difference->bins));
+	return object_done(&object);
+}
+
+static json_t *differences_of(const struct case_comparison *pair)
+{
+	struct object object = object_new();
+	for (int i = 0; i < pair->base->output_count && i < RECORD_OUTPUTS_MAX; i++)
+		if (pair->differences[i].is_known)
+			put(&object, pair->base->output_names[i], difference_of(&pair->differences[i]));
+	return object_done(&object);
+}
+
 static json_t *outputs_of(const struct case_comparison *pair)
 {
 	static const char *const names[] = {[BITS_UNKNOWN] = "unknown", [BITS_SAME] = "same", [BITS_DIFFER] = "differ"};
@@ -119,6 +150,7 @@ static json_t *case_of(const struct case_comparison *pair)
 		put_known(&object, "base_margin", pair->base_margin);
 		put_known(&object, "new_margin", pair->next_margin);
 		put(&object, "outputs", outputs_of(pair));
+		put(&object, "differences", differences_of(pair));
 		put(&object, "launches_differ", json_boolean(pair->launches_differ));
 		put(&object, "image_differs", json_boolean(pair->image_differs));
 		if (pair->hot.verdict != TIMING_NONE)
@@ -163,6 +195,13 @@ static json_t *summary_of(const struct comparison *c)
 	put_count(&object, "bits_unknown", c->unknown_bits);
 	put_count(&object, "launched_otherwise", c->launches);
 	put_count(&object, "other_image", c->images);
+	put_int(&object, "elements_compared", (int64_t)c->elements);
+	put_int(&object, "elements_differing", (int64_t)c->differing);
+	put(&object, "ulp", ulps_of(c->ulps));
+	put_count(&object, "kernels_compared", c->kernels_compared);
+	put_count(&object, "kernels_taking_more", c->kernels_worse);
+	put_count(&object, "kernels_taking_less", c->kernels_better);
+	put_count(&object, "kernels_with_new_local_memory", c->kernels_new_local);
 	put(&object, "hot", verdicts_of(c->hot));
 	put(&object, "cold", verdicts_of(c->cold));
 	return object_done(&object);
@@ -203,6 +242,27 @@ static json_t *artifact_of(const struct artifact_comparison *pair)
 	return object_done(&object);
 }
 
+static void put_resource(struct object *object, const char *name, const int32_t values[RESOURCES])
+{
+	static const char *const names[RESOURCES] = {[RESOURCE_REGISTERS] = "registers", [RESOURCE_SHARED] = "static_shared_bytes",
+						     [RESOURCE_LOCAL] = "local_bytes"};
+	struct object one = object_new();
+	for (int i = 0; i < RESOURCES; i++)
+		put(&one, names[i], values[i] < 0 ? json_null() : json_integer(values[i]));
+	put(object, name, object_done(&one));
+}
+
+static json_t *resource_of(const struct resource_comparison *one)
+{
+	struct object object = object_new();
+	put_text(&object, "kernel", one->name);
+	put_resource(&object, "base", one->base);
+	put_resource(&object, "new", one->next);
+	put(&object, "new_local_memory", json_boolean(one->is_new_local));
+	put_count(&object, "launches", one->cases);
+	return object_done(&object);
+}
+
 static json_t *run_of(const struct run_record *run, const char *file)
 {
 	struct object object = object_new();
@@ -219,7 +279,7 @@ static json_t *run_of(const struct run_record *run, const char *file)
 static json_t *comparison_of(const struct comparison *comparison, const struct comparison_files *files, int all)
 {
 	struct object object = object_new();
-	struct array entries = array_new(), artifacts = array_new(), cases = array_new();
+	struct array entries = array_new(), artifacts = array_new(), cases = array_new(), resources = array_new();
 	put(&object, "new", run_of(comparison->next, files->next));
 	put(&object, "conditions", lines_of(comparison->conditions));
 	put_text(&object, "timing_refused", comparison->timing_refusal);
@@ -233,7 +293,10 @@ static json_t *comparison_of(const struct comparison *comparison, const struct c
 		if (all || is_told(&comparison->cases[i]))
 			append(&cases, case_of(&comparison->cases[i]));
 	put(&object, "entry_points", array_done(&entries));
+	for (size_t i = 0; i < comparison->resource_count; i++)
+		append(&resources, resource_of(&comparison->resources[i]));
 	put(&object, "artifacts", array_done(&artifacts));
+	put(&object, "resources", array_done(&resources));
 	put(&object, "cases", array_done(&cases));
 	return object_done(&object);
 }

@@ -1,5 +1,8 @@
 #include "compare_report.h"
 
+#include "artifact/demangle.h"
+
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,15 +62,41 @@ static void append_margin(struct text *out, size_t start, const char *what, doub
 		text_append(out, " (x %.3g)", next / base);
 }
 
+/* "1: 12, 2-4: 3", of what differs in value. */
+static void append_ulps(struct text *out, const uint64_t bins[ULP_BINS])
+{
+	int shown = 0;
+	for (int bin = ULP_ONE; bin < ULP_BINS; bin++)
+		if (bins[bin])
+			text_append(out, "%s%s: %" PRIu64, shown++ ? ", " : "", ulp_bin_name((enum ulp_bin)bin), bins[bin]);
+}
+
+static void append_difference(struct text *out, const struct output_difference *difference)
+{
+	if (!difference->is_known)
+		return;
+	text_append(out, ": %" PRIu64 " of %" PRIu64 " elements", difference->differing, difference->elements);
+	if (difference->largest)
+		text_append(out, ", at most %" PRIu64 " ULP (element %" PRIu64 ": %.9g -> %.9g)", difference->largest, difference->at,
+			    difference->base, difference->next);
+	else if (difference->bins[ULP_NAN])
+		text_append(out, " (element %" PRIu64 ": %.9g -> %.9g)", difference->at, difference->base, difference->next);
+	else
+		text_append(out, ", the same values (signs of zeros, kinds of NaN)");
+	if (difference->bins[ULP_NAN])
+		text_append(out, ", NaN in one only: %" PRIu64, difference->bins[ULP_NAN]);
+}
+
 static void append_bits(struct text *out, size_t start, const struct case_comparison *pair)
 {
 	if (pair->bits != BITS_DIFFER)
 		return;
-	separate(out, start);
-	text_append(out, "other bits in");
 	for (int i = 0; i < pair->base->output_count && i < RECORD_OUTPUTS_MAX; i++)
-		if (pair->output_bits[i] == BITS_DIFFER)
-			text_append(out, " %s", pair->base->output_names[i]);
+		if (pair->output_bits[i] == BITS_DIFFER) {
+			separate(out, start);
+			text_append(out, "other bits in %s", pair->base->output_names[i]);
+			append_difference(out, &pair->differences[i]);
+		}
 }
 
 void comparison_append_case(const struct case_comparison *pair, struct text *out)
@@ -395,6 +424,40 @@ static void append_artifacts(struct view *view)
 	unfold(view);
 }
 
+static void append_resource(struct text *out, const char *what, int32_t base, int32_t next)
+{
+	if (base != next && base >= 0 && next >= 0)
+		text_append(out, "%s%s %d -> %d", out->length ? ", " : "", what, base, next);
+}
+
+static void append_resources(struct view *view)
+{
+	const struct comparison *comparison = view->comparison;
+	size_t shown = 0;
+	if (comparison->resource_count == 0)
+		return;
+	fold(view, "Resources of kernels", comparison->resource_count);
+	for (; shown < comparison->resource_count && shown < view->limit; shown++) {
+		const struct resource_comparison *one = &comparison->resources[shown];
+		struct text said = {0};
+		char *name = demangle(one->name);
+		append_resource(&said, "registers", one->base[RESOURCE_REGISTERS], one->next[RESOURCE_REGISTERS]);
+		append_resource(&said, "static shared bytes", one->base[RESOURCE_SHARED], one->next[RESOURCE_SHARED]);
+		append_resource(&said, "local bytes (stack, spills)", one->base[RESOURCE_LOCAL], one->next[RESOURCE_LOCAL]);
+		if (one->is_new_local)
+			page_item(&view->page, TONE_BAD, "NEW LOCAL", name ? name : one->name);
+		else
+			page_item(&view->page, one->worse ? TONE_DOUBTFUL : TONE_GOOD, one->worse && one->better ? "other" : one->worse ? "more" : "less",
+				  name ? name : one->name);
+		page_item_line(&view->page, "", said.data, 0);
+		view->page.out->failed |= said.failed;
+		text_free(&said);
+		free(name);
+	}
+	say_rest(view, shown, comparison->resource_count);
+	unfold(view);
+}
+
 static void append_counts(struct view *view)
 {
 	const struct comparison *c = view->comparison;
@@ -406,6 +469,16 @@ static void append_counts(struct view *view)
 		  c->better, c->other_verdict, c->margins);
 	page_fact(page, "outputs", "%zu cases bit-identical, %zu with other bits, %zu not comparable", c->same_bits, c->other_bits,
 		  c->unknown_bits);
+	if (c->measured_outputs) {
+		struct text ulps = {0};
+		append_ulps(&ulps, c->ulps);
+		page_fact(page, "differences", "%" PRIu64 " of %" PRIu64 " elements in %zu outputs; ULP apart: %s", c->differing, c->elements,
+			  c->measured_outputs, ulps.data ? ulps.data : "none, in value");
+		text_free(&ulps);
+	}
+	if (c->kernels_compared)
+		page_fact(page, "resources", "%zu kernels in both: %zu take more, %zu less%s", c->kernels_compared, c->kernels_worse,
+			  c->kernels_better, c->kernels_new_local ? "; see below for local memory where there was none" : "");
 	for (int cold = 0; cold < 2; cold++) {
 		const size_t *of = cold ? c->cold : c->hot;
 		if (of[TIMING_NONE] < c->common)
@@ -424,7 +497,9 @@ static void append_counts(struct view *view)
 void comparison_append(const struct comparison *comparison, const struct comparison_files *files,
 		       const struct report_options *options, struct text *out)
 {
-	struct view view = {{options->style, options->colour, out}, comparison, options->cases_max ? options->cases_max : SIZE_MAX};
+	struct view view = {.page = {.style = options->style, .colour = options->colour, .out = out},
+			    .comparison = comparison,
+			    .limit = options->cases_max ? options->cases_max : SIZE_MAX};
 	struct page *page = &view.page;
 	if (comparison->regressions)
 		page_heading(page, 2, "assay compare: %zu regression%s", comparison->regressions, comparison->regressions == 1 ? "" : "s");
@@ -468,6 +543,7 @@ void comparison_append(const struct comparison *comparison, const struct compari
 	append_refusals(&view);
 	append_entries_of_one(&view, "New entry points", 0, comparison->entries_added);
 	append_other_bits(&view);
+	append_resources(&view);
 	append_artifacts(&view);
 	if (page->style == REPORT_MARKDOWN)
 		text_append(out, "\n");

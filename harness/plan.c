@@ -1,5 +1,7 @@
 #include "plan.h"
 
+#include "artifact_images.h"
+
 #include "core/util.h"
 
 #include <inttypes.h>
@@ -122,6 +124,7 @@ static int describe(struct artifact_record *record, struct artifact *artifact, c
 		.path = strdup(artifact->path),
 		.size = artifact->map.size,
 		.kind = strdup(object_kind_name(artifact->kind)),
+		.images = artifact_images_text(artifact),
 		.toolkit = strdup(toolkit),
 		.provenance = describe_provenance(artifact->provenance),
 		.abi = strdup(""),
