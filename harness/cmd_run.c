@@ -15,6 +15,9 @@ static const char details[] =
 	"takes cases away. Several are combined: any of the first kind, none of the second.\n"
 	"Without --dataset, attention takes smoke.h5 (bench: bench.spec), and operators, the kernels of Candle's modules and libmoe,\n"
 	"operators.spec (bench: operators-bench.spec; run verifies operators.spec and times the smaller size of operators-bench.spec).\n"
+	"--donor PATH: host code that cannot run here (Windows) or is not to run is left out; that of PATH, an archive of the same\n"
+	"release for Linux or a folder with some, launches the artifact's kernels. They are matched by name, and only where both take\n"
+	"parameters of the same sizes; kernels of CUDA's own libraries (cub, thrust) without a match run from PATH.\n"
 	"Modules are cut into parts, which workers load and verify side by side. What of a release is missing or unknown is reported,\n"
 	"and fails where --abi or the name of the folder (candle-kernels-...) claims that release.\n"
 	"Exit codes: 0 nothing selected failed and at least one case passed; 1 a verdict was fail, mistrusted, crashed, timeout\n"
@@ -72,6 +75,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--image", OPTION_CHOICE, "sass|ptx", &options.image, "which image of a fatbin runs; default: SASS where there is one"},
 		{"--abi", OPTION_TEXT, "PROFILE", &options.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
 		{"--math", OPTION_CHOICE, "precise|fast", &options.math, "what kernels built with fast math are held to; default precise"},
+		{"--donor", OPTION_TEXT, "PATH", &options.donor, "call this archive's host code, which launches the artifact's kernels (Windows archives)"},
 		{"--cudart", OPTION_CHOICE, "shim|real", &options.cudart, "CUDA runtime under the artifact; default shim"},
 		{"--cudart-path", OPTION_TEXT, "FILE", &options.cudart_path, "libcudart to use with --cudart real"},
 		{"--cublas", OPTION_TEXT, "FILE", &options.cublas, "libcublas of the reference; default: the loader's"},
@@ -121,6 +125,10 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	}
 	if (positionals == 0) {
 		error_set(&err, ERROR_USAGE, "%s: needs the path of an artifact or folder; see %s --help", names[kind], names[kind]);
+		goto fail;
+	}
+	if (options.donor && options.cudart && strcmp(options.cudart, "real") == 0) {
+		error_set(&err, ERROR_USAGE, "--donor: the real CUDA runtime launches nothing but what the donor registers; leave --cudart real out");
 		goto fail;
 	}
 	options.paths = (const char *const *)(argv + 1);

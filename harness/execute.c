@@ -3,6 +3,7 @@
 #include "bench_case.h"
 #include "buffers.h"
 #include "core/util.h"
+#include "cudart/donor.h"
 #include "judge/judge.h"
 #include "keep.h"
 #include "kernels/family.h"
@@ -26,6 +27,7 @@ struct executor {
 	void *family_state;
 	struct judge *judge;
 	struct plugin plugin;
+	struct donor *donor;    /* NULL: the archive's own host code is called */
 	cudart_log_fn log;
 	cudart_log_reset_fn log_reset;
 	cudart_kernel_name_fn kernel_name;
@@ -50,14 +52,17 @@ static int load_plugin(struct executor *executor, struct worker_ready *ready, st
 	const struct worker_setup *setup = &executor->setup;
 	const char *const required[] = {setup->entry_point, NULL};
 	const struct plugin_options options = {
-		.archive = setup->archive,
+		.archive = setup->donor[0] ? setup->donor : setup->archive,
 		.cudart = setup->cudart,
 		.real_cudart_path = text_or_null(setup->real_cudart),
 		.cache_dir = text_or_null(setup->cache_dir),
 		.required = required,
 		.runtime_major = setup->runtime_major,
 	};
+	if (setup->donor[0] && donor_open(&executor->donor, setup->archive, setup->donor, &executor->device->properties, setup->image, err))
+		return -1;
 	const struct cudart_binding binding = {
+		.stand_in = executor->donor ? donor_stand_in(executor->donor) : NULL,
 		.device = executor->device,
 		.stream = executor->device->stream,
 		.image = setup->image,
@@ -74,7 +79,7 @@ static int load_plugin(struct executor *executor, struct worker_ready *ready, st
 	ready->load_seconds = monotonic_seconds() - start;
 	executor->entry = plugin_symbol(&executor->plugin, setup->entry_point);
 	if (!executor->entry)
-		return error_set(err, ERROR_INPUT, "%s: defines no %s", setup->archive, setup->entry_point);
+		return error_set(err, ERROR_INPUT, "%s: defines no %s", options.archive, setup->entry_point);
 	if (setup->cudart == CUDART_SHIM && executor->plugin.shim) {
 		/* POSIX demands that an object pointer from dlsym converts to a function pointer */
 		*(void **)&executor->log = dlsym(executor->plugin.shim, CUDART_LOG);
@@ -137,6 +142,8 @@ const char *executor_stub(const struct executor *executor, size_t index)
 
 const char *executor_kernel(const struct executor *executor, size_t index)
 {
+	if (executor->donor)
+		return donor_kernel(executor->donor, index);
 	return executor->kernel_name ? executor->kernel_name(index) : NULL;
 }
 
@@ -153,6 +160,7 @@ void executor_close(struct executor *executor)
 	case_source_close(executor->source);
 	plugin_free(&executor->plugin);
 	device_close(executor->device);
+	donor_close(executor->donor);
 	free(executor);
 }
 

@@ -1,8 +1,10 @@
 #include "observe.h"
 
 #include "artifact/demangle.h"
+#include "core/util.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +74,41 @@ int observe_error(const struct observer *observer, const struct error *err)
 	return 0;
 }
 
+void observe_note(struct case_record *record, const char *format, ...)
+{
+	va_list args;
+	char *note = record->note;
+	const size_t used = strlen(note), separator = used ? 2 : 0;
+	if (used + separator + 1 >= sizeof record->note)
+		return;
+	memcpy(note + used, "; ", separator);
+	va_start(args, format);
+	vsnprintf(note + used + separator, sizeof record->note - used - separator, format, args);
+	va_end(args);
+}
+
+/* Kernels that ran from the host code's own archive in place of the artifact's are no part of what is verified: their names. */
+static void note_own_code(struct case_record *record, const struct cudart_log *log)
+{
+	const size_t kept = log->launch_count < CUDART_LAUNCHES_MAX ? log->launch_count : CUDART_LAUNCHES_MAX;
+	struct text names = {0};
+	for (size_t i = 0; i < kept; i++) {
+		const struct cudart_launch *launch = &log->launches[i];
+		int is_known = !launch->own_code || launch->result;
+		for (size_t k = 0; k < i && !is_known; k++)
+			is_known = log->launches[k].own_code && strcmp(log->launches[k].kernel, launch->kernel) == 0;
+		if (is_known)
+			continue;
+		char *name = demangle(launch->kernel);
+		const char *plain = name ? name : launch->kernel;
+		text_append(&names, "%s%.*s", names.length ? ", " : "", (int)strcspn(plain, "<("), plain);
+		free(name);
+	}
+	if (names.data)
+		observe_note(record, "from the donor: %s", names.data);
+	text_free(&names);
+}
+
 static void note_launches(struct case_record *record, const struct cudart_log *log)
 {
 	record->launch_count = (int64_t)log->launch_count;
@@ -89,6 +126,7 @@ static void note_launches(struct case_record *record, const struct cudart_log *l
 		to->local_bytes = from->resources.local_bytes;
 	}
 	snprintf(record->image, sizeof record->image, "%s", log->image_summary);
+	note_own_code(record, log);
 }
 
 /* No image for this GPU, or one that this driver or device cannot run, is a property of the pair and not a fault of a
@@ -105,6 +143,10 @@ int observe_log(const struct observer *observer, const struct cudart_log *log)
 {
 	struct judgement *judgement = &observer->record->judgement;
 	note_launches(observer->record, log);
+	if (log->no_match[0]) {
+		judgement_conclude(judgement, STATUS_UNSUPPORTED, "%s", log->no_match);
+		return 1;
+	}
 	if (log->missing_count) {
 		char *name = demangle(log->missing[0]);
 		judgement_conclude(judgement, STATUS_UNSUPPORTED, "the archive needs %s, which neither it nor this program has",

@@ -21,6 +21,8 @@ int observe_error(const struct observer *observer, const struct error *err);
 /* What the shim saw of one call: launches into the record, checks launch, no-launch and stream. Returns 1 when the case is
  * decided by it. */
 int observe_log(const struct observer *observer, const struct cudart_log *log);
+/* Adds to what is worth saying beside the verdict, behind what is said already, as far as there is room. */
+void observe_note(struct case_record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Whether a launch that failed with this cudaError_t says that image and GPU do not fit, which is no fault of the kernel. */
 int launch_error_is_unsupported(int error);
 

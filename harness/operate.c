@@ -543,7 +543,7 @@ static int verify(struct attempt *attempt, struct error *err)
 	if (operate->options.guard == GUARD_PAGES)
 		judgement_hold(judgement, CHECK_GUARD);
 	if (varies)
-		snprintf(attempt->record->note, sizeof attempt->record->note, "results may differ between runs: %s", varies);
+		observe_note(attempt->record, "results may differ between runs: %s", varies);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "bench_case.h"
 #include "core/util.h"
+#include "cudart/donor.h"
 #include "operate.h"
 #include "preflight.h"
 #include "source.h"
@@ -21,6 +22,7 @@ struct operators {
 	int abi;
 	/* of a unit of host functions: */
 	struct plugin plugin;
+	struct donor *donor;               /* NULL: the archive's own host code is called */
 	char plugin_path[WORKER_PATH_MAX]; /* "": none is loaded */
 	cudart_log_fn log;
 	cudart_log_reset_fn log_reset;
@@ -90,6 +92,7 @@ void operators_close(struct operators *operators)
 	if (operators->plugin_path[0])
 		plugin_free(&operators->plugin);
 	device_close(operators->device);
+	donor_close(operators->donor);
 	free(operators);
 }
 
@@ -108,14 +111,17 @@ static int load_functions(struct operators *operators, const struct wire_unit *u
 	if (preflight(unit->path, &operators->device->properties, setup->image, err))
 		return -1;
 	const struct plugin_options options = {
-		.archive = unit->path,
+		.archive = unit->donor[0] ? unit->donor : unit->path,
 		.cudart = setup->cudart,
 		.real_cudart_path = text_or_null(setup->real_cudart),
 		.cache_dir = text_or_null(setup->cache_dir),
 		.required = symbols,
 		.runtime_major = unit->runtime_major,
 	};
+	if (unit->donor[0] && donor_open(&operators->donor, unit->path, unit->donor, &operators->device->properties, setup->image, err))
+		return -1;
 	const struct cudart_binding binding = {
+		.stand_in = operators->donor ? donor_stand_in(operators->donor) : NULL,
 		.device = operators->device,
 		.stream = operators->device->stream,
 		.image = setup->image,

@@ -12,6 +12,7 @@ void plan_free(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		free(plan->jobs[i].artifact_path);
+		free(plan->jobs[i].donor_path);
 		free(plan->jobs[i].entries);
 	}
 	free(plan->jobs);
@@ -149,8 +150,10 @@ static void explain_refusal(struct job *job, const struct artifact *artifact)
 	}
 	for (int u = 0; u < artifact->unit_count; u++)
 		if (artifact_unit_not_linkable(&artifact->units[u])) {
-			snprintf(job->reason, sizeof job->reason, "%s: %s: %s", artifact->path, artifact->units[u].name,
-				 artifact_unit_not_linkable(&artifact->units[u]));
+			snprintf(job->reason, sizeof job->reason, "%s: %s: %s%s", artifact->path, artifact->units[u].name,
+				 artifact_unit_not_linkable(&artifact->units[u]),
+				 plan_wants_donor(artifact) ? "; or name an archive of the same release for Linux with --donor: its host code "
+							      "then launches the kernels of this one" : "");
 			return;
 		}
 	if (artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN) {
@@ -166,66 +169,112 @@ static void explain_refusal(struct job *job, const struct artifact *artifact)
 	text_free(&known);
 }
 
-static int plan_artifact(struct plan *plan, const char *path, const char *abi, const struct symbol_table *tables,
-			 struct run_record *run, struct error *err)
+static int set_text(char **field, const char *text, struct error *err)
 {
-	struct artifact artifact;
+	free(*field);
+	*field = strdup(text);
+	return *field ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+}
+
+/* Adds the artifact's record; gives its index, or -1. */
+static int add_record(struct run_record *run, struct artifact *artifact, const char *toolkit, struct error *err)
+{
+	struct artifact_record *records = realloc(run->artifacts, (run->artifact_count + 1) * sizeof *records);
+	if (!records)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	run->artifacts = records;
+	const int described = describe(&records[run->artifact_count], artifact, toolkit, err);
+	run->artifact_count++;
+	return described ? -1 : (int)run->artifact_count - 1;
+}
+
+/* A job of the artifact whose host functions are those of `host`, which may be the artifact itself. */
+static struct job *add_host_job(struct plan *plan, struct artifact *artifact, struct artifact *host, int index, struct error *err)
+{
+	char toolkit[160];
+	struct job *job = add_job(plan, artifact->path, index, err);
+	if (!job)
+		return NULL;
+	job->runtime_major = runtime_major_of(host, toolkit_of(host, toolkit, sizeof toolkit));
+	if (host == artifact || (job->donor_path = strdup(host->path)))
+		return job;
+	error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	return NULL;
+}
+
+/* Jobs for the entry points of one artifact, which are in `host`. */
+static int plan_entry_points(struct plan *plan, struct artifact *artifact, struct artifact *host, int index, const char *abi,
+			     const struct symbol_table *tables, struct run_record *run, struct error *err)
+{
+	struct artifact_record *record = &run->artifacts[index];
 	struct artifact_entry_points points = {0};
 	struct text why = {0};
-	char toolkit[160];
-	int result = -1;
-	if (artifact_open(path, &artifact, err))
+	int found = 0, result = -1;
+	if (artifact_entry_points(host, &points, err))
 		return -1;
-	struct artifact_record *records = realloc(run->artifacts, (run->artifact_count + 1) * sizeof *records);
-	if (!records) {
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
-		goto done;
-	}
-	run->artifacts = records;
-	const unsigned version = toolkit_of(&artifact, toolkit, sizeof toolkit);
-	struct artifact_record *record = &records[run->artifact_count];
-	const int described = describe(record, &artifact, toolkit, err);
-	run->artifact_count++;
-	if (described)
-		goto done;
-	const int index = (int)run->artifact_count - 1;
-	if (artifact_entry_points(&artifact, &points, err))
-		goto done;
-	int found = 0;
 	for (int i = 0; i < points.count; i++) {
 		const struct family *family = family_of_entry_point(points.items[i].name);
-		if (!family || family->symbols || artifact.kind == OBJECT_ZIP || artifact_unit_not_linkable(&artifact.units[points.items[i].unit]))
+		if (!family || family->symbols || host->kind == OBJECT_ZIP || artifact_unit_not_linkable(&host->units[points.items[i].unit]))
 			continue;
-		struct job *job = add_job(plan, path, index, err);
+		struct job *job = add_host_job(plan, artifact, host, index, err);
 		if (!job)
 			goto done;
 		found = 1;
 		job->family = family;
-		job->runtime_major = runtime_major_of(&artifact, version);
 		snprintf(job->entry_point, sizeof job->entry_point, "%s", points.items[i].name);
-		choose_profile(job, &artifact, abi, &why);
-		free(record->abi);
-		record->abi = strdup(why.data ? why.data : "");
-		if (!record->abi) {
-			error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		choose_profile(job, host, abi, &why);
+		if (host != artifact && !job->reason[0])
+			plan_donor_check_release(job, artifact, host);
+		if (set_text(&record->abi, why.data ? why.data : "", err))
 			goto done;
-		}
 	}
 	if (!found) {
-		struct job *job = add_job(plan, path, index, err);
+		struct job *job = add_host_job(plan, artifact, host, index, err);
 		if (!job)
 			goto done;
-		job->runtime_major = runtime_major_of(&artifact, version);
-		const int operators = plan_operators_of(job, &artifact, tables, record, err);
+		const int operators = plan_operators_of(job, artifact, host, tables, record, err);
 		if (operators < 0)
 			goto done;
 		if (!operators)
-			explain_refusal(job, &artifact);
+			explain_refusal(job, host);
 	}
 	result = 0;
 done:
 	text_free(&why);
 	artifact_entry_points_free(&points);
+	return result;
+}
+
+static int plan_artifact(struct plan *plan, const char *path, const struct plan_options *options, const struct symbol_table *tables,
+			 struct run_record *run, struct error *err)
+{
+	struct artifact artifact, host;
+	char toolkit[160];
+	int result = -1;
+	if (artifact_open(path, &artifact, err))
+		return -1;
+	toolkit_of(&artifact, toolkit, sizeof toolkit);
+	const int index = add_record(run, &artifact, toolkit, err);
+	if (index < 0)
+		goto done;
+	if (!options->donor || !plan_wants_donor(&artifact)) {
+		result = plan_entry_points(plan, &artifact, &artifact, index, options->abi, tables, run, err);
+		goto done;
+	}
+	struct job refused = {0};
+	const int opened = plan_donor_open(options->donor, &artifact, &host, &refused, err);
+	if (opened > 0) {
+		result = plan_entry_points(plan, &artifact, &host, index, options->abi, tables, run, err);
+		artifact_close(&host);
+	} else if (opened == 0) {
+		struct job *job = add_job(plan, path, index, err);
+		if (!job)
+			goto done;
+		job->refused = STATUS_UNSUPPORTED;
+		snprintf(job->reason, sizeof job->reason, "%s", refused.reason);
+		result = 0;
+	}
+done:
 	artifact_close(&artifact);
 	return result;
 }
@@ -266,7 +315,7 @@ int plan_make(struct plan *plan, const struct plan_options *options, struct run_
 		if (artifact_discover(options->paths[i], &list, err))
 			goto done;
 		for (int k = 0; k < list.count && !failed; k++)
-			failed = plan_artifact(plan, list.paths[k], options->abi, tables, run, err);
+			failed = plan_artifact(plan, list.paths[k], options, tables, run, err);
 		artifact_list_free(&list);
 		if (failed)
 			goto done;

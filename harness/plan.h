@@ -20,6 +20,7 @@ struct job_entry {
  * of operator families (`entries`). */
 struct job {
 	char *artifact_path;
+	char *donor_path;      /* archive whose host code is called instead of the artifact's own; NULL: its own */
 	char entry_point[64];
 	const struct family *family;
 	int abi;               /* index into family->profiles; of operators: enum operator_abi */
@@ -42,6 +43,7 @@ struct plan {
 
 struct plan_options {
 	const char *abi;        /* profile name, or NULL: from the artifact */
+	const char *donor;      /* file or folder with the host code for artifacts that are no modules, or NULL */
 	const char *const *paths;
 	int path_count;
 };
@@ -51,13 +53,26 @@ struct plan_options {
  * entry point becomes a job that is refused with the reason; an unreadable one is an error.
  *
  * Operators: artifacts of one folder are a set. Its profile is the one that --abi names; else the one of which it has entry
- * points that no other profile has; else what a README beside it claims; else the first. */
+ * points that no other profile has; else what a README beside it claims; else the first.
+ *
+ * With a donor the entry points, their profile and the CUDA runtime are those of its host code (plan_donor.c chooses the file);
+ * kernels, and so how a build is to be judged, are the artifact's. Modules have no host code and need no donor. */
 int plan_make(struct plan *plan, const struct plan_options *options, struct run_record *run, struct error *err);
 void plan_free(struct plan *plan);
 
-/* plan_operators.c: whether the artifact is one of operators or a module with any kernel (then `job` is filled but for profile and families), 0 when it is
+/* plan_donor.c: opens the archive under options->donor whose host code can stand in for the artifact's: the only one there is, or
+ * the first that has an entry point which the artifact has too, or that some family knows. 1: *host is open; 0: there is none,
+ * job->reason says why; -1 with *err: nothing there can be read. */
+int plan_donor_open(const char *path, const struct artifact *artifact, struct artifact *host, struct job *job, struct error *err);
+/* Whether device code of this artifact can run under another one's host code at all: it is no module, and holds some. */
+int plan_wants_donor(const struct artifact *artifact);
+/* What run_mha takes is told by the kernels. Where both sides tell, and not the same, the job is refused. */
+void plan_donor_check_release(struct job *job, struct artifact *artifact, struct artifact *host);
+
+/* plan_operators.c: whether the artifact (host functions: of `host`, which may be the same) is one of operators or a module with any
+ * kernel (then `job` is filled but for profile and families), 0 when it is
  * none, -1 on failure. */
-int plan_operators_of(struct job *job, struct artifact *artifact, const struct symbol_table tables[OPERATOR_ABI_COUNT],
+int plan_operators_of(struct job *job, struct artifact *artifact, const struct artifact *host, const struct symbol_table tables[OPERATOR_ABI_COUNT],
 		      struct artifact_record *record, struct error *err);
 /* Chooses profiles by sets and takes inventories. */
 int plan_operators_sets(struct plan *plan, const char *abi, const struct symbol_table tables[OPERATOR_ABI_COUNT],

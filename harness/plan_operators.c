@@ -118,14 +118,14 @@ static int was_built_fast(struct artifact *artifact, int is_archive)
 	return !has_ptx && artifact->provenance && artifact->provenance->fast_math == 1;
 }
 
-int plan_operators_of(struct job *job, struct artifact *artifact, const struct symbol_table tables[OPERATOR_ABI_COUNT],
+int plan_operators_of(struct job *job, struct artifact *artifact, const struct artifact *host, const struct symbol_table tables[OPERATOR_ABI_COUNT],
 		      struct artifact_record *record, struct error *err)
 {
 	const int is_module = artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN;
 	int known = 0;
 	if (artifact->kind == OBJECT_ZIP)
 		return 0;
-	if (is_module ? add_kernels(job, artifact, err) : add_functions(job, artifact, err))
+	if (is_module ? add_kernels(job, artifact, err) : add_functions(job, host, err))
 		return -1;
 	for (size_t i = 0; i < job->entry_count; i++)
 		known |= is_known(tables, job->entries[i].symbol);

@@ -340,6 +340,10 @@ static int send_unit(struct runner *runner, struct error *err)
 		error_set(err, ERROR_USAGE, "PATH: longer than %zu characters", sizeof head->path - 1);
 		goto done;
 	}
+	if (unit->donor && snprintf(head->donor, sizeof head->donor, "%s", unit->donor) >= (int)sizeof head->donor) {
+		error_set(err, ERROR_USAGE, "--donor: longer than %zu characters", sizeof head->donor - 1);
+		goto done;
+	}
 	text_append_bytes(&bytes, head, sizeof *head);
 	for (size_t i = 0; i < unit->symbol_count; i++)
 		text_append_bytes(&bytes, unit->symbols[i], strlen(unit->symbols[i]) + 1);

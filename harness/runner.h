@@ -29,6 +29,7 @@ enum status runner_refusal(const struct runner *runner);
  * makes of its cases); that no worker can be started is any other kind. `symbols` has to live until the next unit. */
 struct runner_unit {
 	const char *path;
+	const char *donor;      /* NULL: none */
 	const char *const *symbols;
 	size_t symbol_count;
 	int abi, whole, is_archive, runtime_major;

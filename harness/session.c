@@ -354,6 +354,8 @@ static int note_ready(struct session *session, struct error *err)
 	text_free(&stubs);
 	if (failed)
 		return -1;
+	if (session_note_donor(session, session->job, &ready->device, err))
+		return -1;
 	size_t count = 0;
 	while (runner_kernel(session->runner, count))
 		count++;
@@ -503,7 +505,7 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	*run = (struct run_record){0};
 	if (describe_run(run, options, err) || (options->keep_failures && make_dirs(options->keep_failures, err)))
 		goto done;
-	const struct plan_options plan_options = {.abi = options->abi, .paths = options->paths, .path_count = options->path_count};
+	const struct plan_options plan_options = {.abi = options->abi, .donor = options->donor, .paths = options->paths, .path_count = options->path_count};
 	if (plan_make(&plan, &plan_options, run, err))
 		goto done;
 	session.plan = &plan;

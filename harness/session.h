@@ -14,6 +14,7 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	const char *const *paths;
 	int path_count;
 	const char *device, *dataset, *out, *keep_failures, *cublas, *cudnn, *cudart, *cudart_path, *abi, *image, *reference, *guard;
+	const char *donor;       /* file or folder whose host code is called instead of that of artifacts that are no modules */
 	const char *cache_dir, *gbench_json, *math;
 	const char *const *filters;
 	int filter_count;

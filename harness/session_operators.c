@@ -95,8 +95,9 @@ static int note_device(struct session *session, const struct worker_ready *ready
 	return 0;
 }
 
-static int note_load(struct session *session, const struct job *job, const struct wire_loaded *loaded, struct error *err)
+static int note_load(const struct crew *crew, const struct job *job, const struct wire_loaded *loaded, struct error *err)
 {
+	struct session *session = crew->session;
 	struct artifact_record *artifact = &session->run->artifacts[job->artifact];
 	const double wall = monotonic_seconds() - session->operators->started;
 	artifact->load_parts++;
@@ -107,6 +108,8 @@ static int note_load(struct session *session, const struct job *job, const struc
 		artifact->load_wall_seconds = wall;
 	if (!job->is_archive || artifact->cudart[0])
 		return 0;
+	if (session_note_donor(session, job, &runner_ready(crew->runner)->device, err))
+		return -1;
 	char *cudart = strdup(session->options->cudart && strcmp(session->options->cudart, "real") == 0 ? "real" : "shim");
 	if (!cudart)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
@@ -152,6 +155,7 @@ static int load(struct crew *crew, size_t first, size_t count, int whole, struct
 		crew->symbols[i] = works[i].entry->symbol;
 	const struct runner_unit unit = {
 		.path = works[0].job->artifact_path,
+		.donor = works[0].job->donor_path,
 		.symbols = crew->symbols,
 		.symbol_count = count,
 		.abi = works[0].job->abi,
@@ -236,7 +240,7 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 	pthread_mutex_lock(&session->mutex);
 	int problem_here = runner_ready(crew->runner) ? note_device(session, runner_ready(crew->runner), err) : 0;
 	if (!problem_here && !failed && !unit->is_counted) {
-		problem_here = note_load(session, works[0].job, &loaded, err);
+		problem_here = note_load(crew, works[0].job, &loaded, err);
 		unit->is_counted = 1;
 	}
 	problem_here = problem_here || session_open_writer(session, err);
@@ -254,7 +258,7 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 		const int alone = unit->count > 1;
 		if (alone && load(crew, unit->first + i, 1, 0, &loaded, &problem) == 0) {
 			pthread_mutex_lock(&session->mutex);
-			const int unnoted = note_load(session, works[0].job, &loaded, err);
+			const int unnoted = note_load(crew, works[0].job, &loaded, err);
 			pthread_mutex_unlock(&session->mutex);
 			if (unnoted || run_entry(crew, &works[i], err))
 				return -1;
@@ -468,7 +472,7 @@ static int load_part_for_bench(struct session *session, struct crew *crew, size_
 		operators->is_refused = 1;
 		operators->refused_as = runner_refusal(crew->runner);
 	} else if (!unit->is_counted) {
-		if (note_load(session, operators->units.entries[first].job, &loaded, err))
+		if (note_load(crew, operators->units.entries[first].job, &loaded, err))
 			return -1;
 		unit->is_counted = count == unit->count;
 	}

@@ -51,6 +51,8 @@ int describe_run(struct run_record *run, const struct session_options *options, 
 /* `job` NULL: for a worker that runs units of operators. */
 int make_setup(const struct session_options *options, const struct job *job, const char *dataset, const char *device,
 	       struct worker_setup *setup, struct error *err);
+/* Puts what is to be told of the job's donor into the artifact's record, where there is one and that has not been done. */
+int session_note_donor(struct session *session, const struct job *job, const struct device_properties *device, struct error *err);
 /* Time limits and the like; `sanitizer` may be NULL. */
 struct runner_options make_runner_options(const struct session_options *options, int operators, const char *device,
 					  const struct sanitizer *sanitizer);

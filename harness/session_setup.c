@@ -3,6 +3,7 @@
 
 #include "buffers.h"
 #include "cli.h"
+#include "cudart/donor.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -111,7 +112,7 @@ static char *repeat_options(const struct session_options *options)
 {
 	const struct {
 		const char *name, *value;
-	} given[] = {{"--device", options->device}, {"--image", options->image}, {"--abi", options->abi}, {"--guard", options->guard},
+	} given[] = {{"--device", options->device}, {"--donor", options->donor}, {"--image", options->image}, {"--abi", options->abi}, {"--guard", options->guard},
 		     {"--cudart", options->cudart}, {"--cudart-path", options->cudart_path}, {"--cublas", options->cublas},
 		     {"--reference", options->reference}};
 	struct text out = {0};
@@ -171,14 +172,17 @@ static int copy_path(char *to, size_t size, const char *from, const char *what, 
 	return 0;
 }
 
+static enum image_policy image_policy_of(const struct session_options *options)
+{
+	return !options->image ? IMAGE_ANY : strcmp(options->image, "sass") == 0 ? IMAGE_SASS : IMAGE_PTX;
+}
+
 int make_setup(const struct session_options *options, const struct job *job, const char *dataset, const char *device,
 	       struct worker_setup *setup, struct error *err)
 {
 	*setup = (struct worker_setup){
 		.cudart = options->cudart && strcmp(options->cudart, "real") == 0 ? CUDART_REAL : CUDART_SHIM,
-		.image = !options->image			     ? IMAGE_ANY
-			 : strcmp(options->image, "sass") == 0 ? IMAGE_SASS
-								     : IMAGE_PTX,
+		.image = image_policy_of(options),
 		.operators = !job,
 		.math = options->math && strcmp(options->math, "fast") == 0 ? MATH_FAST : MATH_PRECISE,
 		.abi = job ? job->abi : 0,
@@ -218,12 +222,34 @@ int make_setup(const struct session_options *options, const struct job *job, con
 		setup->disabled_checks |= 1u << check;
 	}
 	return copy_path(setup->archive, sizeof setup->archive, job ? job->artifact_path : "", "PATH", err) ||
+	       copy_path(setup->donor, sizeof setup->donor, job ? job->donor_path : NULL, "--donor", err) ||
 	       copy_path(setup->dataset, sizeof setup->dataset, dataset, "--dataset", err) ||
 	       copy_path(setup->cublas, sizeof setup->cublas, options->cublas, "--cublas", err) ||
 	       copy_path(setup->cudnn, sizeof setup->cudnn, options->cudnn, "--cudnn", err) ||
 	       copy_path(setup->real_cudart, sizeof setup->real_cudart, options->cudart_path, "--cudart-path", err) ||
 	       copy_path(setup->cache_dir, sizeof setup->cache_dir, options->cache_dir, "--cache-dir", err) ||
 	       copy_path(setup->keep_failures, sizeof setup->keep_failures, options->keep_failures, "--keep-failures", err) ? -1 : 0;
+}
+
+int session_note_donor(struct session *session, const struct job *job, const struct device_properties *device, struct error *err)
+{
+	struct artifact_record *artifact = &session->run->artifacts[job->artifact];
+	struct donor *donor;
+	struct text words = {0};
+	if (!job->donor_path || (artifact->donor && artifact->donor[0]))
+		return 0;
+	const enum image_policy image = image_policy_of(session->options);
+	if (donor_open(&donor, job->artifact_path, job->donor_path, device, image, err))
+		return -1;
+	donor_describe(donor, &words);
+	donor_close(donor);
+	if (words.failed || !words.data) {
+		text_free(&words);
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	}
+	free(artifact->donor);
+	artifact->donor = words.data;
+	return 0;
 }
 
 struct runner_options make_runner_options(const struct session_options *options, int operators, const char *device,

@@ -12,6 +12,7 @@ enum { WORKER_PATH_MAX = 4096, WORKER_FD = 3 };
 
 struct worker_setup {
 	char archive[WORKER_PATH_MAX];       /* operators: "", units name their own */
+	char donor[WORKER_PATH_MAX];         /* whose host code is called instead of the archive's; "": its own; operators: likewise */
 	char entry_point[64];                /* likewise */
 	char family[32];                     /* likewise */
 	int operators;                       /* 1: runs units of operator families (struct wire_unit) */
@@ -63,6 +64,7 @@ struct wire_case {
 /* Some entry points of an artifact, which are loaded together in place of those before. */
 struct wire_unit {
 	char path[WORKER_PATH_MAX];
+	char donor[WORKER_PATH_MAX];         /* see worker_setup */
 	int32_t abi;                         /* enum operator_abi */
 	int32_t whole;                       /* PTX is not cut down to them */
 	int32_t is_archive;                  /* they are host functions */
