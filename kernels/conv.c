@@ -308,6 +308,7 @@ static struct expectation expect_sum(const struct judging *judging, const struct
 	/* flushed factors, products and sums */
 	const double flushed = error + spatial_flush(dtype) * ((double)sum->partners + 2 * (double)sum->terms);
 	expected.fast_bound = flushed + spatial_output_rounding(dtype, sum->value, flushed);
+	spatial_open(&expected);
 	return expected;
 }
 

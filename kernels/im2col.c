@@ -223,6 +223,7 @@ static struct expectation expect_sum(enum dtype dtype, long double value, long d
 	/* flushed terms and sums; the only term too, which is added to 0 */
 	if (terms && !whole)
 		expected.fast_bound = expected.bound + (2 * (double)terms - 1) * spatial_flush(dtype);
+	spatial_open(&expected);
 	return expected;
 }
 

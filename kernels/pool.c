@@ -214,6 +214,7 @@ static struct expectation expect_average(enum dtype dtype, const struct window *
 	expected.fast_bound = fast + (window->elements > 1 ? spatial_output_rounding(dtype, expected.value, fast) : 0);
 	if (!(expected.bound > 0))
 		expected.value = round_to_dtype(dtype, expected.value);
+	spatial_open(&expected);
 	return expected;
 }
 

@@ -12,7 +12,8 @@
 /* Axes:
  *   op      fast_sum | fast_min | fast_max | fast_argmin | fast_argmax | sum
  *   dtype   bf16 f16 f32 f64 u8 u32 i64; sum: bf16 f16 f32 f64 u32
- *   dims    of the source, such as 3x4x5
+ *   dims    of the source, such as 3x4x5. Reduced axes of fast_sum may be 0: Candle refuses the other operations on nothing, and
+ *           launches a sum of nothing with blocks of one thread
  *   over    axes that are reduced, ascending: "02" are the first and the third; all | last
  *   layout  of the source (operator_layouts). fast_* see its axes reordered, reduced ones last, as Candle's host does
  *   input   operator_fill's kinds or one of reduce_inputs
@@ -195,15 +196,16 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 	const char *over = operator_value(family, assignment, "over"), *input = operator_value(family, assignment, "input");
 	if (!has_entry(ops[op], dtypes[type]))
 		return error_set(err, ERROR_INPUT, "axis dtype: there is no %s_%s", ops[op], dtypes[type]);
-	for (int axis = 0; axis < rank; axis++) {
-		if (dims[axis] < 1 || dims[axis] > elements_max / elements)
-			return error_set(err, ERROR_INPUT, "axis dims: extents from 1 on and at most %lld elements in all, not %s",
-					 (long long)elements_max, operator_value(family, assignment, "dims"));
-		elements *= dims[axis];
-	}
 	if (parse_over(over, rank, reduced))
 		return error_set(err, ERROR_INPUT, "axis over: '%s' is neither all, last nor ascending axes below %d", over,
 				 rank);
+	for (int axis = 0; axis < rank; axis++) {
+		const int least = reduced[axis] && strcmp(ops[op], "fast_sum") == 0 ? 0 : 1;
+		if (dims[axis] < least || dims[axis] > elements_max / elements)
+			return error_set(err, ERROR_INPUT, "axis dims: extents from 1 on (fast_sum: 0 of what is reduced) and at most %lld "
+					 "elements in all, not %s", (long long)elements_max, operator_value(family, assignment, "dims"));
+		elements *= dims[axis] ? dims[axis] : 1;
+	}
 	const enum dtype dtype = dtype_from_name(dtypes[type]);
 	const int about_floats = strstr(input, "inf") || strstr(input, "nan") || strcmp(input, "subnormal") == 0 ||
 				 strcmp(input, "neg_zero") == 0 || strcmp(input, "turn") == 0 || strcmp(input, "edge") == 0 ||
@@ -409,7 +411,7 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	}
 	if (!expecting.source || (expecting.initial && !expecting.initial_data) || tensor_elements(output) != plan.outputs)
 		return error_set(err, ERROR_INTERNAL, "case %s: its inputs have no data", test->name);
-	parallel_for(plan.outputs, 1 + (1 << 16) / plan.length, expect_outputs, &expecting);
+	parallel_for(plan.outputs, 1 + (1 << 16) / (1 + plan.length), expect_outputs, &expecting);
 	return 0;
 }
 
@@ -489,7 +491,7 @@ static int judge_outputs(const struct operator_outputs *outputs, struct judgemen
 	placing.first_wrong = INT64_MAX;
 	if (!placing.source || !placing.got)
 		return error_set(err, ERROR_INTERNAL, "case %s: its source or output has no data", test->name);
-	parallel_for(plan.outputs, 1 + (1 << 16) / plan.length, judge_places, &placing);
+	parallel_for(plan.outputs, 1 + (1 << 16) / (1 + plan.length), judge_places, &placing);
 	if (placing.wrong) {
 		const int64_t at = placing.first_wrong;
 		judgement_break(out, CHECK_EXACT, "%lld of %lld places: dst[%lld] is %u, where no element of block %lld along its "

@@ -202,8 +202,8 @@ double spatial_bytes(const struct test_case *test)
 
 double spatial_gamma(int64_t roundings, double unit)
 {
-	const double product = (double)(roundings > 0 ? roundings : 0) * unit;
-	return product < 0.5 ? product / (1 - product) : (double)INFINITY;
+	const double n = (double)(roundings > 0 ? roundings : 0);
+	return n * unit < 0.5 ? expm1(-n * log1p(-unit)) : (double)INFINITY;
 }
 
 double spatial_accumulator_unit(enum dtype dtype)

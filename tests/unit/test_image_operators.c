@@ -188,7 +188,7 @@ static void tampered(void)
 	free(test);
 }
 
-enum { MOST = 64 };
+enum { MOST = 300 };
 struct expected {
 	struct expectation elements[MOST];
 	int64_t count;
@@ -280,6 +280,22 @@ static void hard_elements(void)
 	CHECK(e.elements[0].flags == EXPECT_ANY);
 }
 
+/* Sums of so many terms that the bound is no bound: nothing is asked of them, and of the others as before. */
+static void too_many_terms(void)
+{
+	enum { TAPS = 130 };
+	static double values[TAPS * TAPS];
+	static struct expected e;
+	for (int i = 0; i < TAPS * TAPS; i++)
+		values[i] = 1.0 / (3 + i % 7);
+	expect(&im2col_family, PAIRS({"op", "col2im1d"}, {"dtype", "bf16"}, {"src", "1x130x1"}, {"kernel", "130"}, {"stride", "1"}), values, &e);
+	CHECK_INT(e.count, 2 * TAPS - 1);
+	CHECK(e.elements[TAPS - 1].flags == EXPECT_ANY); /* of 130 terms: 129 * 2^-8 is above 1/2 */
+	CHECK(e.elements[99].flags == 0 && e.elements[99].bound > 0 && isfinite(e.elements[99].bound)); /* of 100 */
+	CHECK(spatial_gamma(127, 0x1p-8) < 1 && isinf(spatial_gamma(128, 0x1p-8)) && spatial_gamma(0, 0x1p-8) == 0);
+	CHECK_NEAR(spatial_gamma(1000, 0x1p-53) / (1000 * 0x1p-53), 1, 1e-9);
+}
+
 int main(void)
 {
 	symbols();
@@ -287,5 +303,6 @@ int main(void)
 	refusals();
 	tampered();
 	hard_elements();
+	too_many_terms();
 	return check_result();
 }
