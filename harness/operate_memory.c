@@ -65,7 +65,7 @@ void operate_memory_init(struct operate_memory *memory, struct device *device, e
 static void forget(struct operate_memory *memory)
 {
 	if (memory->arena)
-		device_mark(memory->device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_PLAIN);
+		device_mark(memory->device, memory->arena, memory->arena_marked, DEVICE_MEMORY_PLAIN);
 	for (int i = 0; i < CASE_TENSORS_MAX; i++) {
 		free(memory->value[i]);
 		memory->value[i] = NULL;
@@ -133,7 +133,7 @@ static int reserve_device(struct operate_memory *memory, struct error *err)
 		const size_t capacity = wanted > (size_t)4 << 20 ? wanted : (size_t)4 << 20;
 		if (device_alloc(device, capacity, &memory->arena, err))
 			return -1;
-		memory->arena_capacity = capacity;
+		memory->arena_capacity = memory->arena_marked = capacity;
 		return 0;
 	}
 	for (int i = 0; i < memory->test->tensor_count; i++) {
@@ -345,10 +345,12 @@ int operate_memory_upload(struct operate_memory *memory, struct error *err)
 	struct device *device = memory->device;
 	if (memory->guard == GUARD_CANARIES) {
 		const size_t bytes = (size_t)memory->images * memory->image_bytes;
-		device_mark(device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_PLAIN);
+		device_mark(device, memory->arena, bytes, DEVICE_MEMORY_PLAIN);
 		if (bytes && device->ops->copy_in(device, memory->arena, memory->before, bytes, NULL, err))
 			return -1;
-		device_mark(device, memory->arena, memory->arena_capacity, DEVICE_MEMORY_NO_ACCESS);
+		/* of large arenas most stays as it was, and cases are many */
+		device_mark(device, memory->arena, bytes > memory->arena_marked ? bytes : memory->arena_marked, DEVICE_MEMORY_NO_ACCESS);
+		memory->arena_marked = bytes;
 	} else {
 		for (int i = 0; i < test->tensor_count; i++)
 			if (memory->place[i] != SIZE_MAX && memory->bytes[i] &&

@@ -32,6 +32,7 @@ struct operate_memory {
 	unsigned char *first_copy;
 	device_pointer arena;                    /* GUARD_CANARIES */
 	size_t arena_capacity;
+	size_t arena_marked;       /* behind so many bytes all of the arena is marked as out of bounds */
 	device_pointer single[CASE_TENSORS_MAX]; /* others: the storage of each tensor */
 	struct device_guarded guarded[CASE_TENSORS_MAX];
 	unsigned char *value[CASE_TENSORS_MAX];  /* outputs that own storage: 1 for each element that is a value, 2: of a value that

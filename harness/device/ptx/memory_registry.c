@@ -242,6 +242,20 @@ static void set_defined(struct ptx_buffer *buffer, uint64_t from, uint64_t to, i
 		memset(buffer->origin + from, 0, to - from);
 }
 
+/* A bit for each use that occurs. Runs of one use are the rule: eight at a time. */
+static unsigned uses_of(const uint8_t *use, uint64_t count)
+{
+	unsigned uses = 0;
+	for (uint64_t i = 0; i < count;) {
+		const uint64_t run = 0x0101010101010101u * use[i];
+		uint64_t eight = ~run;
+		uses |= 1u << use[i++];
+		for (; i + 8 <= count && (memcpy(&eight, use + i, 8), eight == run); i += 8)
+			;
+	}
+	return uses;
+}
+
 static void set_use(struct ptx_buffer *buffer, uint64_t from, uint64_t to, unsigned use)
 {
 	for (uint64_t page = from >> PAGE_BITS; page << PAGE_BITS < to; page++) {
@@ -263,9 +277,7 @@ static void set_use(struct ptx_buffer *buffer, uint64_t from, uint64_t to, unsig
 		if (buffer->page_use[page] != USE_MIXED) {
 			flags = flags_of_use(buffer, buffer->page_use[page]);
 		} else {
-			unsigned uses = 0; /* a bit a use that occurs */
-			for (uint64_t i = start; i < end; i++)
-				uses |= 1u << buffer->use[i];
+			const unsigned uses = uses_of(buffer->use + start, end - start);
 			flags = PAGE_READ | PAGE_WRITE;
 			for (unsigned each = 0; each <= DEVICE_MEMORY_PLAIN; each++)
 				if (uses >> each & 1)
@@ -525,11 +537,14 @@ void ptx_memory_place(const struct ptx_memory *memory, uint64_t address, uint64_
 int ptx_buffer_forbidden(const struct ptx_buffer *buffer, uint64_t address, unsigned bytes, int is_write)
 {
 	const unsigned needed = is_write ? PAGE_WRITE : PAGE_READ;
+	const uint64_t start = address - buffer->address;
+	unsigned last = USE_MIXED; /* what was found allowed */
 	for (unsigned i = 0; i < bytes; i++) {
-		const uint64_t offset = address - buffer->address + i, page = offset >> PAGE_BITS;
+		const uint64_t offset = start + i, page = offset >> PAGE_BITS;
 		const unsigned use = buffer->page_use[page] == USE_MIXED ? buffer->use[offset] : buffer->page_use[page];
-		if (!(flags_of_use(buffer, use) & needed))
+		if (use != last && !(flags_of_use(buffer, use) & needed))
 			return (int)use;
+		last = use;
 	}
 	return -1;
 }
@@ -538,10 +553,15 @@ uint8_t ptx_buffer_undefined(const struct ptx_buffer *buffer, uint64_t address, 
 {
 	const uint64_t offset = address - buffer->address;
 	uint8_t all = 0;
-	for (unsigned i = 0; i < bytes; i++) {
-		const unsigned flags = __atomic_load_n(&buffer->pages[(offset + i) >> PAGE_BITS], __ATOMIC_ACQUIRE);
-		shadow[i] = flags & PAGE_DEFINED ? 0 : (uint8_t)~buffer->defined[offset + i];
-		all |= shadow[i];
+	for (unsigned i = 0; i < bytes;) { /* page by page: nearly always one */
+		const uint64_t page = (offset + i) >> PAGE_BITS, left = ((page + 1) << PAGE_BITS) - offset;
+		const unsigned end = left < bytes ? (unsigned)left : bytes;
+		if (__atomic_load_n(&buffer->pages[page], __ATOMIC_ACQUIRE) & PAGE_DEFINED) {
+			memset(shadow + i, 0, end - i);
+			i = end;
+		}
+		for (; i < end; i++)
+			all |= shadow[i] = (uint8_t)~buffer->defined[offset + i];
 	}
 	return all;
 }
