@@ -130,7 +130,7 @@ static void find_gpus(struct machine *machine)
 		snprintf(gpu->name, sizeof gpu->name, "%s", device->properties.name);
 		device_close(device);
 	}
-	snprintf(machine->gpu_evidence, sizeof machine->gpu_evidence, "%.150s", machine->gpu_count ? "CUDA driver" : why);
+	snprintf(machine->gpu_evidence, sizeof machine->gpu_evidence, "%.310s", machine->gpu_count ? "CUDA driver" : why);
 }
 
 int machine_look(const struct machine_options *options, struct machine *machine, struct error *err)

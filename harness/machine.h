@@ -20,7 +20,7 @@ struct machine {
 	char driver_evidence[64];
 	struct machine_gpu gpus[MACHINE_GPUS_MAX];
 	int gpu_count;
-	char gpu_evidence[160]; /* "driver", "--gpu", "CUDA_COMPUTE_CAP"; why there is none */
+	char gpu_evidence[320]; /* "driver", "--gpu", "CUDA_COMPUTE_CAP"; why there is none */
 	unsigned compute_cap; /* CUDA_COMPUTE_CAP, which build scripts obey: 90; 0: not set */
 };
 

@@ -3,6 +3,7 @@
 #include "cmd_devices.h"
 #include "cmd_doctor.h"
 #include "cmd_inspect.h"
+#include "cmd_install.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
 #include "core/util.h"
@@ -29,6 +30,8 @@ static const struct {
 	{"compare", cmd_compare, "what became worse or better between result files or artifacts"},
 	{"devices", cmd_devices, "which devices there are, or why there are none"},
 	{"doctor", cmd_doctor, "whether prebuilt kernels fit a Cargo project and this machine"},
+	{"install", cmd_install, "put prebuilt kernels where a Cargo project builds them"},
+	{"uninstall", cmd_uninstall, "take them away again"},
 };
 
 static void print_usage(FILE *out)

@@ -1,0 +1,8 @@
+/* `assay install` and `assay uninstall`: prebuilt files into the folders where Cargo's build scripts look for them, and out again. */
+#ifndef ASSAY_HARNESS_CMD_INSTALL_H
+#define ASSAY_HARNESS_CMD_INSTALL_H
+
+int cmd_install(int argc, char **argv);
+int cmd_uninstall(int argc, char **argv);
+
+#endif
