@@ -3,6 +3,7 @@
 #include "artifact/demangle.h"
 #include "cli.h"
 #include "operator_figures.h"
+#include "report_donor.h"
 #include "report_figures.h"
 #include "report_operators.h"
 #include "report_page.h"
@@ -61,6 +62,7 @@ static void append_artifact(struct page *page, const struct artifact_record *art
 		    artifact->sha256[0] ? ", sha256 " : "", artifact->sha256);
 	page_fact(page, "artifact", "%s", facts.data ? facts.data : "");
 	text_free(&facts);
+	report_donor(page, artifact);
 	page_fact(page, "toolkit", "%s", or_empty(artifact->toolkit));
 	page_fact(page, "provenance", "%s", or_empty(artifact->provenance));
 	page_fact(page, "called as", "%s%s%s", or_empty(artifact->abi),

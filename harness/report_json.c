@@ -2,6 +2,7 @@
 
 #include "json_object.h"
 #include "operator_figures.h"
+#include "report_donor.h"
 #include "report_figures.h"
 #include "report_operators.h"
 
@@ -174,6 +175,7 @@ static json_t *artifact_of(const struct artifact_record *artifact)
 	put_text(&object, "provenance", artifact->provenance);
 	put_text(&object, "abi", artifact->abi);
 	put_text(&object, "cudart", artifact->cudart);
+	put(&object, "donor", report_donor_json(artifact));
 	put(&object, "stubbed", lines_of(artifact->stubbed));
 	put_number(&object, "link_seconds", artifact->link_seconds);
 	put_number(&object, "load_seconds", artifact->load_seconds);

@@ -5,7 +5,8 @@
  * source pair up. SASS is compared by its bytes, nothing normalised. PTX is compared entry by entry as text without
  * comments, line information (.loc, .file, .section of DWARF), and white space; the ordinal that nvcc puts into labels and
  * local depots ($L__BB3_1, __local_depot3) and the entry's own name are left out, since they follow from what else is in
- * the module. */
+ * the module. Other
+ * mangled names in it are folded as those of kernels are. */
 #ifndef ASSAY_ARTIFACT_DIFFERENCE_H
 #define ASSAY_ARTIFACT_DIFFERENCE_H
 

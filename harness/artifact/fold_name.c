@@ -156,6 +156,21 @@ char *fold_kernel_name(const char *name)
 	return out.data;
 }
 
+char *fold_mangled_name(const char *name, size_t length)
+{
+	struct text out = {0};
+	char *copy = copy_text(name, length);
+	if (!copy)
+		return NULL;
+	fold_mangled(copy, &out);
+	free(copy);
+	if (out.failed || !out.data) {
+		text_free(&out);
+		return out.failed ? NULL : strdup("");
+	}
+	return out.data;
+}
+
 char *fold_unit_name(const char *name)
 {
 	static const char *const endings[] = {".obj", ".o", ".cu", ".cpp", ".cc"};

@@ -1,5 +1,6 @@
 #include "artifact/ptx_compare.h"
 
+#include "artifact/fold_name.h"
 #include "core/util.h"
 
 #include <stdlib.h>
@@ -125,6 +126,11 @@ static void put(struct canonical *out, struct token token, struct token name)
 			append(out, ordinal, token.length - (size_t)(ordinal - token.text));
 	} else if (starts(token, depot)) {
 		append(out, depot, sizeof depot - 1);
+	} else if (starts(token, "_Z")) {
+		/* variables and functions have other names on the other system, like kernels */
+		char *folded = fold_mangled_name(token.text, token.length);
+		append(out, folded ? folded : token.text, folded ? strlen(folded) : token.length);
+		free(folded);
 	} else {
 		append(out, token.text, token.length);
 	}

@@ -165,6 +165,35 @@ static void ptx_compares_by_what_it_does(void)
 	}
 }
 
+/* Shared memory of a template carries the template's name, which has another type on Windows, and file scope another hash. */
+static void ptx_compares_across_systems(void)
+{
+	static const char frame[] = ".version 9.0\n.target sm_90\n.global .align 4 .b8 %s[16];\n.visible .entry %s()\n{\n"
+				    ".shared .align 4 .b8 %s[16];\nmov.u32 %%r1, %s;\nmov.u64 %%rd1, %s;\nret;\n}\n";
+	static const char *const names[][3] = { /* kernel, shared memory, variable at file scope */
+		{"_Z4scanImEvT_", "_ZZ4scanImEvT_E4tile", "_ZN42_INTERNAL_1ec9824a_11_moe_wmma_cu_6db1471f5tableE"},
+		{"_Z4scanIyEvT_", "_ZZ4scanIyEvT_E4tile", "_ZN42_INTERNAL_aaaaaaaa_11_moe_wmma_cu_bbbbbbbb5tableE"},
+		{"_Z4scanImEvT_", "_ZZ4scanImEvT_E4time", "_ZN42_INTERNAL_1ec9824a_11_moe_wmma_cu_6db1471f5tableE"},
+		{"_Z4scanImEvT_", "_ZZ4scanImEvT_E4tile", "_ZN42_INTERNAL_1ec9824a_11_moe_wmma_cu_6db1471f5TableE"},
+	};
+	static const int entry_same[] = {1, 1, 0, 0}, rest_same[] = {1, 1, 1, 0};
+	char first[65] = "", rest[65] = "";
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		char text[1024];
+		snprintf(text, sizeof text, frame, names[i][2], names[i][0], names[i][1], names[i][1], names[i][2]);
+		struct ptx_digests digests = digests_of(text);
+		const char *digest = ptx_digest_of(&digests, names[i][0]);
+		CHECK(digest != NULL);
+		if (i == 0) {
+			snprintf(first, sizeof first, "%s", digest ? digest : "");
+			snprintf(rest, sizeof rest, "%s", digests.rest);
+		}
+		CHECK_INT(digest && strcmp(digest, first) == 0, entry_same[i]);
+		CHECK_INT(strcmp(digests.rest, rest) == 0, rest_same[i]);
+		ptx_digests_free(&digests);
+	}
+}
+
 /* ---- artifacts ---- */
 
 struct unit {
@@ -464,6 +493,7 @@ int main(void)
 	names_with_many_references_fold_alike();
 	units_fold_alike();
 	ptx_compares_by_what_it_does();
+	ptx_compares_across_systems();
 	make_artifacts();
 	what_changed_is_told();
 	the_same_is_the_same();
