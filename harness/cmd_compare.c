@@ -22,20 +22,6 @@ struct comparisons {
 	size_t count;
 };
 
-/* "1", "0.5", "2.5%": percent. */
-static int parse_threshold(const char *word, double *threshold, struct error *err)
-{
-	char *end;
-	*threshold = 0.01;
-	if (!word)
-		return 0;
-	const double percent = strtod(word, &end);
-	if (end == word || (*end && strcmp(end, "%") != 0) || !(percent > 0 && percent < 100))
-		return error_set(err, ERROR_USAGE, "assay compare: --threshold takes percent above 0 and below 100, not '%s'", word);
-	*threshold = percent / 100;
-	return 0;
-}
-
 static void append_all(const struct comparisons *list, const struct report_options *options, struct text *text)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -203,7 +189,7 @@ int cmd_compare(int argc, char **argv)
 		error_set(&err, ERROR_USAGE, "assay compare: only one of --markdown, --json and --junit can be '-'");
 		return cli_fail(&err);
 	}
-	if (parse_threshold(threshold, &how.threshold, &err) || sides_are_files(argv + 1, count, &files, &err))
+	if (sides_threshold("assay compare", threshold, &how.threshold, &err) || sides_are_files(argv + 1, count, &files, &err))
 		return cli_fail(&err);
 	if (rounds > RECORD_ROUNDS_MAX) {
 		error_set(&err, ERROR_USAGE, "assay compare: --rounds takes 1 to %d", RECORD_ROUNDS_MAX);

@@ -229,8 +229,7 @@ double student_quantile(double confidence, size_t freedom)
 	return tan(high) * sqrt((double)n);
 }
 
-/* Logarithms of the medians of the rounds, malloc'd. */
-static double *round_medians(const struct timing_rounds *side, const char *whose, struct error *err)
+double *timing_round_medians(const struct timing_rounds *side, const char *whose, struct error *err)
 {
 	size_t total = 0, largest = 0;
 	for (size_t i = 0; i < side->rounds; i++) {
@@ -278,6 +277,12 @@ static struct estimate estimate_of(const double *values, size_t count)
 	return (struct estimate){mean, square / (double)(count - 1) / (double)count};
 }
 
+struct mean_interval mean_of(const double *values, size_t count, double confidence)
+{
+	const struct estimate estimate = estimate_of(values, count);
+	return (struct mean_interval){estimate.mean, student_quantile(confidence, count - 1) * sqrt(estimate.variance)};
+}
+
 /* Welch and Satterthwaite, rounded down. */
 static size_t welch_freedom(const struct estimate *a, size_t a_count, const struct estimate *b, size_t b_count)
 {
@@ -303,8 +308,8 @@ int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds
 	/* any number of samples will do: rounds are counted */
 	base_sorted = sorted_copy(base->samples, base->count, "base", 0, err);
 	next_sorted = base_sorted ? sorted_copy(next->samples, next->count, "new", 0, err) : NULL;
-	old = next_sorted ? round_medians(base, "base", err) : NULL;
-	new = old ? round_medians(next, "new", err) : NULL;
+	old = next_sorted ? timing_round_medians(base, "base", err) : NULL;
+	new = old ? timing_round_medians(next, "new", err) : NULL;
 	if (!new)
 		goto done;
 	struct estimate difference;

@@ -76,6 +76,15 @@ struct timing_rounds {
 int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds *next, int paired,
 		    const struct ratio_options *options, struct ratio_interval *out, struct error *err);
 
+/* Logarithms of the medians of the rounds, malloc'd; NULL with *err as above. `whose`: "base", "new". */
+double *timing_round_medians(const struct timing_rounds *side, const char *whose, struct error *err);
+
+/* Mean of independent values and the half width of Student's interval about it; count >= 2. */
+struct mean_interval {
+	double mean, half;
+};
+struct mean_interval mean_of(const double *values, size_t count, double confidence);
+
 /* The t that |T| exceeds with probability 1 - confidence, T of Student's distribution. freedom >= 1. */
 double student_quantile(double confidence, size_t freedom);
 

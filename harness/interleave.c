@@ -23,6 +23,18 @@ static const double TARGET_ALL = 0.01;
 
 /* ---- verification -------------------------------------------------------------------------------------------------- */
 
+static int name_set(struct side *side, struct error *err)
+{
+	for (size_t i = 0; side->given->set && i < side->run->artifact_count; i++) {
+		char *set = strdup(side->given->set);
+		if (!set)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		free(side->run->artifacts[i].set);
+		side->run->artifacts[i].set = set;
+	}
+	return 0;
+}
+
 static int verify_sides(struct interleave *all, struct error *err)
 {
 	size_t here = 0;
@@ -35,7 +47,7 @@ static int verify_sides(struct interleave *all, struct error *err)
 		options.path_count = side->given->path_count;
 		options.out = NULL;
 		options.gbench_json = options.keep_failures = NULL;
-		if (session_run(&options, side->run, &problem) == 0) {
+		if (session_run(&options, side->run, &problem) == 0 && name_set(side, &problem) == 0) {
 			side->is_here = 1;
 			here++;
 			continue;

@@ -22,6 +22,7 @@ enum { INTERLEAVE_ROUNDS = 8, INTERLEAVE_SIDES_MAX = 16 };
 struct interleave_side {
 	const char *const *paths;     /* artifacts or folders */
 	int path_count;
+	const char *set;              /* artifact_record.set of all of them; NULL: "" */
 	const char *out;              /* result file; NULL: none */
 };
 

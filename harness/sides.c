@@ -42,10 +42,22 @@ int sides_are_files(char *const *paths, size_t count, int *files, struct error *
 			 "`assay run %s --out FILE.h5` first", result, artifact, artifact);
 }
 
-int side_result_path(const char *folder, size_t index, const char *path, char **out, struct error *err)
+int sides_threshold(const char *program, const char *word, double *threshold, struct error *err)
+{
+	char *end;
+	*threshold = 0.01;
+	if (!word)
+		return 0;
+	const double percent = strtod(word, &end);
+	if (end == word || (*end && strcmp(end, "%") != 0) || !(percent > 0 && percent < 100))
+		return error_set(err, ERROR_USAGE, "%s: --threshold takes percent above 0 and below 100, not '%s'", program, word);
+	*threshold = percent / 100;
+	return 0;
+}
+
+int side_name(const char *path, char **out, struct error *err)
 {
 	size_t end = strlen(path), start;
-	*out = NULL;
 	for (;;) {
 		while (end && path[end - 1] == '/')
 			end--;
@@ -55,11 +67,21 @@ int side_result_path(const char *folder, size_t index, const char *path, char **
 			break;
 		end = start;
 	}
-	char *name = copy_text(path + start, end - start < 100 ? end - start : 100);
+	char *name = end > start ? copy_text(path + start, end - start < 100 ? end - start : 100) : strdup("artifact");
 	for (char *at = name; at && *at; at++)
 		if (!isalnum((unsigned char)*at) && !strchr("._-+", *at))
 			*at = '_';
-	if (name && asprintf(out, "%s/%zu-%s.h5", folder, index + 1, name[0] ? name : "artifact") < 0)
+	*out = name;
+	return name ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+}
+
+int side_result_path(const char *folder, size_t index, const char *path, char **out, struct error *err)
+{
+	char *name;
+	*out = NULL;
+	if (side_name(path, &name, err))
+		return -1;
+	if (asprintf(out, "%s/%zu-%s.h5", folder, index + 1, name) < 0)
 		*out = NULL;
 	free(name);
 	return *out ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");

@@ -14,8 +14,12 @@ int path_is_result(const char *path);
 /* *files: 1 when all are result files, 0 when all are artifacts; ERROR_USAGE when they are mixed. */
 int sides_are_files(char *const *paths, size_t count, int *files, struct error *err);
 
-/* FOLDER/N-NAME.h5, N from 1 on; NAME: the last part of the path that is not "out", with what no file name should hold as '_'.
- * malloc'd. */
+/* "1", "0.5", "2.5%": percent, above 0 and below 100; *threshold is the part of 1. NULL: 0.01. `program` names the command. */
+int sides_threshold(const char *program, const char *word, double *threshold, struct error *err);
+
+/* The last part of the path that is not "out", with what no file name should hold as '_'. malloc'd. */
+int side_name(const char *path, char **name, struct error *err);
+/* FOLDER/N-NAME.h5, N from 1 on. malloc'd. */
 int side_result_path(const char *folder, size_t index, const char *path, char **out, struct error *err);
 
 #endif
