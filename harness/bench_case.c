@@ -14,7 +14,7 @@ struct bencher {
 	struct device *device;
 	struct nvml *nvml; /* NULL where it is not to be had */
 	double most, least, target;   /* seconds of samples of the hot figure, at most and at least; width of its interval */
-	int baseline;
+	int baseline, beside;
 	char cudnn[WORKER_PATH_MAX];  /* "": search */
 	double busy_until;            /* when the device was last seen at work, monotonic */
 };
@@ -127,6 +127,7 @@ int bencher_open(struct bencher **out, struct device *device, const struct worke
 		.least = setup->bench_least < setup->bench_seconds ? setup->bench_least : setup->bench_seconds,
 		.target = setup->bench_target,
 		.baseline = setup->baseline,
+		.beside = setup->beside,
 	};
 	snprintf(bencher->cudnn, sizeof bencher->cudnn, "%s", setup->cudnn);
 	*out = bencher;
@@ -240,7 +241,7 @@ enum figure { FIGURE_HOT, FIGURE_COLD, FIGURE_BASELINE };
 
 static struct sampler_options options_of(const struct bencher *bencher, enum figure figure)
 {
-	const double share = figure == FIGURE_HOT || bencher->least <= 0 ? 1 : BESIDE_SHARE;
+	const double share = (figure == FIGURE_HOT && !bencher->beside) || bencher->least <= 0 ? 1 : BESIDE_SHARE;
 	const int rested = monotonic_seconds() - bencher->busy_until > RESTED_SECONDS;
 	/* 0: the sampler's own, a quarter of so short a time at most */
 	const double settling = bencher->most < 2 * SETTLING_SECONDS ? 0 : rested ? SETTLING_SECONDS : RESTED_SECONDS;
@@ -425,7 +426,7 @@ int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct f
 		return 0;
 	const double start = monotonic_seconds();
 	int result = time_hot(bencher, family, binding, record, err);
-	if (result == 0 && record->hot.measured)
+	if (result == 0 && record->hot.measured && !bencher->beside)
 		result = time_cold(bencher, buffers, family, binding, record, err) ||
 			 time_baselines(bencher, family, family_state, binding, record, err) ? -1 : 0;
 	record->bench_seconds = monotonic_seconds() - start;

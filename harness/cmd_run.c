@@ -58,7 +58,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		"Verifies and times, and prints the report.",
 	};
 	struct session_options options = {.kind = kind, .repeats = -1, .deaths_in_a_row = -1};
-	struct option_list filters = {0}, without = {0};
+	struct option_list filters = {0}, without = {0}, baselines = {0};
 	const char *json = NULL, *markdown = NULL;
 	const struct option table[] = {
 		{"--device", OPTION_TEXT, "cuda:N|cpu", &options.device, "where to run; default: cuda:0 when there is one, else cpu"},
@@ -86,6 +86,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--no-check", OPTION_FLAG, NULL, &options.no_check, "cpu: kernels are not watched (values nobody wrote, races, canaries): faster"},
 		{"--repeats", OPTION_COUNT, "N", &options.repeats, "further runs that must agree bit for bit; default 2"},
 		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case; default 2, operators 0.05, run 0.01"},
+		{"--baseline", OPTION_LIST, "PATH", &baselines, "time attention against this archive or shared library too; at most twice"},
 		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time what attention is held against: the unfused cuBLAS chain, cuDNN"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
 		{"--jobs", OPTION_COUNT, "N", &options.jobs, "workers side by side that verify operators; default: by processors and memory"},
@@ -116,6 +117,8 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	options.filters = filters.items;
 	options.filter_count = filters.count;
 	options.without_checks = without.items;
+	options.baselines = baselines.items;
+	options.baseline_count = baselines.count;
 	options.without_count = without.count;
 	if (options.list) {
 		if (session_list(&options, &err))

@@ -6,6 +6,7 @@
 #include "report_donor.h"
 #include "report_figures.h"
 #include "report_operators.h"
+#include "report_timing.h"
 #include "report_page.h"
 
 #include <math.h>
@@ -79,6 +80,14 @@ static void append_artifact(struct page *page, const struct artifact_record *art
 		  (int)strcspn(artifact->stubbed, "\n"), artifact->stubbed);
 }
 
+static void append_share(struct page *page, const struct run_record *run)
+{
+	const struct timing_share share = timing_share_of(run, TIMING_SHARE_LEAST);
+	if (share.cases && share.wall > 0)
+		page_fact(page, "timing", "samples are %.0f %% of the %.1f s that the %zu cases of %.0f us and more took in all", 100 * share.sampled / share.wall,
+			  share.wall, share.cases, TIMING_SHARE_LEAST * 1e6);
+}
+
 static void append_clocks(struct page *page, const struct run_record *run)
 {
 	struct clock_summary clocks;
@@ -127,6 +136,7 @@ static void append_conditions(struct page *page, const struct run_record *run)
 		page_fact(page, "copy rate", "%.0f GB/s read and written, measured in this run: what percentages of bytes refer to",
 			  device->copy_bytes_per_second / 1e9);
 	append_clocks(page, run);
+	append_share(page, run);
 	for (const char *note = or_empty(run->notes); *note; note += strcspn(note, "\n") + (note[strcspn(note, "\n")] == '\n'))
 		page_fact(page, "note", "%.*s", (int)strcspn(note, "\n"), note);
 }
@@ -332,12 +342,49 @@ static int by_work(const void *a, const void *b)
 	return (x > y) - (x < y); /* as they were run */
 }
 
+/* Baselines that any timed case has, in the order in which they are met; returns how many. */
+static int baselines_in(const struct case_record *const *cases, size_t count, const char *names[RECORD_BASELINES_MAX])
+{
+	int known = 0;
+	for (size_t i = 0; i < count; i++)
+		for (int b = 0; b < cases[i]->baseline_count && b < RECORD_BASELINES_MAX; b++) {
+			int at = 0;
+			while (at < known && strcmp(names[at], cases[i]->baselines[b].name) != 0)
+				at++;
+			if (at == known && known < RECORD_BASELINES_MAX)
+				names[known++] = cases[i]->baselines[b].name;
+		}
+	return known;
+}
+
+/* What a baseline is, and where it was not timed why: the first reason, and how many there are. */
+static void append_baseline(struct page *page, const struct case_record *const *cases, size_t count, const char *name)
+{
+	const char *what = "", *missing = "";
+	size_t measured = 0, not_measured = 0;
+	for (size_t i = 0; i < count; i++)
+		for (int b = 0; b < cases[i]->baseline_count && b < RECORD_BASELINES_MAX; b++) {
+			const struct baseline_record *baseline = &cases[i]->baselines[b];
+			if (strcmp(baseline->name, name) != 0)
+				continue;
+			if (baseline->hot.measured && !measured++)
+				what = baseline->note;
+			if (!baseline->hot.measured && !not_measured++)
+				missing = baseline->note;
+		}
+	if (measured)
+		page_fact(page, name, "timed beside %zu of %zu cases (the first: %s)", measured, measured + not_measured, what);
+	if (not_measured)
+		page_fact(page, measured ? "" : name, "not beside %zu, the first because: %s", not_measured, missing);
+}
+
 static void append_timed_cases(struct page *page, const struct run_record *run, size_t timed, size_t limit)
 {
-	struct table table = {.titles = {"case", "hot us", "+-", "cold us", "TFLOP/s", "of matrix product", "GB/s", "over unfused",
-					 "samples"},
+	struct table table = {.titles = {"case", "hot us", "+-", "cold us", "TFLOP/s", "of matrix product", "GB/s", "J/TFLOP", "samples"},
 			      .left = {1},
 			      .columns = 9};
+	const char *names[RECORD_BASELINES_MAX];
+	char titles[RECORD_BASELINES_MAX][48];
 	const struct case_record **cases = calloc(timed + 1, sizeof *cases);
 	size_t count = 0;
 	if (!cases) {
@@ -349,6 +396,12 @@ static void append_timed_cases(struct page *page, const struct run_record *run, 
 			cases[count++] = &run->cases[i];
 	qsort(cases, count, sizeof *cases, by_work);
 	const size_t shown = limit && count > limit ? limit : count;
+	const int baselines = baselines_in(cases, count, names);
+	for (int b = 0; b < baselines; b++) {
+		append_baseline(page, cases, count, names[b]);
+		snprintf(titles[b], sizeof titles[b], "over %s", names[b]);
+		table.titles[table.columns++] = titles[b];
+	}
 	for (size_t i = 0; i < shown; i++) {
 		const struct case_record *record = cases[i];
 		/* a median is spoilt once half of its samples are */
@@ -360,8 +413,10 @@ static void append_timed_cases(struct page *page, const struct run_record *run, 
 		number_cell(&table, case_flop_rate(record) / 1e12, "");
 		number_cell(&table, 100.0 * case_roof_share(run, record), " %");
 		number_cell(&table, case_byte_rate(record) / 1e9, "");
-		number_cell(&table, case_speedup(record), "x");
+		number_cell(&table, case_joules_per_teraflop(record), "");
 		table_cell(&table, "%lld", (long long)record->hot.samples);
+		for (int b = 0; b < baselines; b++)
+			number_cell(&table, baseline_speedup(record, case_record_baseline(record, names[b])), "x");
 	}
 	page_heading(page, 3, shown < count ? "The %zu largest cases of %zu" : "Cases", shown, count);
 	page_table(page, &table);

@@ -5,6 +5,7 @@
 #include "report_donor.h"
 #include "report_figures.h"
 #include "report_operators.h"
+#include "report_timing.h"
 
 #include <math.h>
 #include <string.h>
@@ -132,6 +133,18 @@ static json_t *conditions_of(const struct run_record *run)
 	return object_done(&object);
 }
 
+/* Samples against wall time. */
+static json_t *share_of(const struct run_record *run)
+{
+	const struct timing_share share = timing_share_of(run, TIMING_SHARE_LEAST);
+	struct object object = object_new();
+	put_number(&object, "cases_of_seconds", TIMING_SHARE_LEAST);
+	put_int(&object, "cases", (int64_t)share.cases);
+	put_number(&object, "sampled_seconds", share.sampled);
+	put_number(&object, "wall_seconds", share.wall);
+	return object_done(&object);
+}
+
 static json_t *summary_of(const struct run_record *run)
 {
 	struct run_summary summary;
@@ -150,6 +163,8 @@ static json_t *summary_of(const struct run_record *run)
 	put(&object, "statuses", object_done(&statuses));
 	put(&object, "checks", object_done(&checks));
 	put_int(&object, "timed", (int64_t)summary.timed);
+	if (summary.timed)
+		put(&object, "timing_share", share_of(run));
 	put(&object, "margins", spread_json(&summary.margins));
 	put(&object, "lse_margins", spread_json(&summary.lse_margins));
 	put_text(&object, "largest_margin_in", summary.worst ? summary.worst->name : "");
@@ -284,6 +299,33 @@ static json_t *timings_of(const struct run_record *run, const struct case_record
 	return object_done(&object);
 }
 
+static json_t *baselines_of(const struct case_record *record)
+{
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (int i = 0; !failed && i < record->baseline_count && i < RECORD_BASELINES_MAX; i++) {
+		const struct baseline_record *baseline = &record->baselines[i];
+		struct object object = object_new();
+		put_text(&object, "name", baseline->name);
+		put_text(&object, "note", baseline->note);
+		if (baseline->hot.measured)
+			put(&object, "hot", timing_json(&baseline->hot));
+		put_known(&object, "speedup_over_it", baseline_speedup(record, baseline));
+		append_to(array, object_done(&object), &failed);
+	}
+	return array_done(array, failed);
+}
+
+static json_t *energy_of(const struct case_record *record)
+{
+	struct object object = object_new();
+	put_number(&object, "joules", record->energy_joules);
+	put_number(&object, "calls", record->energy_calls);
+	put_known(&object, "joules_per_teraflop", case_joules_per_teraflop(record));
+	put_known(&object, "watts", case_watts(record));
+	return object_done(&object);
+}
+
 static json_t *extent_of(const uint32_t extent[3])
 {
 	return json_pack("[I, I, I]", (json_int_t)extent[0], (json_int_t)extent[1], (json_int_t)extent[2]);
@@ -381,6 +423,12 @@ static json_t *case_of(const struct run_record *run, const struct case_record *r
 	put_number(&object, "bytes", record->bytes);
 	if (case_is_timed(record))
 		put(&object, "timing", timings_of(run, record));
+	if (record->baseline_count)
+		put(&object, "baselines", baselines_of(record));
+	if (record->energy_joules > 0)
+		put(&object, "energy", energy_of(record));
+	if (record->bench_seconds > 0)
+		put_number(&object, "bench_seconds", record->bench_seconds);
 	put_number(&object, "verify_seconds", record->verify_seconds);
 	put_number(&object, "wall_seconds", record->wall_seconds);
 	if (record->judgement.status != STATUS_PASS) {

@@ -23,7 +23,7 @@ void page_item(struct page *page, enum tone tone, const char *word, const char *
 /* Lines below an item: `label` and text; a command is set as code. */
 void page_item_line(struct page *page, const char *label, const char *text, int is_code);
 
-enum { TABLE_COLUMNS_MAX = 12 };
+enum { TABLE_COLUMNS_MAX = 16 };
 struct table {
 	const char *titles[TABLE_COLUMNS_MAX];
 	int left[TABLE_COLUMNS_MAX]; /* 1: set flush left */

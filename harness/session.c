@@ -1,6 +1,7 @@
 #include "session_private.h"
 
 #include "cli.h"
+#include "session_baseline.h"
 #include "output_copy.h"
 
 #include <stdarg.h>
@@ -113,6 +114,8 @@ static int one_case(struct session *session, size_t index, struct case_record *r
 		runner_stop(session->runner);
 		sanitizer_fold(session->sanitizer, record, &session->policy);
 	}
+	if (session_baselines_case(session->baselines, session, &request, record, err))
+		return -1;
 	record->dataset = set->dataset;
 	record->order = session->order++;
 	return session_keep(session, session->job, record, err);
@@ -511,7 +514,8 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	session.plan = &plan;
 	session.selection = &selection;
 	session.device = options->device ? options->device : device_default_id();
-	if (make_selection(&session, &selection, err) || operators_session_open(&session, &cases, err))
+	if (session_baselines_open(&session.baselines, &session, err) || make_selection(&session, &selection, err) ||
+	    operators_session_open(&session, &cases, err))
 		goto done;
 	for (size_t i = 0; i < plan.count; i++)
 		cases += job_is_operators(&plan.jobs[i]) ? 0 : selection.attention.count;
@@ -533,6 +537,7 @@ done:
 	if (session.writer)
 		record_writer_discard(session.writer);
 	operators_session_close(&session);
+	session_baselines_close(session.baselines);
 	plan_free(&plan);
 	selection_free(&selection);
 	return result;

@@ -20,6 +20,8 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	int filter_count;
 	const char *const *without_checks;
 	int without_count;
+	const char *const *baselines; /* archives that attention is timed against */
+	int baseline_count;
 	double timeout, bench_seconds, bench_target;
 	int64_t seed, repeats, deaths_in_a_row, jobs; /* jobs 0: by processors and memory */
 	int whole, strict, list, sanitize, no_check, no_baseline, quiet, verbose;

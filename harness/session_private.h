@@ -24,6 +24,7 @@ struct session {
 	uint64_t order;                 /* of the next case */
 	uint64_t held_outputs;          /* bytes of copies of outputs in `run` */
 	struct judge_policy policy;     /* the worker's */
+	struct session_baselines *baselines; /* NULL: none were given */
 	struct operators_session *operators; /* NULL: there are no operators */
 
 	/* of what runs one after the other: */

@@ -41,6 +41,7 @@ struct worker_setup {
 	double bench_target;                 /* relative width of the median's confidence interval to stop at */
 	int baseline;                        /* measure the family's baselines too */
 	int skip_rates;                      /* the card's rates are known */
+	int beside;                          /* only put beside another artifact: the hot figure, in a baseline's share of the time */
 	char cudnn[WORKER_PATH_MAX];         /* "" for the default */
 };
 

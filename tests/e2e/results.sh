@@ -39,6 +39,23 @@ result_files() {
     expect "result file replaced" 10 "$("$assay" report "$work/r.h5" --json - | "$json_value" runs.0.summary.statuses.pass)"
 }
 
+# Another archive beside it is verified by itself; what becomes of it is not the artifact's verdict.
+baselines() {
+    local segfault=$work/segfault/libflashattention.a
+    run baseline "$assay" bench "$good" "${options[@]}" --filter d32 --baseline "$faulty" --baseline "$segfault" --json "$work/b.json" \
+        --out "$work/b.h5"
+    expect "exit code with baselines that fail" 0 $code
+    expect_line "$work/b.json" '"note": "fail: numbers: '
+    expect_line "$work/b.json" '"note": "crashed: killed by signal 11'
+    expect "baselines beside the first case" "$(printf 'libflashattention.a\nlibflashattention.a (2)')" \
+        "$("$json_value" runs.0.cases.0.baselines.0.name runs.0.cases.0.baselines.1.name <"$work/b.json")"
+    "$assay" report "$work/b.h5" --json - >"$work/b2.json" || fail "report of a run with baselines"
+    cmp -s "$work/b.json" "$work/b2.json" || fail "baselines differ between the run and its file"
+    run no_entry "$assay" bench "$good" "${options[@]}" --baseline "$cases"
+    expect "exit code when the baseline is no artifact" 3 $code
+    expect_line "$work/no_entry.err" '--baseline'
+}
+
 kept_failures() {
     local kept=$work/kept/deeper file
     run keep "$assay" verify "$faulty" "${options[@]}" --keep-failures "$kept" --filter d32 --filter nan_k --filter zero
@@ -196,7 +213,7 @@ farewell() {
     expect_line "$work/reason" 'its last words: farewell .* red'
 }
 
-for test in result_files kept_failures reproduction names exit_codes out_of_memory kinds_of_files bench farewell; do
+for test in result_files kept_failures reproduction names exit_codes out_of_memory kinds_of_files bench baselines farewell; do
     mkdir "$work/$test"
     (
         # a folder of its own for each, the archives and the cache shared
