@@ -302,6 +302,101 @@ static void sampling_stops_when_it_should(void)
 	free(work.timeline);
 }
 
+/* However well the median is known, samples are taken for as long as asked for, and the device has the next batch before the last
+ * one ends. */
+static void samples_fill_the_time_that_they_are_given(void)
+{
+	struct work work = {.timeline = timeline_new(), .duration = 2e-3};
+	struct sampler_result result;
+	struct error err = {0};
+
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .min_seconds = 0.25, .max_seconds = 5}, &result, &err), 0);
+	CHECK_INT(result.stop, SAMPLER_STOP_PRECISE);
+	CHECK(result.sampling_seconds >= 0.25 && result.sampling_seconds < 1);
+	double sum = 0;
+	for (size_t i = 0; i < result.count; i++)
+		sum += result.seconds[i];
+	/* this device works only while the host waits for it; a batch is 20 ms, launching 40 us, and the test may share its cores */
+	CHECK(sum >= 0.7 * result.sampling_seconds);
+	CHECK(work.timeline->most_queued > 2 * 10 && work.timeline->most_queued <= 256); /* more than one batch of 2 + 10 * 3 */
+	sampler_result_free(&result);
+
+	/* time that is up ends it all the same */
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .min_seconds = 5, .max_seconds = 0.1}, &result, &err), 0);
+	CHECK_INT(result.stop, SAMPLER_STOP_TIME);
+	CHECK(result.sampling_seconds < 2);
+	sampler_result_free(&result);
+	free(work.timeline);
+}
+
+/* A board that draws 500 W and whose counter moves every 20 ms. */
+struct meter {
+	double start, watts, step;
+	int refuses, reads;
+};
+
+static int read_meter(void *context, double *joules, struct error *err)
+{
+	struct meter *meter = context;
+	meter->reads++;
+	if (meter->refuses)
+		return error_set(err, ERROR_UNSUPPORTED, "not counted");
+	*joules = 1e6 + meter->watts * meter->step * floor((monotonic_seconds() - meter->start) / meter->step);
+	return 0;
+}
+
+static void energy_is_that_of_the_calls(void)
+{
+	struct work work = {.timeline = timeline_new(), .duration = 2e-3};
+	struct meter meter = {.start = monotonic_seconds(), .watts = 500, .step = 0.02};
+	struct sampler_options options = {.warmup_seconds = 1e-3, .min_seconds = 0.5, .max_seconds = 5, .read_energy = read_meter, .energy_context = &meter};
+	struct sampler_result result;
+	struct error err = {0};
+
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK(meter.reads > 10);
+	/* 500 W for 2 ms: 1 J. Where other programs take the host's time, samples do not fill the time, and there is none */
+	if (result.energy_joules > 0) {
+		CHECK(result.energy_joules > 0.9 && result.energy_joules < 1.2);
+		CHECK(result.energy_calls > 100 && result.energy_calls <= (double)result.count);
+		CHECK(result.energy_seconds >= 0.2 && result.energy_seconds <= result.sampling_seconds);
+	} else {
+		double sum = 0;
+		for (size_t i = 0; i < result.count; i++)
+			sum += result.seconds[i];
+		CHECK(sum < 0.95 * result.sampling_seconds);
+	}
+	sampler_result_free(&result);
+
+	/* a counter that does not move within the time, and one that is not there */
+	meter.step = 100;
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK_NEAR(result.energy_joules, 0, 0);
+	sampler_result_free(&result);
+	meter.refuses = 1;
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK_NEAR(result.energy_joules, 0, 0);
+	sampler_result_free(&result);
+
+	/* too short to be told from the steps */
+	meter = (struct meter){.start = monotonic_seconds(), .watts = 500, .step = 0.02};
+	options.min_seconds = 0.1;
+	options.max_seconds = 0.15;
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK_NEAR(result.energy_joules, 0, 0);
+	sampler_result_free(&result);
+
+	/* calls so short that the board mostly waits for the next: what it draws is not theirs */
+	work.duration = 20e-6;
+	work.host_seconds = 200e-6;
+	options.min_seconds = 0.5;
+	options.max_seconds = 5;
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK_NEAR(result.energy_joules, 0, 0);
+	sampler_result_free(&result);
+	free(work.timeline);
+}
+
 static void blocking_calls_open_the_gate(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 100e-6, .blocks = 1};
@@ -522,6 +617,8 @@ int main(void)
 {
 	gated_samples_hold_the_kernel_alone();
 	sampling_stops_when_it_should();
+	samples_fill_the_time_that_they_are_given();
+	energy_is_that_of_the_calls();
 	blocking_calls_open_the_gate();
 	a_hiccup_marks_its_samples_only();
 	cold_runs_take_turns();
