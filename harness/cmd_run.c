@@ -71,6 +71,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--markdown", OPTION_TEXT, "FILE", &markdown, "write the report as Markdown"},
 		{"--benchmark-json", OPTION_TEXT, "FILE", &options.gbench_json, "Google Benchmark's own JSON (bench, run)"},
 		{"--keep-failures", OPTION_TEXT, "DIR", &options.keep_failures, "keep inputs, outputs and reference of what failed, as HDF5"},
+		{"--keep-outputs", OPTION_FLAG, NULL, &options.keep_outputs, "copies of outputs in the result file, up to 64 MiB a case, for compare"},
 		{"--timeout", OPTION_SECONDS, "S", &options.timeout, "limit for one case; default 60, operators on a GPU 20"},
 		{"--image", OPTION_CHOICE, "sass|ptx", &options.image, "which image of a fatbin runs; default: SASS where there is one"},
 		{"--abi", OPTION_TEXT, "PROFILE", &options.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},

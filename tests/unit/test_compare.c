@@ -284,6 +284,88 @@ static void verdicts_and_errors(void)
 	run_record_free(&next);
 }
 
+static void set_launch(struct case_record *record, const char *kernel, int registers, int shared, int local)
+{
+	record->launch_count = 1;
+	record->launches[0] = (struct launch_record){.grid = {1, 1, 1}, .block = {128, 1, 1}, .registers = registers,
+						     .static_shared_bytes = shared, .local_bytes = local};
+	snprintf(record->launches[0].kernel, sizeof record->launches[0].kernel, "%s", kernel);
+}
+
+/* What kernels take: each told once, new local memory first, and none of it a regression by itself. */
+static void resources(void)
+{
+	struct run_record base = timed_run(8, 1, 0.002, 21), next = timed_run(8, 1, 0.002, 21);
+	const struct {
+		const char *kernel;
+		int base[3], next[3];
+	} launches[8] = {{"same", {32, 0, 0}, {32, 0, 0}},	{"spills", {32, 0, 0}, {32, 0, 16}}, {"more", {32, 0, 8}, {40, 0, 8}},
+			 {"more", {32, 0, 8}, {40, 0, 8}},	{"less", {64, 1024, 0}, {64, 512, 0}}, {"other", {64, 0, 0}, {60, 256, 0}},
+			 {"unknown", {-1, -1, -1}, {40, 0, 16}}, {"failed", {32, 0, 0}, {255, 0, 64}}};
+	for (int i = 0; i < 8; i++) {
+		set_launch(&base.cases[i], launches[i].kernel, launches[i].base[0], launches[i].base[1], launches[i].base[2]);
+		set_launch(&next.cases[i], launches[i].kernel, launches[i].next[0], launches[i].next[1], launches[i].next[2]);
+	}
+	set_status(&base.cases[7], STATUS_FAIL);
+	set_status(&next.cases[7], STATUS_FAIL);
+	struct comparison comparison = compared(&base, &next);
+	CHECK_INT(comparison.regressions, 0);
+	CHECK_INT(comparison.kernels_compared, 5);
+	CHECK_INT(comparison.resource_count, 4);
+	CHECK_INT(comparison.kernels_worse, 3);
+	CHECK_INT(comparison.kernels_better, 1);
+	CHECK_INT(comparison.kernels_new_local, 1);
+	CHECK_TEXT(comparison.resources[0].name, "spills");
+	CHECK_INT(comparison.resources[0].is_new_local, 1);
+	CHECK_TEXT(comparison.resources[1].name, "more");
+	CHECK_INT(comparison.resources[1].cases, 2);
+	CHECK_TEXT(comparison.resources[2].name, "other");
+	CHECK_TEXT(comparison.resources[3].name, "less");
+	const struct comparison_files files = {"a.h5", "b.h5"};
+	const struct report_options options = {.style = REPORT_TERMINAL};
+	struct text text = {0};
+	comparison_append(&comparison, &files, &options, &text);
+	CHECK_CONTAINS(text.data, "NEW LOCAL");
+	CHECK_CONTAINS(text.data, "local bytes (stack, spills) 0 -> 16");
+	CHECK_CONTAINS(text.data, "static shared bytes 1024 -> 512");
+	text_free(&text);
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
+/* Copies of outputs that differ say by how much. */
+static void differences(void)
+{
+	struct run_record base = timed_run(3, 1, 0.002, 22), next = timed_run(3, 1, 0.002, 22);
+	struct run_record *const runs[] = {&base, &next};
+	for (int s = 0; s < 2; s++)
+		for (int i = 0; i < 2; i++) {
+			struct output_copy *copy = &runs[s]->cases[i].outputs[0];
+			float *values = calloc(4, sizeof *values);
+			*copy = (struct output_copy){.dtype = DTYPE_F32, .size = 16, .bytes = values};
+			values[2] = 1;
+			if (s && i)
+				values[2] = nextafterf(nextafterf(1, 2), 2);
+		}
+	next.cases[1].digests[0].half[0]++;
+	next.cases[2].digests[0].half[0]++;
+	struct comparison comparison = compared(&base, &next);
+	CHECK_INT(comparison.other_bits, 2);
+	CHECK_INT(comparison.measured_outputs, 1);
+	CHECK_INT(comparison.elements, 4);
+	CHECK_INT(comparison.differing, 1);
+	CHECK_INT(comparison.ulps[ULP_FEW], 1);
+	CHECK_INT(pair_named(&comparison, "uexp_f32/case:2")->differences[0].is_known, 0);
+	struct text text = {0};
+	comparison_append_case(pair_named(&comparison, "uexp_f32/case:1"), &text);
+	CHECK_CONTAINS(text.data, "other bits in out: 1 of 4 elements, at most 2 ULP (element 2: 1 -> 1.00000024)");
+	text_free(&text);
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
 static void vanished_and_new(void)
 {
 	struct run_record base = timed_run(9, 1, 0.002, 12), next = timed_run(8, 1, 0.002, 12), other = timed_run(2, 1, 0.002, 13);
@@ -519,6 +601,8 @@ int main(void)
 	not_comparable();
 	clocks();
 	verdicts_and_errors();
+	resources();
+	differences();
 	vanished_and_new();
 	several_artifacts();
 	artifacts_and_inventories();

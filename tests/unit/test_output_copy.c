@@ -1,0 +1,197 @@
+/* Copies of outputs: what is kept, how far two are apart in every type, what a result file makes of them. */
+#include "check.h"
+
+#include "output_copy.h"
+#include "record_samples.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct tensor tensor_of(enum dtype dtype, int rank, const int64_t *dims, const int64_t *strides)
+{
+	struct tensor tensor = {.name = "out", .role = TENSOR_OUTPUT, .dtype = dtype, .rank = rank};
+	for (int i = 0; i < rank; i++) {
+		tensor.dims[i] = dims[i];
+		tensor.strides[i] = strides[i];
+	}
+	tensor.extent = tensor_reach(&tensor);
+	return tensor;
+}
+
+static void taken(void)
+{
+	static const uint16_t storage[] = {1, 2, 3, 99, 4, 5, 6, 99, 7, 8, 9};
+	const int64_t dims[] = {3, 3}, gaps[] = {4, 1}, turned[] = {1, 4};
+	struct tensor tensor = tensor_of(DTYPE_F16, 2, dims, gaps);
+	struct output_copy copy;
+	static const uint16_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, columns[] = {1, 4, 7, 2, 5, 8, 3, 6, 9};
+	CHECK_INT(output_copy_take(&copy, &tensor, storage, NULL), 0);
+	CHECK_INT(copy.dtype, DTYPE_F16);
+	CHECK_INT(copy.size, sizeof rows);
+	CHECK(memcmp(copy.bytes, rows, sizeof rows) == 0);
+	free(copy.bytes);
+	tensor = tensor_of(DTYPE_F16, 2, dims, turned);
+	CHECK_INT(output_copy_take(&copy, &tensor, storage, NULL), 0);
+	CHECK(memcmp(copy.bytes, columns, sizeof columns) == 0);
+	free(copy.bytes);
+	const int64_t none[] = {0, 3};
+	tensor = tensor_of(DTYPE_F16, 2, none, gaps);
+	CHECK_INT(output_copy_take(&copy, &tensor, storage, NULL), 0);
+	CHECK_INT(copy.size, 0);
+	CHECK(copy.bytes != NULL);
+	free(copy.bytes);
+}
+
+/* Outputs of a case are kept all or not at all. */
+static void limits(void)
+{
+	struct case_record *record = calloc(1, sizeof *record);
+	const int64_t small[] = {4}, one[] = {1}, large[] = {OUTPUT_CASE_BYTES_MAX / 4 - 3};
+	static const float values[4] = {1, 2, 3, 4};
+	const struct tensor tensor = tensor_of(DTYPE_F32, 1, small, one), huge = tensor_of(DTYPE_F32, 1, large, one);
+	CHECK_INT(case_record_keep_output(record, 0, &tensor, values, NULL), 0);
+	CHECK_INT(case_record_output_bytes(record), 16);
+	CHECK_INT(case_record_has_room(record, &huge), 0);
+	CHECK_INT(case_record_keep_output(record, 1, &huge, NULL, NULL), 0);
+	CHECK_INT(case_record_output_bytes(record), 0);
+	CHECK(record->outputs[0].bytes == NULL);
+	CHECK_INT(case_record_has_room(record, &tensor), 0);
+	CHECK_INT(case_record_keep_output(record, 2, &tensor, values, NULL), 0);
+	CHECK_INT(case_record_output_bytes(record), 0);
+	case_record_free(record);
+	free(record);
+}
+
+static struct output_difference differ(enum dtype dtype, const void *base, const void *next, size_t size)
+{
+	struct output_copy old = {.dtype = dtype, .size = size, .bytes = malloc(size + 1)}, new = old;
+	new.bytes = malloc(size + 1);
+	memcpy(old.bytes, base, size);
+	memcpy(new.bytes, next, size);
+	const struct output_difference difference = output_compare(&old, &new);
+	free(old.bytes);
+	free(new.bytes);
+	return difference;
+}
+
+static void distances(void)
+{
+	/* f16: 1, the next one, 5 and 300 further, over zero, an infinity, NaN for a number, another NaN, -0 */
+	static const uint16_t base[] = {0x3c00, 0x3c00, 0x3c00, 0x3c00, 0x0001, 0x7bff, 0x3c00, 0x7e00, 0x0000};
+	static const uint16_t next[] = {0x3c00, 0x3c01, 0x3c05, 0x3d2c, 0x8001, 0x7c00, 0x7e00, 0xfe01, 0x8000};
+	const struct output_difference halves = differ(DTYPE_F16, base, next, sizeof base);
+	CHECK_INT(halves.is_known, 1);
+	CHECK_INT(halves.elements, 9);
+	CHECK_INT(halves.differing, 8);
+	CHECK_INT(halves.bins[ULP_NONE], 3);
+	CHECK_INT(halves.bins[ULP_ONE], 2);
+	CHECK_INT(halves.bins[ULP_FEW], 1);
+	CHECK_INT(halves.bins[ULP_SOME], 1);
+	CHECK_INT(halves.bins[ULP_MANY], 0);
+	CHECK_INT(halves.bins[ULP_FAR], 1);
+	CHECK_INT(halves.bins[ULP_NAN], 1);
+	CHECK_INT(halves.largest, 300);
+	CHECK_INT(halves.at, 3);
+	CHECK_NEAR(halves.base, 1, 0);
+	CHECK_NEAR(halves.next, 1 + 300.0 / 1024, 0);
+	static const uint16_t brain[] = {0x3f80}, brain_next[] = {0x3f84};
+	CHECK_INT(differ(DTYPE_BF16, brain, brain_next, 2).largest, 4);
+	static const uint8_t small[] = {0x38, 0x7f}, small_next[] = {0xb8, 0x7e};
+	const struct output_difference eighths = differ(DTYPE_F8_E4M3, small, small_next, 2);
+	CHECK_INT(eighths.largest, 0x70);
+	CHECK_INT(eighths.bins[ULP_NAN], 1);
+	const float single[] = {1.0F, 1e30F}, single_next[] = {nextafterf(1.0F, 2), -1e30F};
+	const struct output_difference singles = differ(DTYPE_F32, single, single_next, sizeof single);
+	CHECK_INT(singles.bins[ULP_ONE], 1);
+	CHECK_INT(singles.bins[ULP_BEYOND], 1);
+	CHECK_INT(singles.at, 1);
+	const double wide[] = {0.1, (double)NAN}, wide_next[] = {nextafter(nextafter(0.1, 1), 1), (double)INFINITY};
+	const struct output_difference doubles = differ(DTYPE_F64, wide, wide_next, sizeof wide);
+	CHECK_INT(doubles.largest, 2);
+	CHECK_INT(doubles.bins[ULP_NAN], 1);
+	/* integers: differences, across zero and over the whole range */
+	const int32_t whole[] = {-2, INT32_MIN}, whole_next[] = {3, INT32_MAX};
+	const struct output_difference integers = differ(DTYPE_I32, whole, whole_next, sizeof whole);
+	CHECK_INT(integers.bins[ULP_SOME], 1);
+	CHECK_INT(integers.largest, UINT32_MAX);
+	const int64_t long_one[] = {INT64_MIN}, long_other[] = {INT64_MAX};
+	CHECK(differ(DTYPE_I64, long_one, long_other, 8).largest == UINT64_MAX);
+	const uint8_t bytes[] = {255}, bytes_next[] = {0};
+	CHECK_INT(differ(DTYPE_U8, bytes, bytes_next, 1).largest, 255);
+	/* only signs of zeros and kinds of NaN: other bits, no distance */
+	static const uint16_t zero[] = {0x0000, 0x7e00}, zero_next[] = {0x8000, 0x7e01};
+	const struct output_difference signs = differ(DTYPE_F16, zero, zero_next, 4);
+	CHECK_INT(signs.differing, 2);
+	CHECK_INT(signs.bins[ULP_NONE], 2);
+	CHECK_INT(signs.largest, 0);
+	CHECK_INT(signs.at, 0);
+}
+
+static void unknown(void)
+{
+	float values[2] = {1, 2};
+	struct output_copy a = {.dtype = DTYPE_F32, .size = 8, .bytes = values}, b = a;
+	CHECK_INT(output_compare(&a, &b).is_known, 1);
+	b.size = 4;
+	CHECK_INT(output_compare(&a, &b).is_known, 0);
+	b = a;
+	b.dtype = DTYPE_U32;
+	CHECK_INT(output_compare(&a, &b).is_known, 0);
+	b = a;
+	b.bytes = NULL;
+	CHECK_INT(output_compare(&a, &b).is_known, 0);
+	a.size = b.size = 6;
+	b.bytes = values;
+	CHECK_INT(output_compare(&a, &b).is_known, 0);
+}
+
+/* Every type through a result file, beside cases that have none. */
+static void stored(void)
+{
+	char path[] = "/tmp/assay-outputs.XXXXXX";
+	const int fd = mkstemp(path);
+	struct run_record run = sample_run(3), back;
+	struct error err = {0};
+	struct record_writer *writer;
+	static const enum dtype types[] = {DTYPE_F8_E4M3, DTYPE_BF16, DTYPE_I32, DTYPE_F64};
+	struct case_record *kept = &run.cases[1];
+	kept->output_count = 4;
+	for (int i = 0; i < 4; i++) {
+		const size_t count = i == 2 ? 0 : 70000 + (size_t)i;
+		snprintf(kept->output_names[i], sizeof kept->output_names[i], "out%d", i);
+		kept->outputs[i] = (struct output_copy){.dtype = types[i], .size = count * dtype_size(types[i])};
+		kept->outputs[i].bytes = malloc(kept->outputs[i].size + 1);
+		for (size_t k = 0; k < kept->outputs[i].size; k++)
+			((unsigned char *)kept->outputs[i].bytes)[k] = (unsigned char)(k * k >> 3);
+	}
+	close(fd);
+	CHECK_INT(record_writer_open(&writer, path, &run, &err), 0);
+	for (size_t i = 0; i < run.case_count; i++)
+		CHECK_INT(record_writer_add(writer, &run.cases[i], &err), 0);
+	CHECK_INT(record_writer_commit(writer, &run, &err), 0);
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(case_record_output_bytes(&back.cases[0]), 0);
+	CHECK_INT(case_record_output_bytes(&back.cases[2]), 0);
+	CHECK_INT(case_record_output_bytes(&back.cases[1]), case_record_output_bytes(kept));
+	for (int i = 0; i < 4; i++) {
+		const struct output_copy *copy = &back.cases[1].outputs[i];
+		CHECK_INT(copy->dtype, types[i]);
+		CHECK_INT(copy->size, kept->outputs[i].size);
+		CHECK(copy->bytes && memcmp(copy->bytes, kept->outputs[i].bytes, copy->size) == 0);
+	}
+	run_record_free(&run);
+	run_record_free(&back);
+	unlink(path);
+}
+
+int main(void)
+{
+	taken();
+	limits();
+	distances();
+	unknown();
+	stored();
+	return check_result();
+}
