@@ -1,7 +1,10 @@
 /* Makes a Windows archive of a Linux one, for tests of what runs device code of the one under host code of the other:
  *
- *   disguise IN.a OUT.lib          archive of Linux objects (or one object) -> archive as lib.exe writes it, of COFF objects
- *   disguise --names-only IN OUT   device code alone: a PTX module, with the names that Windows would have given
+ *   disguise [--replace OLD=NEW]... IN.a OUT.lib   archive of Linux objects (or one object) -> archive as lib.exe writes it, of
+ *                                                 COFF objects
+ *
+ * --replace: in the text of PTX and the names of cubins OLD becomes NEW, of the same length: another toolkit's library, a kernel
+ * that is missing, a parameter of another size.
  *
  * What becomes of an object: its fatbin containers with the Windows flag and names as a Windows compiler mangles them (64-bit
  * integers as long long, other hashes in names of internal linkage), PTX with CRLF; functions it defines, as symbols with a
@@ -92,6 +95,32 @@ static void translate(char *name, size_t length)
 	free(again);
 }
 
+struct replacement {
+	const char *from, *to;
+	size_t length;
+};
+static struct replacement replacements[8];
+static int replacement_count;
+
+static void replace_all(char *text, size_t size)
+{
+	for (int i = 0; i < replacement_count; i++) {
+		const struct replacement *one = &replacements[i];
+		for (char *at = text; (at = memmem(at, (size_t)(text + size - at), one->from, one->length)); at += one->length)
+			memcpy(at, one->to, one->length);
+	}
+}
+
+static int take_replacement(const char *argument)
+{
+	const char *equals = strchr(argument, '=');
+	const size_t length = equals ? (size_t)(equals - argument) : 0;
+	if (!length || strlen(equals + 1) != length || replacement_count == (int)ARRAY_COUNT(replacements))
+		return fail(argument, "is no OLD=NEW of one length");
+	replacements[replacement_count++] = (struct replacement){argument, equals + 1, length};
+	return 0;
+}
+
 /* Mangled names in a text or table of names: from _Z to the end of the word, or to what the compiler appends to them. */
 static void translate_all(char *text, size_t size)
 {
@@ -107,6 +136,7 @@ static void translate_all(char *text, size_t size)
 		translate(at, parameter ? (size_t)(parameter - at) : length);
 		at += length;
 	}
+	replace_all(text, size);
 }
 
 /* ---- device code ---- */
@@ -373,27 +403,14 @@ done:
 	return result;
 }
 
-static int translate_module(const char *in, const char *out)
-{
-	struct bytes text = {0}, translated = {0};
-	struct error err = {0};
-	int result = -1;
-	if (read_whole(in, &text))
-		return -1;
-	translate_all((char *)text.data, text.size);
-	put_crlf(&translated, (const char *)text.data, text.size);
-	result = write_file_atomically(out, translated.data, translated.size, &err) ? fail(out, err.message) : 0;
-	bytes_free(&text);
-	bytes_free(&translated);
-	return result;
-}
-
 int main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "--names-only") == 0)
-		return translate_module(argv[2], argv[3]) ? 1 : 0;
-	if (argc == 3 && argv[1][0] != '-')
-		return disguise(argv[1], argv[2]) ? 1 : 0;
-	fprintf(stderr, "usage: disguise IN.a OUT.lib | disguise --names-only IN.ptx OUT.ptx\n");
+	int at = 1;
+	for (; at + 1 < argc && strcmp(argv[at], "--replace") == 0; at += 2)
+		if (take_replacement(argv[at + 1]))
+			return 2;
+	if (argc - at == 2 && argv[at][0] != '-')
+		return disguise(argv[at], argv[at + 1]) ? 1 : 0;
+	fprintf(stderr, "usage: disguise [--replace OLD=NEW]... IN.a OUT.lib\n");
 	return 2;
 }

@@ -43,8 +43,13 @@ template <typename T, bool TRANSFORMS> struct kernel_of {
 template <typename T, bool TRANSFORMS> char kernel_of<T, TRANSFORMS>::stub;
 }
 
+/* Text around the type and the last template argument; a test gives them other names. */
+#ifndef SPECIMEN_KERNEL_BEFORE
+#define SPECIMEN_KERNEL_BEFORE "_ZN8specimen17attention_forwardI"
+#define SPECIMEN_KERNEL_BETWEEN "Li" SPECIMEN_TEXT(SPECIMEN_HEAD_DIM) "ELb"
+#endif
 #define SPECIMEN_KERNEL(type, transforms) \
-    "_ZN8specimen17attention_forwardI" type "Li" SPECIMEN_TEXT(SPECIMEN_HEAD_DIM) "ELb" transforms "EEEvNS_19attention_argumentsE"
+    SPECIMEN_KERNEL_BEFORE type SPECIMEN_KERNEL_BETWEEN transforms "EEEvNS_19attention_argumentsE"
 
 #if SPECIMEN_FAULT == 33
 static char negation_stub;
