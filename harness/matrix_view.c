@@ -113,9 +113,9 @@ static void append_provenance(struct page *page, const struct matrix *matrix)
 		const struct matrix_artifact *artifact = &matrix->artifacts[a];
 		const struct {
 			const char *label, *text;
-		} lines[] = {{"path", artifact->path}, {"files", artifact->files}, {"toolkit", artifact->toolkit}, {"images", artifact->images},
+		} lines[] = {{"files", artifact->files}, {"toolkit", artifact->toolkit}, {"images", artifact->images},
 			     {"built by", artifact->built}, {"driver", artifact->driver}, {"problem", artifact->problem}};
-		page_item(page, TONE_PLAIN, artifact->label, "");
+		page_item(page, TONE_PLAIN, artifact->label, artifact->path);
 		for (size_t i = 0; i < ARRAY_COUNT(lines); i++)
 			if (lines[i].text[0])
 				page_item_line(page, lines[i].label, lines[i].text, 0);

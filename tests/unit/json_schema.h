@@ -1,4 +1,4 @@
-/* Checks JSON against the part of JSON Schema (2020-12) that docs/inspect-json.schema.json uses. A keyword that is not known
+/* Checks JSON against the part of JSON Schema (2020-12) that the schemas in docs/ use. A keyword that is not known
  * here fails as well, so that none is passed over. */
 #ifndef ASSAY_TESTS_JSON_SCHEMA_H
 #define ASSAY_TESTS_JSON_SCHEMA_H
@@ -27,6 +27,7 @@ static inline int schema_type_is(const char *type, const json_t *value)
 	       : strcmp(type, "array") == 0	? json_is_array(value)
 	       : strcmp(type, "string") == 0	? json_is_string(value)
 	       : strcmp(type, "integer") == 0 ? json_is_integer(value)
+	       : strcmp(type, "number") == 0	? json_is_number(value)
 	       : strcmp(type, "boolean") == 0 ? json_is_boolean(value)
 	       : strcmp(type, "null") == 0	? json_is_null(value)
 						: 0;
@@ -52,8 +53,10 @@ static inline int schema_object(struct schema_check *check, const json_t *schema
 		if (!json_object_get(value, json_string_value(json_array_get(required, i))))
 			return schema_fails(check, "lacks", json_string_value(json_array_get(required, i)));
 	json_object_foreach((json_t *)(uintptr_t)value, key, member) {
-		const json_t *known = json_object_get(properties, key);
-		if (!known && json_is_false(json_object_get(schema, "additionalProperties")))
+		const json_t *known = json_object_get(properties, key), *others = json_object_get(schema, "additionalProperties");
+		if (!known && json_is_object(others))
+			known = others;
+		if (!known && json_is_false(others))
 			return schema_fails(check, "has an undocumented", key);
 		if (known && schema_child(check, key, known, member))
 			return -1;
@@ -80,7 +83,7 @@ static inline int schema_any(struct schema_check *check, const json_t *choices, 
 static int schema_validate(struct schema_check *check, const json_t *schema, const json_t *value)
 {
 	static const char *const known[] = {"$schema", "$id", "$defs", "$ref", "title", "description", "type", "properties", "required",
-					    "additionalProperties", "items", "enum", "const", "anyOf"};
+					    "additionalProperties", "items", "enum", "const", "anyOf", "minimum"};
 	const char *key;
 	json_t *item;
 	json_object_foreach((json_t *)(uintptr_t)schema, key, item) {
@@ -107,6 +110,9 @@ static int schema_validate(struct schema_check *check, const json_t *schema, con
 		if (!fits)
 			return schema_fails(check, "is of another type than documented", "");
 	}
+	const json_t *minimum = json_object_get(schema, "minimum");
+	if (minimum && json_is_number(value) && !(json_number_value(value) >= json_number_value(minimum)))
+		return schema_fails(check, "is less than documented", "");
 	if (constant && !json_equal(constant, value))
 		return schema_fails(check, "is not the documented value", "");
 	if (words) {
@@ -124,7 +130,8 @@ static int schema_validate(struct schema_check *check, const json_t *schema, con
 		if (schema_child(check, index, items, json_array_get(value, i)))
 			return -1;
 	}
-	return json_is_object(value) && json_object_get(schema, "properties") ? schema_object(check, schema, value) : 0;
+	const int has_members = json_object_get(schema, "properties") || json_object_get(schema, "additionalProperties");
+	return json_is_object(value) && has_members ? schema_object(check, schema, value) : 0;
 }
 
 /* 0 when the document is what the schema says; else -1, with the reason on standard error. */

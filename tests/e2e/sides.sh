@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Artifacts held against each other: `assay compare` that runs them, `assay matrix`; their JSON against its schemas; options and
+# exit codes. On the cpu device there are no times: those are a GPU's (tests/gpu/turns.sh).
+# usage: sides.sh ASSAY CC JSON_VALUE CHECK_SCHEMA
+. "$(dirname "$0")/lib.sh"
+json_value=${3:?the program json_value} check_schema=${4:?the program check_schema}
+docs=$here/../../docs
+options=(--device cpu --dataset "$cases" --without-check no-launch)
+
+# run NAME CODE COMMAND...: what it prints goes to $work/NAME
+run() {
+    local name=$1 code=$2
+    shift 2
+    "$@" >"$work/$name" 2>"$work/$name.err"
+    local got=$?
+    [ $got = "$code" ] || fail "$name: exit code $got instead of $code: $(cat "$work/$name.err")"
+}
+
+value() {
+    "$json_value" "$2" <"$work/$1"
+}
+
+# schema DOCUMENT SCHEMA
+schema() {
+    "$check_schema" "$docs/$2" "$work/$1" >"$work/schema.out" 2>&1 || fail "$1 is not what $2 describes: $(head -n 3 "$work/schema.out")"
+}
+
+for fault in none one_element_wrong segfault; do in_background build "$fault"; done
+modules=$here/../../kernels/specimen/ptx/prebuilt
+mkdir -p "$work/whole" "$work/lacking"
+cp "$modules/fill.ptx" "$modules/affine.ptx" "$work/whole"
+cp "$modules/affine.ptx" "$work/lacking"
+sed 's/fill_u8/fill_x8/g' "$modules/fill.ptx" >"$work/lacking/fill.ptx"
+wait
+good=$work/none bad=$work/one_element_wrong
+
+# an archive twice, and with a faulty twin; the result files are kept and say the same
+run same 0 "$assay" compare "$good" "$good" "${options[@]}" --json "$work/same.json"
+expect_line "$work/same" '^assay compare: no regression$'
+expect_line "$work/same" 'outputs +10 cases bit-identical, 0 with other bits, 0 not comparable'
+expect "differing elements" 0 "$(value same.json comparisons.0.summary.elements_differing)"
+schema same.json compare-json.schema.json
+run worse 1 "$assay" compare "$good" "$bad" "${options[@]}" --json "$work/worse.json" --out "$work/results"
+expect_line "$work/worse" '^assay compare: 9 regressions$'
+expect_line "$work/worse" 'differences +9 of [0-9]+ elements in 9 outputs; ULP apart: 17-256: [0-9]+, 257-65536: [0-9]+$'
+expect_line "$work/worse" 'other bits in o: 1 of 512 elements, at most 128 ULP \(element 511: 0.125 -> 0.25\)'
+schema worse.json compare-json.schema.json
+run files 1 "$assay" compare "$work/results/1-none.h5" "$work/results/2-one_element_wrong.h5" --json "$work/files.json" --all
+expect "elements differing, from files" "$(value worse.json comparisons.0.summary.elements_differing)" \
+    "$(value files.json comparisons.0.summary.elements_differing)"
+schema files.json compare-json.schema.json
+
+# outputs are kept by other commands when they are asked to
+run kept 0 "$assay" verify "$good/libflashattention.a" "${options[@]}" --quiet --keep-outputs --out "$work/kept.h5"
+run bare 1 "$assay" verify "$bad/libflashattention.a" "${options[@]}" --quiet --out "$work/bare.h5"
+run against_kept 1 "$assay" compare "$work/kept.h5" "$work/results/2-one_element_wrong.h5"
+expect_line "$work/against_kept" 'differences +9 of [0-9]+ elements in 9 outputs'
+run against_bare 1 "$assay" compare "$work/kept.h5" "$work/bare.h5"
+expect_line "$work/against_bare" 'outputs +1 cases bit-identical, 9 with other bits, 0 not comparable'
+grep -q '^  differences' "$work/against_bare" && fail "differences are told without copies"
+
+# rounds on the cpu device: every case once more in each, in processes of their own, and no times of it
+run rounds 0 "$assay" compare "$good" "$good" "${options[@]}" --rounds 2 --out "$work/rounds_out"
+expect_line "$work/rounds" 'times +none: neither run timed a case'
+"$assay" report "$work/rounds_out/1-none.h5" | grep -q 'timed in 2 rounds, in turns with 1 other' || fail "the rounds are not noted"
+
+# modules: an entry point that is gone; rounds load them in groups
+run gone 1 "$assay" compare "$work/whole" "$work/lacking" --device cpu --dataset "$here/operators.spec" --rounds 2 --json "$work/gone.json"
+expect_line "$work/gone" 'vanished +fill: fill_u8$'
+expect_line "$work/gone" 'resources +[0-9]+ kernels in both: 0 take more, 0 less$'
+schema gone.json compare-json.schema.json
+
+# what cannot be
+run mixed 2 "$assay" compare "$work/kept.h5" "$good"
+expect_line "$work/mixed.err" 'is a result file and .* is not: .*assay run'
+run idle 2 "$assay" compare "$work/kept.h5" "$work/kept.h5" --device cpu
+expect_line "$work/idle.err" 'options from --device on are for artifacts'
+run no_path 3 "$assay" compare "$good" "$work/nowhere" "${options[@]}"
+run no_round 2 "$assay" compare "$good" "$good" --rounds 33
+run no_folder 3 "$assay" compare "$good" "$good" "${options[@]}" --out "$cases/folder"
+run no_case 3 "$assay" compare "$good" "$good" "${options[@]}" --filter nothing_is_called_so
+
+# a matrix: two datasets, an artifact that is not there, one that crashes
+run matrix 1 "$assay" matrix --artifacts "$good,bad=$bad" --artifacts "$work/segfault" --artifacts "$work/nowhere" --devices cpu \
+    --datasets "$cases" --without-check no-launch --filter d32 --filter d40 --json "$work/matrix.json" --csv "$work/matrix.csv" \
+    --markdown "$work/matrix.md" --out "$work/cells"
+schema matrix.json matrix-json.schema.json
+expect_line "$work/matrix" '^  cpu +cases.spec +none +3 pass +0\.'
+expect_line "$work/matrix" '^  cpu +cases.spec +bad +3 fail +[0-9]'
+expect_line "$work/matrix" '^  cpu +cases.spec +segfault +2 pass, 1 crashed +0\.'
+expect_line "$work/matrix" '^  not run +nowhere on cpu, cases.spec$'
+expect_line "$work/matrix.md" '^## assay matrix: 4 artifacts, 1 dataset, 1 device$'
+expect "lines of the CSV" 5 "$(wc -l <"$work/matrix.csv")"
+expect "failures" 3 "$(value matrix.json cells.1.verdicts.fail)"
+expect "result files" "1-none.h5 2-bad.h5 3-segfault.h5" "$(cd "$work/cells/cpu-cases.spec" && echo *.h5)"
+run turns 0 "$assay" matrix --artifacts "a=$work/whole,b=$work/whole" --devices cpu --datasets "$here/operators.spec" --interleave --rounds 1 --json -
+expect "in turns" true "$(value turns in_turns)"
+expect "the same verdicts" "$(value turns cells.0.verdicts.pass)" "$(value turns cells.1.verdicts.pass)"
+run not_there 3 "$assay" matrix --artifacts "$good" --devices cpu,cuda:99 --datasets "$cases" --without-check no-launch --filter d32
+expect_line "$work/not_there" '^  cuda:99 +cases.spec +none +not run'
+run twice 2 "$assay" matrix --artifacts "$good,$good"
+expect_line "$work/twice.err" 'would both be called none; give names'
+run no_artifact 2 "$assay" matrix
+run comma 2 "$assay" matrix --artifacts "$good,,$bad"
+finish
