@@ -148,7 +148,6 @@ void session_skip_benchmark(struct gbench_result *result, const char *format, ..
 void session_report_benchmark(const struct session *session, const struct case_record *record, struct gbench_result *result)
 {
 	const struct run_device *device = run_record_device(session->run, record);
-	const struct baseline_record *unfused = case_record_baseline(record, RECORD_UNFUSED);
 	const double roof = record->dtype == DTYPE_BF16 ? device->matrix_product_flops_bf16 : device->matrix_product_flops;
 	if (record->judgement.status != STATUS_PASS) {
 		session_skip_benchmark(result, "%s: %.200s", status_name(record->judgement.status), record->judgement.reason);
@@ -173,8 +172,14 @@ void session_report_benchmark(const struct session *session, const struct case_r
 		gbench_count(result, "percent_of_copy", 100.0 * record->bytes / record->hot.median / device->copy_bytes_per_second);
 	if (record->cold.measured)
 		gbench_count(result, "cold_us", record->cold.median * 1e6);
-	if (unfused)
-		gbench_count(result, "unfused_us", unfused->hot.median * 1e6);
+	for (int i = 0; i < record->baseline_count; i++) {
+		char counter[sizeof record->baselines[i].name + 4];
+		snprintf(counter, sizeof counter, "%s_us", record->baselines[i].name);
+		if (record->baselines[i].hot.measured)
+			gbench_count(result, counter, record->baselines[i].hot.median * 1e6);
+	}
+	if (record->energy_joules > 0)
+		gbench_count(result, "joules", record->energy_joules);
 }
 
 static int start_job(struct session *session, const struct job *job, int *refused, struct error *err);
