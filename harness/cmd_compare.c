@@ -182,7 +182,7 @@ int cmd_compare(int argc, char **argv)
 		return cli_print_help(&command);
 	const size_t count = (size_t)positionals;
 	if (positionals < 2) {
-		error_set(&err, ERROR_USAGE, "assay compare: needs a base and at least one new result file, or artifacts; see assay compare --help");
+		error_set(&err, ERROR_USAGE, "assay compare: needs a base and something new: result files, or artifacts; see assay compare --help");
 		return cli_fail(&err);
 	}
 	if (on_stdout(outputs.markdown) + on_stdout(outputs.json) + on_stdout(outputs.junit) > 1) {
