@@ -87,6 +87,9 @@ static int open_runner(const struct interleave *all, const struct side *side, co
 		goto done;
 	const double seconds = options.bench_seconds > 0 ? options.bench_seconds : job ? SECONDS : SECONDS_OPERATORS;
 	setup->bench = round >= 0;
+	setup->skip_rates = run->device_count && run_record_device(run, NULL)->matrix_product_flops > 0;
+	if (round != 0)
+		setup->keep_outputs = 0;
 	setup->bench_seconds = seconds / all->rounds;
 	setup->bench_target = TARGET;
 	const struct runner_options how = make_runner_options(&options, !job, all->device, NULL);
@@ -115,6 +118,7 @@ static int load(struct runner *runner, const struct job *job, const char *const 
 	struct wire_loaded loaded;
 	const struct runner_unit unit = {
 		.path = job->artifact_path,
+		.donor = job->donor_path,
 		.symbols = symbols,
 		.symbol_count = count,
 		.abi = job->abi,

@@ -223,7 +223,8 @@ static int plan_operators(struct interleave *all, struct error *err)
 
 static int open_side(struct interleave *all, struct side *side, int *attention, int *operators, struct error *err)
 {
-	const struct plan_options options = {.abi = all->session.abi, .paths = side->given->paths, .path_count = side->given->path_count};
+	const struct plan_options options = {.abi = all->session.abi, .donor = all->session.donor, .paths = side->given->paths,
+					     .path_count = side->given->path_count};
 	if (!side->is_here)
 		return 0; /* its plan is empty: it has no part in any group */
 	side->record = calloc(1, sizeof *side->record);
