@@ -231,7 +231,7 @@ static int uninstall(const struct settings *settings, const char *only, struct e
 		return -1;
 	if (install_state_open(project.target_dir, &state, err))
 		goto done;
-	if (json_array_size(state.places) == 0 && !state.journal) {
+	if (!path_exists(state.folder)) {
 		printf("Nothing is installed.\n");
 		result = 0;
 		goto done;

@@ -567,7 +567,8 @@ static void judge_gpu(struct judge *judge)
 	if (!machine->gpu_count) {
 		int at = -1;
 		facts = next(judge, &at);
-		add(judge, "gpu", FIT_UNKNOWN, "no GPU here (%s); %s holds %s|--gpu sm_XX asks for another machine's", machine->gpu_evidence,
+		add(judge, "gpu", FIT_UNKNOWN, "no GPU here (%.*s); %s holds %s|--gpu sm_XX asks for another machine's",
+		    (int)strcspn(machine->gpu_evidence, "(;"), machine->gpu_evidence,
 		    facts ? file_of(facts) : "it", facts && facts->targets[0] ? facts->targets : "no device code");
 		return;
 	}

@@ -43,7 +43,7 @@ int install_find_target(const struct cargo_project *project, const struct prebui
 	const struct cargo_build_folder *build = cargo_build_folder_find(project, folder->crate, NULL);
 	*target = (struct install_target){.folder = folder, .crate = folder->crate, .version = package ? package->version : NULL,
 					  .profile = project->profile};
-	if (build && build->has_run) {
+	if (build) {
 		char *real = realpath(build->path, NULL);
 		target->output = real ? path_join(real, "output") : NULL;
 		free(real);
@@ -377,16 +377,15 @@ static int64_t time_of(const char *path)
 	return !path || stat(path, &status) ? -1 : (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 }
 
-/* Cargo is to run the build script again; where it has not done so since an install, its time from before is given back. */
+/* Cargo is to run the build script again; where it has not done so since a first install, its time from before that is given back.
+ * *before: that time, -1 once Cargo has run the script with what was installed. */
 static json_t *output_json(const struct change *change, int64_t *before)
 {
 	const char *path = change->target ? change->target->output : manifest_text(change->before, "output", NULL);
 	const int64_t now = time_of(path), earlier = json_integer_value(json_object_get(change->before, "output_time"));
-	*before = now;
+	*before = !change->before ? now : now == OUTDATED ? earlier : -1;
 	if (now < 0)
 		return json_null();
-	if (change->target && now == OUTDATED)
-		*before = earlier;
 	return json_pack("{s:s, s:I}", "path", path, "time",
 			 (json_int_t)(!change->target && now == OUTDATED && earlier > 0 ? earlier : OUTDATED));
 }
@@ -523,9 +522,9 @@ static void tell_change(const struct change *change, const struct install_option
 {
 	const char *crate = change->target ? change->target->crate : manifest_text(change->before, "crate", "?");
 	cli_append_clean(out, crate, strlen(crate));
-	text_append(out, "%s %d file%s ", options->dry_run ? ": would" : ":", change->target ? change->installed : change->dropped,
-		    (change->target ? change->installed : change->dropped) == 1 ? "" : "s");
-	text_append(out, "%s ", change->target ? (options->dry_run ? "install to" : "installed in") : options->dry_run ? "remove from" : "removed from");
+	const int count = change->target ? change->installed : change->dropped;
+	text_append(out, ": %d file%s %s%s ", count, count == 1 ? "" : "s", options->dry_run ? "would be " : "",
+		    change->target ? "installed in" : "removed from");
 	cli_append_clean(out, change->out, strlen(change->out));
 	text_append(out, "\n");
 	if (change->displaced)

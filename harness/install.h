@@ -10,7 +10,7 @@
 struct install_target {
 	const struct prebuilt_folder *folder;
 	char *out;             /* absolute, without links; owned */
-	char *output;          /* Cargo's record of the build script's run, beside `out`: its time makes it run again; NULL; owned */
+	char *output;          /* Cargo's record of the build script's run, once there is one: its age makes it run again; NULL; owned */
 	const char *crate, *version, *profile;
 };
 

@@ -1,0 +1,1 @@
+int attention_origin(void) { return ORIGIN; }

@@ -1,0 +1,1 @@
+// copied into OUT_DIR by every run of the build script

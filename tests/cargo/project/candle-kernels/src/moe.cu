@@ -1,0 +1,1 @@
+int moe_origin(void) { return ORIGIN; }

@@ -1,0 +1,7 @@
+.version 7.0
+.target sm_80
+.address_size 64
+.visible .entry unary_of_the_tests()
+{
+	ret;
+}
