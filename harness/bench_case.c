@@ -234,6 +234,8 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 /* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where a
  * case has time for samples beyond what its precision needs, they get a third of it each. */
 #define BESIDE_SHARE (1.0 / 3)
+/* What a case has to be worth for a baseline that has to be planned first. */
+#define PLANNING_SECONDS 0.2
 /* A second of calls of 100 us. */
 enum { SAMPLES_MOST = 10000 };
 
@@ -372,6 +374,8 @@ static int time_baselines(struct bencher *bencher, const struct family *family, 
 			  struct case_record *record, struct error *err)
 {
 	for (size_t i = 0; bencher->baseline && family->baselines && family->baselines[i]; i++) {
+		if (family->baselines[i]->plans && bencher->most < PLANNING_SECONDS)
+			continue;
 		struct baseline_record *baseline = case_record_add_baseline(record, family->baselines[i]->name);
 		if (!baseline)
 			return error_set(err, ERROR_INTERNAL, "no room for the baseline %s", family->baselines[i]->name);

@@ -150,6 +150,7 @@ static int cudnn_baseline_check(void *opaque, const struct binding *binding, str
 
 static const struct family_baseline cudnn_baseline = {
 	.name = "cudnn",
+	.plans = 1,
 	.open = cudnn_baseline_open,
 	.enqueue = cudnn_baseline_enqueue,
 	.check = cudnn_baseline_check,

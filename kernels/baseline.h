@@ -17,6 +17,7 @@ struct baseline_options {
 
 struct family_baseline {
 	const char *name;  /* "unfused", "cudnn" */
+	int plans;         /* opening it takes tenths of a second: left out where a case gets less than that */
 	/* `state` is the family's. Inputs are those of `binding`; its outputs are not written. Fills `note` (library and
 	 * engine, as "cuDNN 9.14.0, engine 6"; may stay ""). ERROR_UNSUPPORTED and ERROR_ENVIRONMENT: there is no such baseline
 	 * for the case or on this machine, and the message says why. */
