@@ -480,6 +480,13 @@ static int write_result(const char *path, const struct run_record *run, struct e
 	return record_writer_commit(writer, run, err);
 }
 
+/* "cpu", "cuda" or "cuda:N"; a session takes several at once. */
+static int is_one_device(const char *device)
+{
+	const char *number = strncmp(device, "cuda:", 5) == 0 ? device + 5 : NULL;
+	return strcmp(device, "cpu") == 0 || strcmp(device, "cuda") == 0 || (number && number[0] && strspn(number, "0123456789") == strlen(number));
+}
+
 int interleave_run(const struct interleave_options *options, struct run_record *runs, struct error *err)
 {
 	struct interleave *all = calloc(1, sizeof *all);
@@ -497,6 +504,10 @@ int interleave_run(const struct interleave_options *options, struct run_record *
 	all->device = options->session.device ? options->session.device : device_default_id();
 	all->rounds = options->rounds ? options->rounds : strcmp(all->device, "cpu") == 0 ? 0 : INTERLEAVE_ROUNDS;
 	all->session.device = all->device;
+	if (all->rounds && !options->no_timing && !is_one_device(all->device)) {
+		error_set(err, ERROR_USAGE, "--device %s: artifacts are timed in turns on one device; name it, as cuda:0", all->device);
+		goto done;
+	}
 	for (size_t i = 0; i < options->count; i++) {
 		all->sides[i].given = &options->sides[i];
 		all->sides[i].run = &runs[i];

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# `assay compare` on artifacts that it times in turns: the same archive twice is flagged FASTER or SLOWER in at most 1 % of the
+# cases, one that is slower by 3 % (kernels/specimen/delay.cuh) in at least 95 % of those of 100 us and more, by 10 % in all;
+# `assay matrix` finds the same shares.
+# REPEATS: how often the same archive is held against itself, default 1 (what the project states was measured with 5).
+# SECONDS_A_FIGURE: of timing, for one figure of one case; default 0.16.
+set -uo pipefail
+needs_sass=no
+. "$(dirname "$0")/common.sh"
+slow=$specimens/prebuilt/slow
+[ -e "$slow/delay_10/libflashattention.a" ] || skip "the specimens were not built (-DASSAY_SPECIMENS=OFF)"
+spec=$source_dir/tests/gpu/turns.spec
+seconds=${SECONDS_A_FIGURE:-0.16}
+keep=${KEEP:-$work}
+mkdir -p "$keep"
+
+# held NAME BASE NEW OPTION...: JSON to NAME.json; exit codes 0 and 1 are fine
+held() {
+    local name=$1 base=$2 new=$3
+    shift 3
+    "$assay" compare "$slow/$base/libflashattention.a" "$slow/$new/libflashattention.a" --device cuda:0 --dataset "$spec" \
+        --bench-seconds "$seconds" --all --json "$keep/$name.json" "$@" >"$keep/$name.out" 2>&1
+    local code=$?
+    [ $code -le 1 ] || fail "$name: exit code $code: $(tail -n 2 "$keep/$name.out")"
+}
+
+# Lines "hot-median-us hot-verdict cold-verdict" of the cases that were timed.
+verdicts() {
+    awk '/^ *"(hot|cold)": \{/ { kind = $1; gsub(/[":]/, "", kind) }
+         kind != "" && /^ *"verdict":/ { gsub(/[",]/, ""); verdict[kind] = $2 }
+         kind == "hot" && /^ *"base_median_seconds":/ { gsub(/,/, ""); median = $2 * 1e6 }
+         /^ *"launches_differ":/ { if (verdict["hot"] != "") print median, verdict["hot"], verdict["cold"]; verdict["hot"] = verdict["cold"] = ""; kind = "" }
+         END { if (verdict["hot"] != "") print median, verdict["hot"], verdict["cold"] }' "$1"
+}
+
+total=0 flagged=0
+for ((i = 1; i <= ${REPEATS:-1}; i++)); do
+    held "same_$i" delay_0 delay_0
+    verdicts "$keep/same_$i.json" >"$work/lines"
+    cases=$(wc -l <"$work/lines")
+    wrong=$(grep -cE 'SLOWER|FASTER' "$work/lines")
+    echo "the same archive twice: $wrong of $cases cases flagged ($(grep -cE ' SAME SAME$' "$work/lines") SAME hot and cold)"
+    total=$((total + cases)) flagged=$((flagged + wrong))
+done
+[ "$total" -ge $((200 * ${REPEATS:-1})) ] || fail "only $total cases were timed"
+[ $((flagged * 100)) -le "$total" ] || fail "$flagged of $total cases of the same archive are flagged"
+
+for share in 3 10; do
+    held "slower_$share" delay_0 "delay_$share" --filter '*s2048*' --filter '*s3072*' --filter '*s2560*' --filter '*s1792*'
+    verdicts "$keep/slower_$share.json" | awk '$1 >= 100' >"$work/lines"
+    cases=$(wc -l <"$work/lines")
+    found=$(awk '$2 == "SLOWER"' "$work/lines" | wc -l)
+    echo "slower by $share %: $found of $cases cases of 100 us and more are SLOWER hot"
+    [ "$cases" -ge 20 ] || fail "only $cases cases take 100 us and more"
+    if [ $share = 3 ]; then least=95; else least=100; fi
+    [ $((found * 100)) -ge $((cases * least)) ] || fail "slower by $share %: $found of $cases are told"
+done
+
+"$assay" matrix --artifacts "zero=$slow/delay_0/libflashattention.a,ten=$slow/delay_10/libflashattention.a" --devices cuda:0 \
+    --datasets "$spec" --filter '*s3072*' --interleave --rounds 4 --bench-seconds "$seconds" --csv "$keep/matrix.csv" >"$keep/matrix.out" 2>&1 ||
+    fail "matrix: exit code $?: $(tail -n 2 "$keep/matrix.out")"
+# 1 / 1.1 = 0.909; the kernel itself is slower by 10 %, the 2 us around it are not
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+    NR == 3 { print "throughput of the slower one:", $column["throughput"], "(" $column["throughput_low"] " .. " $column["throughput_high"] ")"
+              exit !($column["throughput"] > 0.900 && $column["throughput"] < 0.925) }' <(sed 's/"[^"]*"/_/g' "$keep/matrix.csv") ||
+    fail "the matrix has another throughput"
+finish
