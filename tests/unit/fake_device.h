@@ -35,6 +35,7 @@ struct fake_device {
 	const struct device_stream *stream;
 	void **arguments;
 	unsigned char variable[16];
+	char variable_name[128];
 };
 
 static inline struct fake_device *fake(struct device *device)
@@ -138,7 +139,8 @@ static int fake_module_function(struct device *device, struct device_module *mod
 static int fake_module_global(struct device *device, struct device_module *module, const char *name, device_pointer *out,
 			      size_t *bytes, struct error *err)
 {
-	(void)module, (void)name, (void)err;
+	(void)module, (void)err;
+	snprintf(fake(device)->variable_name, sizeof fake(device)->variable_name, "%s", name);
 	*out = (uintptr_t)fake(device)->variable;
 	*bytes = sizeof fake(device)->variable;
 	return 0;
