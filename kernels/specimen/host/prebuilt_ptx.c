@@ -5,6 +5,7 @@
  *   prebuilt_ptx unpack IN.zst FOLDER           all of them, each to FOLDER/NAME.ptx
  *   prebuilt_ptx ptx IN.zst NAME OUT.ptx        one of them
  *   prebuilt_ptx fatbin IN.zst NAME OUT.fatbin  one container with one zstd entry, as `nvcc -fatbin` writes it for PTX only
+ *   prebuilt_ptx container OUT.fatbin FILE...   one container with PTX files and cubins as they are
  *   prebuilt_ptx list IN.zst
  *
  * The file is one zstd frame with a long window (the modules are nearly the same, and so cost nearly nothing) over
@@ -287,6 +288,63 @@ static int fatbin(const char *in, const char *name, const char *out)
 	return write_file(out, bytes, PAYLOAD + padded);
 }
 
+/* The entry of a file: its size, or 0. `at` has room for it. Fields: harness/artifact/fatbin.h and fatbin.c. */
+static size_t put_entry(unsigned char *at, const char *path, const char *bytes, size_t size)
+{
+	enum { HEADER = 64, EI_OSABI_AT = 7, E_FLAGS_AT = 48 };
+	const int is_elf = size > HEADER && memcmp(bytes, "\177ELF", 4) == 0;
+	const size_t padded = (size + !is_elf + 7) / 8 * 8; /* the NUL of a text belongs to it */
+	unsigned major = 1, minor, arch;
+	if (is_elf) {
+		const unsigned char *elf = (const unsigned char *)bytes;
+		minor = elf[EI_OSABI_AT + 1]; /* the cubin's ABI: 8 keeps the architecture one byte further on */
+		arch = elf[E_FLAGS_AT + (minor >= 8 ? 1 : 0)];
+	} else {
+		const char *version = strstr(bytes, ".version"), *target = strstr(bytes, ".target");
+		if (!version || !target || sscanf(version, ".version %u.%u", &major, &minor) != 2 || sscanf(target, ".target sm_%u", &arch) != 1) {
+			fail(path, "is neither a cubin nor PTX");
+			return 0;
+		}
+	}
+	put(at, is_elf ? 2 : 1, 2);
+	put(at + 2, 0x0101, 2);
+	put(at + 4, HEADER, 4);
+	put(at + 8, padded, 8);
+	put(at + 0x18, minor, 2);
+	put(at + 0x1a, is_elf ? 1 : major, 2);
+	put(at + 0x1c, arch, 4);
+	put(at + 0x28, FATBIN_FLAG_64BIT | FATBIN_FLAG_LINUX, 8);
+	memcpy(at + HEADER, bytes, size);
+	return HEADER + padded;
+}
+
+static int container(const char *out, char **files, int count)
+{
+	unsigned char *all = calloc(FATBIN_HEADER_SIZE, 1);
+	size_t used = FATBIN_HEADER_SIZE;
+	for (int i = 0; all && i < count; i++) {
+		size_t size;
+		char *bytes = read_file(files[i], &size);
+		unsigned char *grown = bytes ? realloc(all, used + size + 128) : NULL;
+		if (!grown)
+			return 1;
+		all = grown;
+		memset(all + used, 0, size + 128);
+		const size_t more = put_entry(all + used, files[i], bytes, size);
+		free(bytes);
+		if (!more)
+			return 1;
+		used += more;
+	}
+	if (!all)
+		return fail(out, "out of memory");
+	put(all, FATBIN_CONTAINER_MAGIC, 4);
+	put(all + 4, 1, 2);
+	put(all + 6, FATBIN_HEADER_SIZE, 2);
+	put(all + 8, used - FATBIN_HEADER_SIZE, 8);
+	return write_file(out, all, used); /* the process ends: what it holds goes with it */
+}
+
 static int list(const char *in)
 {
 	static struct section sections[SECTIONS_MAX];
@@ -310,9 +368,11 @@ int main(int argc, char **argv)
 		return unpack_one(argv[2], argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[1], "fatbin") == 0)
 		return fatbin(argv[2], argv[3], argv[4]);
+	if (argc >= 4 && strcmp(argv[1], "container") == 0)
+		return container(argv[2], argv + 3, argc - 3);
 	if (argc == 3 && strcmp(argv[1], "list") == 0)
 		return list(argv[2]);
 	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | pack-tree OUT.zst FOLDER FILE.ptx... | unpack IN.zst FOLDER |\n"
-			"       ptx IN.zst NAME OUT.ptx | fatbin IN.zst NAME OUT.fatbin | list IN.zst\n");
+			"       ptx IN.zst NAME OUT.ptx | fatbin IN.zst NAME OUT.fatbin | container OUT.fatbin FILE... | list IN.zst\n");
 	return 2;
 }
