@@ -1,5 +1,6 @@
 #include "dataset/generate.h"
 
+#include "core/parallel.h"
 #include "core/util.h"
 #include "dataset/batch.h"
 
@@ -46,23 +47,46 @@ uint64_t generate_below(uint64_t bound, uint64_t seed, uint32_t stream, uint64_t
 	return below(bound, seed, stream, PURPOSE_BELOW, index);
 }
 
+/* A batch says by itself which of the generator's blocks are its own: any of them can be made by any thread. */
+struct fill {
+	unsigned char *data;
+	enum dtype dtype;
+	int64_t count;
+	enum batch_kind kind;
+	double step;
+	uint64_t seed;
+	uint32_t stream;
+};
+
+static void fill_batches(void *context, int64_t first_batch, int64_t last_batch)
+{
+	const struct fill *fill = context;
+	const int most = batch_elements(fill->kind);
+	for (int64_t number = first_batch; number < last_batch; number++) {
+		const int64_t first = number * most, left = fill->count - first;
+		batch_run(&(struct batch){
+			.kind = fill->kind,
+			.dtype = fill->dtype,
+			.step = fill->step,
+			.seed = fill->seed,
+			.stream = fill->stream,
+			.first_block = (uint64_t)number * BATCH_BLOCKS,
+			.count = left < most ? (int)left : most,
+			.out = fill->data + (size_t)first * dtype_size(fill->dtype),
+		});
+	}
+}
+
+/* A million elements take some 6 ms: less is not worth a thread. */
+enum { ELEMENTS_A_THREAD = 1 << 20 };
+
 static void fill_random(void *data, enum dtype dtype, int64_t count, enum batch_kind kind, double step, uint64_t seed,
 			uint32_t stream)
 {
-	const size_t size = dtype_size(dtype);
 	const int most = batch_elements(kind);
-	uint64_t block = 0;
-	for (int64_t first = 0; first < count; first += most, block += BATCH_BLOCKS)
-		batch_run(&(struct batch){
-			.kind = kind,
-			.dtype = dtype,
-			.step = step,
-			.seed = seed,
-			.stream = stream,
-			.first_block = block,
-			.count = count - first < most ? (int)(count - first) : most,
-			.out = (unsigned char *)data + (size_t)first * size,
-		});
+	struct fill fill = {data, dtype, count, kind, step, seed, stream};
+	if (count > 0)
+		parallel_for((count + most - 1) / most, ELEMENTS_A_THREAD / most, fill_batches, &fill);
 }
 
 /* Element `index` of the kind normal, by itself. */

@@ -258,6 +258,36 @@ static void tensors_with_gaps(void)
 	case_free(&test);
 }
 
+/* Large arrays are filled by several threads: the start of one, and its end, are what a small array has there. */
+static void threads_leave_nothing_out(void)
+{
+	const int64_t count = ((int64_t)3 << 20) + 17, few = 1 << 19;
+	uint16_t *large = malloc((size_t)count * 2), *small = malloc((size_t)few * 2), *tail = malloc((size_t)count * 2);
+	struct error err = {0};
+	CHECK(large && small && tail);
+	if (large && small && tail) {
+		memset(large, 0xff, (size_t)count * 2);
+		CHECK_INT(generate_array(large, DTYPE_F16, count, count, "normal", 1.0, 5, 2, &err), 0);
+		CHECK_INT(generate_array(small, DTYPE_F16, few, few, "normal", 1.0, 5, 2, &err), 0);
+		CHECK(memcmp(large, small, (size_t)few * 2) == 0);
+		int64_t unwritten = 0;
+		for (int64_t i = 0; i < count; i++)
+			unwritten += large[i] == 0xffff; /* NaN: no element is */
+		CHECK_INT(unwritten, 0);
+		/* batch by batch, as one thread does it */
+		for (int64_t first = 0, block = 0; first < count; first += 2 * BATCH_BLOCKS, block += BATCH_BLOCKS) {
+			const int64_t left = count - first;
+			batch_run(&(struct batch){.kind = BATCH_NORMAL, .dtype = DTYPE_F16, .step = NORMAL_UNIT, .seed = 5, .stream = 2,
+						  .first_block = (uint64_t)block, .count = left < 2 * BATCH_BLOCKS ? (int)left : 2 * BATCH_BLOCKS,
+						  .out = tail + first});
+		}
+		CHECK(memcmp(large, tail, (size_t)count * 2) == 0);
+	}
+	free(large);
+	free(small);
+	free(tail);
+}
+
 int main(void)
 {
 	philox_gives_the_published_answers();
@@ -267,5 +297,6 @@ int main(void)
 	moments_are_those_of_the_definition();
 	other_kinds();
 	tensors_with_gaps();
+	threads_leave_nothing_out();
 	return check_result();
 }
