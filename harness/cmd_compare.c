@@ -139,7 +139,7 @@ static const char details[] =
 	"A regression is a verdict that became worse, an entry point or case that vanished, an error beyond its bound\n"
 	"which it was not, or SLOWER.\n"
 	"Exit codes: 0 no regression; 1 a regression; 2 usage; 3 a file cannot be read or written, an artifact cannot be\n"
-	"run, or there is no case in common.";
+	"run, or there is no case in common that either ran.";
 
 int cmd_compare(int argc, char **argv)
 {
@@ -231,6 +231,11 @@ int cmd_compare(int argc, char **argv)
 	code = 0;
 	for (size_t i = 0; i < list.count; i++)
 		code |= list.items[i].regressions > 0;
+	for (size_t i = 0; i < list.count && !code; i++)
+		if (list.items[i].judged == 0) {
+			fprintf(stderr, "assay: %s, %s: no case was run by either: nothing was compared\n", list.files[i].base, list.files[i].next);
+			code = 3;
+		}
 	goto done;
 fail:
 	code = cli_fail(&err);

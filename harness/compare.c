@@ -335,12 +335,15 @@ static struct timing_rounds rounds_of(const struct timing_record *timing)
 
 /* Rounds of both where there are some, else samples. */
 static int interval_of(const struct comparison *comparison, const struct timing_record *base, const struct timing_record *next,
-		       const struct ratio_options *how, struct ratio_interval *interval, struct error *err)
+		       const struct ratio_options *how, struct timing_comparison *timing, struct ratio_interval *interval, struct error *err)
 {
 	const struct timing_rounds old = rounds_of(base), new = rounds_of(next);
 	const char *mark = comparison->base->interleaved, *other = comparison->next->interleaved;
 	const int in_turns = mark && other && mark[0] && strcmp(mark, other) == 0 && old.rounds == new.rounds;
+	timing->in_turns = in_turns && old.rounds >= 2;
 	if (old.rounds >= 2 && new.rounds >= 2)
+		timing->rounds = (int)(old.rounds < new.rounds ? old.rounds : new.rounds);
+	if (timing->rounds)
 		return ratio_of_rounds(&old, &new, in_turns, how, interval, err);
 	return ratio_of_medians(old.samples, old.count, new.samples, new.count, how, interval, err);
 }
@@ -366,7 +369,7 @@ static int compare_timing(const struct comparison *comparison, const struct comp
 		timing->ratio = timing->next_median / timing->base_median;
 	if (is_refused(comparison, pair, base, next, timing))
 		return 0;
-	if (interval_of(comparison, base, next, &how, &interval, &err)) {
+	if (interval_of(comparison, base, next, &how, timing, &interval, &err)) {
 		refuse(timing, "%.180s", err.message);
 		return err.kind == ERROR_INPUT ? 0 : -1;
 	}
@@ -459,6 +462,11 @@ static int worst_first(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y);
 }
 
+static int is_judged(const struct case_record *record)
+{
+	return record->judgement.status != STATUS_SKIPPED && record->judgement.status != STATUS_UNSUPPORTED;
+}
+
 static void count_case(struct comparison *out, const struct case_comparison *pair)
 {
 	out->regressions += pair->regressions != 0;
@@ -485,6 +493,13 @@ static void count_case(struct comparison *out, const struct case_comparison *pai
 	}
 	out->launches += (size_t)pair->launches_differ;
 	out->images += (size_t)pair->image_differs;
+	const struct timing_comparison *const timings[] = {&pair->hot, &pair->cold};
+	for (int i = 0; i < 2; i++) {
+		const int has_interval = isfinite(timings[i]->low) && timings[i]->verdict != TIMING_NONE && timings[i]->verdict != TIMING_REFUSED;
+		out->by_rounds += has_interval && timings[i]->rounds;
+		out->by_samples += has_interval && !timings[i]->rounds;
+	}
+	out->judged += is_judged(pair->base) || is_judged(pair->next);
 	out->hot[pair->hot.verdict]++;
 	out->cold[pair->cold.verdict]++;
 }

@@ -36,6 +36,8 @@ struct timing_comparison {
 	enum timing_verdict verdict;
 	double base_median, next_median; /* seconds; 0: not measured */
 	double ratio, low, high;         /* next / base: > 1 is slower; NaN where there is none */
+	int rounds;                      /* of which the interval is; 0: of single samples */
+	int in_turns;                    /* and they were pairs */
 	double base_mhz, next_mhz;       /* median SM clock of the case; 0: not known */
 	int is_normalised;               /* the clocks differ */
 	double cycle_ratio, cycle_low, cycle_high; /* ratio * next_mhz / base_mhz; NaN when the clocks do not differ */
@@ -116,6 +118,8 @@ struct comparison {
 	uint64_t elements, differing, ulps[ULP_BINS]; /* of outputs that differ and whose copies were kept */
 	size_t measured_outputs;      /* so many */
 	size_t hot[TIMING_VERDICTS], cold[TIMING_VERDICTS];
+	size_t by_rounds, by_samples; /* times with an interval of either kind */
+	size_t judged;                /* common cases that at least one run did not skip and found supported; 0: nothing was compared */
 	size_t regressions;           /* cases with one, and entry points that are newly missing */
 	size_t entries_vanished, entries_added;
 };

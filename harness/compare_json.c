@@ -65,6 +65,8 @@ static json_t *timing_of(const struct timing_comparison *timing)
 		put_text(&object, "reason", timing->reason);
 	put_number(&object, "base_median_seconds", timing->base_median);
 	put_number(&object, "new_median_seconds", timing->next_median);
+	put_int(&object, "rounds", timing->rounds);
+	put(&object, "in_turns", json_boolean(timing->in_turns));
 	put_known(&object, "ratio", timing->ratio);
 	put_known(&object, "ratio_low", timing->low);
 	put_known(&object, "ratio_high", timing->high);
@@ -182,6 +184,7 @@ static json_t *summary_of(const struct comparison *c)
 	struct object object = object_new();
 	put_count(&object, "regressions", c->regressions);
 	put_count(&object, "common_cases", c->common);
+	put_count(&object, "judged_cases", c->judged);
 	put_count(&object, "vanished_cases", c->vanished);
 	put_count(&object, "new_cases", c->added);
 	put_count(&object, "vanished_entry_points", c->entries_vanished + c->missing_count);

@@ -489,7 +489,10 @@ static void append_counts(struct view *view)
 	if (!is_timed(c))
 		page_fact(page, "times", "none: neither run timed a case (assay bench does)");
 	else
-		page_fact(page, "threshold", "%g %%, intervals of %g %%", 100 * c->threshold, 100 * c->confidence);
+		page_fact(page, "threshold", "%g %%, intervals of %g %%%s%s", 100 * c->threshold, 100 * c->confidence,
+			  c->by_rounds ? ", over rounds" : "",
+			  c->by_samples ? c->by_rounds ? " or of single samples" : " of one run each: what sets runs as a whole apart is not in "
+			  "them, so that artifacts are better compared in turns (assay compare BASE NEW on the artifacts)" : "");
 	if (c->launches || c->images)
 		page_fact(page, "launches", "%zu cases are launched otherwise, %zu run another kind of image", c->launches, c->images);
 }

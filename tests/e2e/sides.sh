@@ -78,6 +78,8 @@ expect_line "$work/idle.err" 'options from --device on are for artifacts'
 run no_path 3 "$assay" compare "$good" "$work/nowhere" "${options[@]}"
 run no_round 2 "$assay" compare "$good" "$good" --rounds 33
 run no_folder 3 "$assay" compare "$good" "$good" "${options[@]}" --out "$cases/folder"
+sed -e 's/fill_/fxll_/g' -e 's/copy2d_/cxpy2d_/g' "$modules/fill.ptx" >"$work/unknown.ptx"
+run nothing 3 "$assay" compare "$work/unknown.ptx" "$work/unknown.ptx" --device cpu --dataset "$here/operators.spec"
 run no_case 3 "$assay" compare "$good" "$good" "${options[@]}" --filter nothing_is_called_so
 
 # a matrix: two datasets, an artifact that is not there, one that crashes

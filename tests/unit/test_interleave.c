@@ -123,6 +123,9 @@ static void relative(void)
 	CHECK_INT(compare_runs(&base, &next, &options, &comparison, &err), 0);
 	/* the clock moved by 10 %, and the pairs do not see it */
 	CHECK_INT(comparison.hot[TIMING_SLOWER], CASES);
+	CHECK_INT(comparison.by_rounds, CASES);
+	CHECK_INT(comparison.cases[0].hot.in_turns, 1);
+	CHECK_INT(comparison.cases[0].hot.rounds, ROUNDS);
 	CHECK_INT(matrix_relative_of(&comparison, &found, &err), 0);
 	CHECK_INT(found.cases, CASES);
 	CHECK_INT(found.by_rounds, 1);
@@ -163,6 +166,53 @@ static void relative(void)
 	comparison_free(&comparison);
 	run_record_free(&base);
 	run_record_free(&next);
+}
+
+/* ---- views of a matrix ---- */
+
+static void views(void)
+{
+	struct matrix_artifact artifacts[] = {
+		{.label = "=cmd|'x'!A1", .path = "a,\"b\"\n", .files = strdup("a|b"), .toolkit = strdup("CUDA 13.0"), .images = strdup(""),
+		 .built = strdup(""), .driver = strdup(""), .problem = strdup("")},
+		{.label = "two", .path = "b", .files = strdup("b"), .toolkit = strdup(""), .images = strdup(""), .built = strdup(""),
+		 .driver = strdup(""), .problem = strdup("")}};
+	struct matrix_cell cells[2] = {{.problem = {0}}, {.problem = {.kind = ERROR_INPUT, .message = "no, \"not\" this"}}};
+	const char *const dataset = NULL, *const device = "cpu";
+	struct matrix matrix = {.artifacts = artifacts, .artifact_count = 2, .datasets = &dataset, .dataset_count = 1, .devices = &device,
+				.device_count = 1, .cells = cells, .threshold = 0.01};
+	struct error err = {0};
+	struct text text = {0};
+	struct case_record record = {.judgement = {.status = STATUS_PASS, .margin = 0.5}};
+	snprintf(record.name, sizeof record.name, "one");
+	CHECK_INT(run_record_add(&cells[0].run, &record, NULL), 0);
+	CHECK_INT(matrix_summarise(&matrix, &err), 0);
+	CHECK_INT(cells[0].statuses[STATUS_PASS], 1);
+	CHECK_NEAR(cells[0].worst, 0.5, 0);
+	CHECK(isnan(cells[0].load_seconds));
+	CHECK_TEXT(cells[1].incomparable, "it was not run");
+	CHECK_INT(matrix_exit_code(&matrix), 3);
+	matrix_append_csv(&matrix, &text);
+	CHECK_CONTAINS(text.data, "\r\n\"cpu\",\"default\",\"'=cmd|'x'!A1\",\"a,\"\"b\"\"?\",\"CUDA 13.0\",");
+	CHECK_CONTAINS(text.data, ",\"no, \"\"not\"\" this\"\r\n");
+	text_free(&text);
+	const struct report_options markdown = {.style = REPORT_MARKDOWN};
+	matrix_append(&matrix, &markdown, &text);
+	CHECK_CONTAINS(text.data, "a\\|b");
+	CHECK_CONTAINS(text.data, "not run");
+	text_free(&text);
+	cells[0].run.cases[0].judgement.status = STATUS_FAIL;
+	CHECK_INT(matrix_exit_code(&matrix), 1); /* a bad verdict says more than a cell that is missing */
+	run_record_free(&cells[0].run);
+	for (int i = 0; i < 2; i++) {
+		free(cells[i].incomparable);
+		free(artifacts[i].files);
+		free(artifacts[i].toolkit);
+		free(artifacts[i].images);
+		free(artifacts[i].built);
+		free(artifacts[i].driver);
+		free(artifacts[i].problem);
+	}
 }
 
 /* ---- paths ---- */
@@ -222,6 +272,7 @@ int main(void)
 	merged();
 	pairs();
 	relative();
+	views();
 	paths();
 	return check_result();
 }
