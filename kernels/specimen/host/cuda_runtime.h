@@ -28,6 +28,8 @@ cudaError_t cudaFuncSetAttribute(const void *function, int attribute, int value)
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaIpcCloseMemHandle(void *pointer);
 cudaError_t cudaGetLastError(void);
+cudaError_t cudaMallocAsync(void **pointer, size_t bytes, cudaStream_t stream);
+cudaError_t cudaFreeAsync(void *pointer, cudaStream_t stream);
 
 /* crt/host_runtime.h: what the code that nvcc adds to a translation unit calls */
 void **__cudaRegisterFatBinary(void *wrapper);

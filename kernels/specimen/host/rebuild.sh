@@ -2,7 +2,8 @@
 # Makes what ../prebuilt holds anew, by nvcc (NVCC, else the one in PATH or /usr/local/cuda/bin):
 #   rebuild.sh specimens   ../prebuilt/specimens.zst: the PTX of every bucket of the good specimen and of every twin
 #   rebuild.sh slow        ../prebuilt/slow.zst: the PTX of what is slower by a known share (../delay.cuh)
-# Without an argument both. Run it after a change to the device code, and commit the files. JOBS: how many compilers at once,
+#   rebuild.sh moe         ../prebuilt/moe.zst: the PTX of ../moe/gguf_moe.cu and of its twins
+# Without an argument all. Run it after a change to the device code, and commit the files. JOBS: how many compilers at once,
 # default 2.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -49,10 +50,18 @@ list_slow() {
 	done
 }
 
-for what in ${*:-specimens slow}; do
+list_moe() {
+	echo "good moe/gguf_moe.cu"
+	# from 40 on the fault is in the host code
+	sed -n 's/^FAULT(\([0-9]*\), \([a-z0-9_]*\), .*/\2 \1/p' "$source/moe/gguf_moe.def" | while read -r name id; do
+		[ "$id" -ge 40 ] || echo "$name moe/gguf_moe.cu -DSPECIMEN_FAULT=$id"
+	done
+}
+
+for what in ${*:-specimens slow moe}; do
 	case $what in
-	specimens | slow) ;;
-	*) echo "usage: rebuild.sh [specimens] [slow]" >&2; exit 2 ;;
+	specimens | slow | moe) ;;
+	*) echo "usage: rebuild.sh [specimens] [slow] [moe]" >&2; exit 2 ;;
 	esac
 	"list_$what" >"$work/$what.list"
 	sed "s|^[^ ]*|$work/$what/&.ptx|" "$work/$what.list" | NVCC=$nvcc xargs -P "${JOBS:-2}" -L 1 "$here/rebuild.sh" --one
