@@ -30,6 +30,16 @@ static int can_be_called(const struct artifact *host, const char **why)
 	return host->unit_count > 0;
 }
 
+/* Whether host code of the artifact is known to be called by something, so that its donor has to have that too. The first such
+ * entry point. */
+static const char *known_entry_point(const struct artifact_entry_points *points)
+{
+	for (int i = 0; i < points->count; i++)
+		if (family_of_entry_point(points->items[i].name))
+			return points->items[i].name;
+	return NULL;
+}
+
 /* How well the host code fits: 2: it has an entry point that the artifact has too, 1: one that some family knows, 0: none. */
 static int fitness(const struct artifact *artifact, const struct artifact *host, int *fit, struct error *err)
 {
@@ -51,6 +61,7 @@ static int fitness(const struct artifact *artifact, const struct artifact *host,
 int plan_donor_open(const char *path, const struct artifact *artifact, struct artifact *host, struct job *job, struct error *err)
 {
 	struct artifact_list list;
+	struct artifact_entry_points points = {0};
 	int best = -1, best_fit = -1, result = -1;
 	if (artifact_discover(path, &list, err))
 		return error_context(err, "--donor");
@@ -76,14 +87,21 @@ int plan_donor_open(const char *path, const struct artifact *artifact, struct ar
 	result = 0;
 	if (best < 0)
 		goto done;
-	/* of several files one that has nothing to do with the artifact is none; the only one may have its reasons */
-	if (best_fit == 0 && list.count > 1) {
-		snprintf(job->reason, sizeof job->reason, "--donor %s: no archive in it has an entry point of %s", path, artifact->path);
+	/* an archive of something else is none; where the artifact has no entry point that is known, the donor may */
+	if (artifact_entry_points(artifact, &points, err)) {
+		result = -1;
+		goto done;
+	}
+	const char *wanted = known_entry_point(&points);
+	if (best_fit < 2 && wanted) {
+		snprintf(job->reason, sizeof job->reason, "--donor %.180s: has no %s, which %.180s has; give an archive of the same kind and release",
+			 path, wanted, artifact->path);
 		goto done;
 	}
 	job->reason[0] = '\0';
 	result = artifact_open(list.paths[best], host, err) ? -1 : 1;
 done:
+	artifact_entry_points_free(&points);
 	artifact_list_free(&list);
 	return result;
 }

@@ -48,7 +48,7 @@ struct donor {
 	size_t folded_count;
 	unsigned char *is_used;      /* one a kernel of the artifact */
 	char **reasons;              /* one a kernel of the host, NULL where it needs none */
-	const char **names;          /* donor_kernel's: the artifact's, then those of libraries; each part sorted */
+	const char **names;          /* donor_kernel's: the artifact's that are used, then those of libraries; each part sorted */
 	size_t artifact_names, name_count;
 };
 
@@ -412,7 +412,8 @@ static int list_names(struct donor *donor, struct error *err)
 		return out_of_memory(err);
 	size_t count = 0;
 	for (size_t i = 0; i < donor->artifact.count; i++)
-		donor->names[count++] = donor->artifact.items[i].name;
+		if (donor->is_used[i])
+			donor->names[count++] = donor->artifact.items[i].name;
 	count = donor->artifact_names = sort_names(donor->names, count);
 	for (size_t i = 0; i < donor->host.count; i++)
 		if (donor->kernels[i].container == CUDART_OWN_CODE && !donor->kernels[i].refused)
@@ -520,16 +521,14 @@ static const struct cudart_kernel_pair **sorted_pairs(const struct donor *donor,
 /* Names of the artifact's kernels of which no copy is used. */
 static size_t count_unused(const struct donor *donor)
 {
-	const char **used = calloc(donor->artifact.count + 1, sizeof *used);
-	size_t count = 0, unused = 0;
-	for (size_t i = 0; used && i < donor->artifact.count; i++)
-		if (donor->is_used[i])
-			used[count++] = donor->artifact.items[i].name;
-	if (count)
-		qsort(used, count, sizeof *used, compare_names);
-	for (size_t n = 0; used && n < donor->artifact_names; n++)
-		unused += !count || !bsearch(&donor->names[n], used, count, sizeof *used, compare_names);
-	free(used);
+	const char **names = calloc(donor->artifact.count + 1, sizeof *names);
+	size_t unused = 0;
+	for (size_t i = 0; names && i < donor->artifact.count; i++)
+		names[i] = donor->artifact.items[i].name;
+	const size_t count = names ? sort_names(names, donor->artifact.count) : 0;
+	for (size_t i = 0; i < count; i++)
+		unused += !donor->artifact_names || !bsearch(&names[i], donor->names, donor->artifact_names, sizeof *donor->names, compare_names);
+	free(names);
 	return unused;
 }
 

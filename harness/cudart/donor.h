@@ -24,7 +24,8 @@ void donor_close(struct donor *donor);
 /* For cudart_binding; lives as long as the donor. */
 const struct cudart_stand_in *donor_stand_in(const struct donor *donor);
 
-/* Names of all kernels that may run: the artifact's, and those of libraries that run from the donor. NULL past the end. */
+/* Names of all kernels that the host code can launch: the artifact's with a partner, and those of libraries that run from the
+ * donor. NULL past the end. */
 const char *donor_kernel(const struct donor *donor, size_t index);
 
 /* What a reader of the results has to know, a line each, as artifact_record.donor keeps it (donor_text_*, below). */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static char folder[256], artifact_path[512], host_path[512];
+static const char *entry_point = "run_mha"; /* of what is made */
 
 static const struct device_properties h100 = {
 	.kind = DEVICE_CUDA, .id = "cuda:0", .name = "NVIDIA H100", .cc_major = 9, .cc_minor = 0, .driver_version = 13000};
@@ -24,7 +25,7 @@ static void make(const char *path, const struct unit *units, size_t count, int i
 	struct fixture_member members[4];
 	struct error err = {0};
 	for (size_t i = 0; i < count; i++) {
-		static const char *const defined[] = {"run_mha", NULL};
+		const char *const defined[] = {entry_point, NULL};
 		struct bytes cubin = {0}, fatbin = {0};
 		size_t kernels = 0;
 		while (kernels < 4 && units[i].kernels[kernels].name)
@@ -33,7 +34,7 @@ static void make(const char *path, const struct unit *units, size_t count, int i
 		const struct fixture_entry entry = {2, 90, 1, 8, is_windows ? 0x41 : 0x11, cubin.data, cubin.size, NULL, NULL};
 		put_fatbin(&fatbin, &entry, 1);
 		if (is_windows)
-			put_msvc_object(&objects[i], i ? "helper" : "run_mha", "cudaLaunchKernel", "/DEFAULTLIB:MSVCRT ", &fatbin, 0);
+			put_msvc_object(&objects[i], i ? "helper" : entry_point, "cudaLaunchKernel", "/DEFAULTLIB:MSVCRT ", &fatbin, 0);
 		else
 			put_host_object(&objects[i], i ? NULL : defined, NULL, &fatbin);
 		members[i] = (struct fixture_member){units[i].name, objects[i].data, objects[i].size};
@@ -121,11 +122,13 @@ static void kernels_are_paired(void)
 	CHECK_INT(facts.missing_count, 2);
 	CHECK_CONTAINS(facts.missing.data, "_Z4gonev: the artifact has no kernel of that name");
 	donor_facts_free(&facts);
-	/* for coverage: the artifact's kernels, then those of libraries */
+	/* for coverage: what can be launched of the artifact's, then those of libraries */
 	size_t names = 0;
 	while (donor_kernel(donor, names))
 		names++;
-	CHECK_INT(names, 6);
+	CHECK_INT(names, 4);
+	CHECK_TEXT(donor_kernel(donor, 0), "_Z4longPx");
+	CHECK_TEXT(donor_kernel(donor, 3), CUB_NEW);
 	text_free(&words);
 	donor_close(donor);
 }
@@ -231,6 +234,22 @@ static void another_release_is_no_donor(void)
 	run_record_free(&run);
 }
 
+static void an_archive_of_something_else_is_no_donor(void)
+{
+	static const struct unit units[] = {{"a.o", {{.name = FLASH, .parameter_sizes = {440}}}}};
+	struct plan plan;
+	struct run_record run;
+	make(artifact_path, units, 1, 1);
+	entry_point = "moe_gemm_wmma";
+	make(host_path, units, 1, 0);
+	entry_point = "run_mha";
+	plan_with(&plan, &run, host_path);
+	CHECK_INT(plan.jobs[0].refused, STATUS_UNSUPPORTED);
+	CHECK_CONTAINS(plan.jobs[0].reason, "has no run_mha, which");
+	plan_free(&plan);
+	run_record_free(&run);
+}
+
 /* What a result file holds may be anyone's. */
 static void any_text_can_be_read(void)
 {
@@ -261,6 +280,7 @@ int main(void)
 	kernels_left_alone_find_the_only_one();
 	nothing_in_common_is_refused();
 	another_release_is_no_donor();
+	an_archive_of_something_else_is_no_donor();
 	any_text_can_be_read();
 	unlink(artifact_path);
 	unlink(host_path);
