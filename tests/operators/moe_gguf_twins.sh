@@ -26,7 +26,7 @@ small+=(--filter '-launch_mmq*rows:25?*')
 chosen() { # ENTRY: the filters for its twins
     case $1 in
     moe_gemm_gguf) printf '%s\n' 'moe_gemm_gguf/*tokens:1*' 'moe_gemm_gguf/format:q8_0/k:*' 'moe_gemm_gguf/experts:2/*' ;;
-    moe_gemm_gguf_prefill) printf '%s\n' '*prefill/*k:32*' '*prefill/*blocks:ones*' '*prefill/*format:q2_K/*' ;;
+    moe_gemm_gguf_prefill) printf '%s\n' '*prefill/*k:32*' '*prefill/*blocks:ones*' '*prefill/*format:q2_K/*blocks:exact/input*' ;;
     *) printf '%s\n' "$1/*" ;;
     esac
 }
