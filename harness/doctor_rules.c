@@ -333,7 +333,7 @@ static void judge_system(struct judge *judge)
 		if (facts->host == HOST_UNKNOWN || facts->host == wanted)
 			continue;
 		add(judge, "system", FIT_NO, "%s holds host code for %s (%s), and the target is %s (%s)|get the folder that was built on %s: no "
-					     "linker for %s takes such objects; its device code alone can be verified here (assay verify)",
+					     "linker for %s takes such objects; its device code can be verified here (assay verify --donor)",
 		    file_of(facts), host_os_name(facts->host), facts->machine ? facts->machine : "unknown processor", triple, evidence,
 		    host_os_name(wanted), host_os_name(wanted));
 		return;
