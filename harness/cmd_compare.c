@@ -164,6 +164,7 @@ int cmd_compare(int argc, char **argv)
 		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
 		{"--timeout", OPTION_SECONDS, "S", &session.timeout, "limit for one case; default 60, operators on a GPU 20"},
 		{"--jobs", OPTION_COUNT, "N", &session.jobs, "workers side by side that verify operators; default: by processors and memory"},
+		{"--verbose", OPTION_FLAG, NULL, &session.verbose, "say on standard error how far it is"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
 		{"--out", OPTION_TEXT, "DIR", &folder, "keep the result files there, a file for each artifact"},
 	};
@@ -200,7 +201,7 @@ int cmd_compare(int argc, char **argv)
 	session.without_checks = without.items;
 	session.without_count = without.count;
 	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.math || rounds ||
-		      session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || folder)) {
+		      session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || session.verbose || folder)) {
 		error_set(&err, ERROR_USAGE, "assay compare: options from --device on are for artifacts, which are run; %s is a result file", argv[1]);
 		return cli_fail(&err);
 	}

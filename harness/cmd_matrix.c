@@ -251,6 +251,7 @@ int cmd_matrix(int argc, char **argv)
 		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
 		{"--timeout", OPTION_SECONDS, "S", &session.timeout, "limit for one case; default 60, operators on a GPU 20"},
 		{"--jobs", OPTION_COUNT, "N", &session.jobs, "workers side by side that verify operators; default: by processors and memory"},
+		{"--verbose", OPTION_FLAG, NULL, &session.verbose, "say on standard error how far it is"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
 	};
 	const struct command_line command = {"assay matrix", NULL, "Artifacts x datasets x devices: runs all of them into one table.", details,

@@ -88,6 +88,10 @@ static char *conditions_of(const struct run_record *base, const struct run_recor
 	for (size_t i = 0; most > 1 && i < most; i++)
 		changed(&text, "dataset (sha256)", i < base->dataset_count ? base->datasets[i].sha256 : "",
 			i < next->dataset_count ? next->datasets[i].sha256 : "");
+	const uint32_t others[] = {run_record_device(base, NULL)->other_processes, run_record_device(next, NULL)->other_processes};
+	if (others[0] || others[1])
+		text_append(&text, "%sother processes on the card: %u in the base run, %u in the new one: times may be theirs; repeat it alone",
+			    text.length ? "\n" : "", others[0], others[1]);
 	if (!base->complete || !next->complete)
 		text_append(&text, "%s%s cut short: cases may be missing for that reason", text.length ? "\n" : "",
 			    base->complete ? "the new run was" : next->complete ? "the base run was" : "both runs were");

@@ -23,6 +23,21 @@ static const double TARGET_ALL = 0.01;
 
 /* ---- verification -------------------------------------------------------------------------------------------------- */
 
+/* To standard error, of a run that nobody sees the progress of otherwise. */
+static void say(struct interleave *all, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct interleave *all, const char *format, ...)
+{
+	va_list args;
+	if (!all->session.verbose)
+		return;
+	progress_clear(&all->progress);
+	va_start(args, format);
+	fprintf(stderr, "assay: ");
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
 static int name_set(struct side *side, struct error *err)
 {
 	for (size_t i = 0; side->given->set && i < side->run->artifact_count; i++) {
@@ -47,9 +62,11 @@ static int verify_sides(struct interleave *all, struct error *err)
 		options.path_count = side->given->path_count;
 		options.out = NULL;
 		options.gbench_json = options.keep_failures = NULL;
+		options.verbose = 0;
 		if (session_run(&options, side->run, &problem) == 0 && name_set(side, &problem) == 0) {
 			side->is_here = 1;
 			here++;
+			say(all, "%s: %zu cases verified, %.1f s", side->given->paths[0], side->run->case_count, side->run->wall_seconds);
 			continue;
 		}
 		run_record_free(side->run);
@@ -81,6 +98,7 @@ static int open_runner(const struct interleave *all, const struct side *side, co
 	options.kind = SESSION_RUN;
 	options.keep_failures = NULL;
 	options.no_baseline = 1;
+	options.verbose = 0;
 	if (round > 0)
 		options.repeats = 0; /* the round before had them */
 	if (make_setup(&options, job, dataset, all->device, setup, err))
@@ -133,8 +151,9 @@ static int is_refusal(const struct error *err)
 	return err->kind == ERROR_INPUT || err->kind == ERROR_UNSUPPORTED;
 }
 
-/* What the first worker of a side measured of the card goes into its record. */
-static int note_rates(struct side *side, struct error *err)
+/* What the first worker of a side measured of the card goes into its record. Processes of others are what the very first one saw:
+ * later ones also see those of the other sides, where process numbers do not tell whose they are (containers). */
+static int note_rates(struct interleave *all, struct side *side, struct error *err)
 {
 	const struct worker_ready *ready = runner_ready(side->runner);
 	if (!ready || (side->run->device_count && run_record_device(side->run, NULL)->matrix_product_flops > 0))
@@ -147,15 +166,20 @@ static int note_rates(struct side *side, struct error *err)
 	device->matrix_product_flops = ready->matrix_product_flops;
 	device->matrix_product_flops_bf16 = ready->matrix_product_flops_bf16;
 	device->copy_bytes_per_second = ready->copy_bytes_per_second;
+	if (!all->has_seen_others) {
+		all->other_processes = ready->other_processes;
+		all->has_seen_others = 1;
+	}
+	device->other_processes = all->other_processes;
 	return 0;
 }
 
 /* Workers of kernels by name live for a round, those of an archive for its group. */
-static int enter_side(struct interleave *all, struct side *side, const struct group *group, size_t index, int round, struct error *err)
+static int open_side(struct interleave *all, struct side *side, const struct group *group, size_t index, int round, struct error *err)
 {
 	const struct job *job = group->jobs[index];
 	const int stays = side->runner && group->is_operators && side->loaded->is_operators;
-	struct error problem = {0};
+	struct error ignored;
 	if (side->runner && !stays) {
 		runner_close(side->runner);
 		side->runner = NULL;
@@ -165,10 +189,19 @@ static int enter_side(struct interleave *all, struct side *side, const struct gr
 	if (!job)
 		return 0;
 	side->loaded = group;
-	if (!side->runner && open_runner(all, side, group->is_operators ? NULL : job, round, &side->runner, err))
+	if (side->runner)
+		return 0;
+	if (open_runner(all, side, group->is_operators ? NULL : job, round, &side->runner, err))
 		return -1;
-	const size_t count = group->is_operators ? symbols_of(all, group, index, side->symbols) : 0;
-	if (!count || load(side->runner, job, side->symbols, count, &problem) == 0)
+	runner_begin(side->runner, &ignored); /* what goes wrong is told when it is needed */
+	return 0;
+}
+
+static int enter_side(struct interleave *all, struct side *side, const struct group *group, size_t index, struct error *err)
+{
+	struct error problem = {0};
+	const size_t count = group->jobs[index] && group->is_operators ? symbols_of(all, group, index, side->symbols) : 0;
+	if (!count || load(side->runner, group->jobs[index], side->symbols, count, &problem) == 0)
 		return 0;
 	side->is_alone = 1; /* one bad kernel must not cost those that are compiled with it */
 	if (is_refusal(&problem))
@@ -179,8 +212,12 @@ static int enter_side(struct interleave *all, struct side *side, const struct gr
 
 static int enter_group(struct interleave *all, const struct group *group, int round, struct error *err)
 {
+	/* opening a context takes longer than anything else here: all of them at once */
 	for (size_t i = 0; i < all->count; i++)
-		if (enter_side(all, &all->sides[i], group, i, round, err))
+		if (open_side(all, &all->sides[i], group, i, round, err))
+			return -1;
+	for (size_t i = 0; i < all->count; i++)
+		if (enter_side(all, &all->sides[i], group, i, err))
 			return -1;
 	return 0;
 }
@@ -310,7 +347,7 @@ static int run_item(struct interleave *all, const struct group *group, size_t nu
 		if (result)
 			break;
 		from[i] = side->record;
-		result = note_rates(side, err);
+		result = note_rates(all, side, err);
 		if (result == 0 && place->record == SIZE_MAX)
 			result = keep_new(all, group, item, i, number, err);
 		if (result)
@@ -452,9 +489,13 @@ static int time_sides(struct interleave *all, struct error *err)
 	int result = interleave_plan(all, err);
 	if (result == 0 && strcmp(all->device, "cpu") != 0)
 		preload(all);
+	say(all, "%zu cases to be timed in %d rounds; compiling: %.1f s", all->item_count, all->rounds, monotonic_seconds() - start);
 	progress_start(&all->progress, all->item_count * (size_t)all->rounds);
-	for (int round = 0; result == 0 && round < all->rounds; round++)
+	for (int round = 0; result == 0 && round < all->rounds; round++) {
+		const double begun = monotonic_seconds();
 		result = run_round(all, round, err);
+		say(all, "round %d of %d: %.1f s", round + 1, all->rounds, monotonic_seconds() - begun);
+	}
 	progress_clear(&all->progress);
 	for (size_t i = 0; result == 0 && i < all->count; i++) {
 		struct run_record *run = all->sides[i].run;

@@ -65,6 +65,8 @@ struct interleave {
 	struct item *items;
 	size_t item_count, item_capacity;
 	struct place *places;
+	uint32_t other_processes;      /* on the device, when the first worker started */
+	int has_seen_others;
 	struct progress progress;
 };
 

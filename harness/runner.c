@@ -24,6 +24,7 @@ struct runner {
 	struct worker_setup setup;
 	struct runner_options options;
 	pid_t pid;              /* 0: no worker */
+	int is_starting;        /* it has been told what to set up, and nobody has waited for it */
 	int fd;
 	int output_fd;          /* read end of the worker's stdout and stderr */
 	char tail[TAIL_BYTES];  /* the last of what it printed */
@@ -196,6 +197,7 @@ static void reap(struct runner *runner, int kill_it, char *how, size_t size)
 	close(runner->output_fd);
 	runner->fd = runner->output_fd = -1;
 	runner->pid = 0;
+	runner->is_starting = 0;
 }
 
 /* Waits for an answer, noting stages on the way. Short waits, so that the worker's output is taken meanwhile. */
@@ -297,17 +299,29 @@ static int explain_lost_setup(struct runner *runner, struct error *err)
 	return error_set(err, ERROR_INPUT, "%s: loading it ended the process: %s", subject(runner), how);
 }
 
-int runner_start(struct runner *runner, struct error *err)
+int runner_begin(struct runner *runner, struct error *err)
 {
-	struct wire_message message;
-	char how[512];
 	if (runner->pid)
 		return 0;
 	runner->refusal = STATUS_ERROR;
 	if (spawn(runner, err))
 		return -1;
-	if (wire_send(runner->fd, WIRE_SETUP, &runner->setup, sizeof runner->setup, err) ||
-	    await(runner, runner->options.setup_timeout, &message, err))
+	if (wire_send(runner->fd, WIRE_SETUP, &runner->setup, sizeof runner->setup, err))
+		return explain_lost_setup(runner, err);
+	runner->is_starting = 1;
+	return 0;
+}
+
+int runner_start(struct runner *runner, struct error *err)
+{
+	struct wire_message message;
+	char how[512];
+	if (runner->pid && !runner->is_starting)
+		return 0;
+	if (runner_begin(runner, err))
+		return -1;
+	runner->is_starting = 0;
+	if (await(runner, runner->options.setup_timeout, &message, err))
 		return explain_lost_setup(runner, err);
 	int result = -1;
 	if (message.type == WIRE_FAILED && message.size == sizeof *err)
@@ -442,7 +456,7 @@ int runner_case(struct runner *runner, const struct runner_request *request, str
 		return 0;
 	}
 	struct wire_loaded loaded;
-	if ((!runner->pid && runner_start(runner, &problem)) ||
+	if (((!runner->pid || runner->is_starting) && runner_start(runner, &problem)) ||
 	    (runner->unit.path && !runner->unit_loaded && load_unit(runner, &loaded, &problem))) {
 		if (problem.kind != ERROR_INPUT && problem.kind != ERROR_UNSUPPORTED) {
 			if (err)

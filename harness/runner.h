@@ -21,6 +21,9 @@ int runner_open(struct runner **runner, const struct worker_setup *setup, const 
  * dies during set-up is ERROR_INPUT with how it died, and so is one that does not come back from loading the archive, which
  * runs the archive's static constructors; from anything else that takes too long it is ERROR_ENVIRONMENT. */
 int runner_start(struct runner *runner, struct error *err);
+/* Begins to start the worker and does not wait for it, so that several of them come up side by side; runner_start waits, and so does
+ * whatever needs the worker. */
+int runner_begin(struct runner *runner, struct error *err);
 /* What a failure of runner_start says of the archive's cases: crashed or timeout when its own code was running, unsupported,
  * or error. */
 enum status runner_refusal(const struct runner *runner);
