@@ -14,13 +14,16 @@ seconds=${SECONDS_A_FIGURE:-0.16}
 keep=${KEEP:-$work}
 mkdir -p "$keep"
 
+plain=$specimens/prebuilt/candle-flash-attn-specimen/out
+
 # held NAME BASE NEW OPTION...: JSON to NAME.json; exit codes 0 and 1 are fine
 held() {
-    local name=$1 base=$2 new=$3
+    local name=$1 base=$2 new=$3 start=$SECONDS
     shift 3
-    "$assay" compare "$slow/$base/libflashattention.a" "$slow/$new/libflashattention.a" --device cuda:0 --dataset "$spec" \
-        --bench-seconds "$seconds" --all --json "$keep/$name.json" "$@" >"$keep/$name.out" 2>&1
+    "$assay" compare "$base/libflashattention.a" "$new/libflashattention.a" --device cuda:0 --dataset "$spec" \
+        --bench-seconds "$seconds" --all --verbose --json "$keep/$name.json" "$@" >"$keep/$name.out" 2>&1
     local code=$?
+    echo "$name: $((SECONDS - start)) s"
     [ $code -le 1 ] || fail "$name: exit code $code: $(tail -n 2 "$keep/$name.out")"
 }
 
@@ -35,7 +38,7 @@ verdicts() {
 
 total=0 flagged=0
 for ((i = 1; i <= ${REPEATS:-1}; i++)); do
-    held "same_$i" delay_0 delay_0
+    held "same_$i" "$plain" "$plain"
     verdicts "$keep/same_$i.json" >"$work/lines"
     cases=$(wc -l <"$work/lines")
     wrong=$(grep -cE 'SLOWER|FASTER' "$work/lines")
@@ -46,7 +49,7 @@ done
 [ $((flagged * 100)) -le "$total" ] || fail "$flagged of $total cases of the same archive are flagged"
 
 for share in 3 10; do
-    held "slower_$share" delay_0 "delay_$share" --filter '*s2048*' --filter '*s3072*' --filter '*s2560*' --filter '*s1792*'
+    held "slower_$share" "$slow/delay_0" "$slow/delay_$share" --filter '*s2048*' --filter '*s3072*' --filter '*s2560*' --filter '*s1792*'
     verdicts "$keep/slower_$share.json" | awk '$1 >= 100' >"$work/lines"
     cases=$(wc -l <"$work/lines")
     found=$(awk '$2 == "SLOWER"' "$work/lines" | wc -l)
