@@ -101,6 +101,8 @@ static void note_own_code(struct case_record *record, const struct cudart_log *l
 			continue;
 		char *name = demangle(launch->kernel);
 		const char *plain = name ? name : launch->kernel;
+		if (strncmp(plain, "void ", 5) == 0) /* what a template returns is in front of its name */
+			plain += 5;
 		text_append(&names, "%s%.*s", names.length ? ", " : "", (int)strcspn(plain, "<("), plain);
 		free(name);
 	}

@@ -143,6 +143,20 @@ says less.txt "no donor kernel: void specimen::"
 says other.txt "its parameter 0 is of 224 bytes at 0, that of the donor's kernel of 216 bytes at 0"
 says other.txt "no match       2: cases that launch them are unsupported"
 
+# ---- libmoe, whose functions are operators: the same, and a twin that reads beyond its input
+moe=$(dirname "$specimens")/moe_gguf
+windows moe "$moe/good/libmoe.a"
+mkdir "$work/libmoe" && mv "$work/moe/libflashattention.a" "$work/libmoe/libmoe.a"
+functions=(--device cpu --repeats 0 --filter 'moe_gemm_gguf*k:32*')
+run moe-alone 3 "$assay" verify "$work/libmoe" "${functions[@]}"
+run moe-linux 0 "$assay" verify "$moe/good/libmoe.a" "${functions[@]}" --out "$work/moe-linux.h5" --json "$work/moe-linux.json"
+run moe 0 "$assay" verify "$work/libmoe" "${functions[@]}" --donor "$moe/good/libmoe.a" --out "$work/moe.h5" --json "$work/moe.json"
+same moe-linux moe "$(value moe-linux runs.0.summary.cases)"
+expect "donor of libmoe" "$moe/good/libmoe.a" "$(value moe runs.0.artifacts.0.donor.path)"
+windows row "$moe/faulty/row_of_slot/libmoe.a"
+run row 1 "$assay" verify "$work/row/libflashattention.a" --device cpu --repeats 0 --filter 'moe_gemm_gguf/*tokens:1/*' --donor "$moe/good/libmoe.a"
+says row.txt "access: out of bounds"
+
 # ---- what cannot be a donor
 windows none "$work/named.a" --replace 17attention_forward=17attention_reverse
 run none 3 "$assay" verify "$work/none/libflashattention.a" "${cases[@]}" --donor "$work/named.a"
