@@ -379,7 +379,9 @@ static int compare_timing(const struct comparison *comparison, const struct comp
 	timing->low = interval.low;
 	timing->high = interval.high;
 	timing->verdict = verdict_of(interval.low, interval.high, comparison->threshold);
-	if (timing->base_mhz > 0 && timing->next_mhz > 0 && fabs(timing->next_mhz / timing->base_mhz - 1) > CLOCK_SAME) {
+	/* what was measured in turns had the same clock, but for what the kernels themselves do to it (power): that is theirs. A few
+	 * readings on either side, in steps of the clock, would only add noise */
+	if (!timing->in_turns && timing->base_mhz > 0 && timing->next_mhz > 0 && fabs(timing->next_mhz / timing->base_mhz - 1) > CLOCK_SAME) {
 		const double factor = timing->next_mhz / timing->base_mhz;
 		timing->is_normalised = 1;
 		timing->cycle_ratio = interval.ratio * factor;

@@ -120,6 +120,12 @@ static void relative(void)
 	struct matrix_relative found;
 	struct error err = {0};
 	make_runs(&base, &next, slower, drift);
+	/* the slower one also takes more power */
+	base.cases[0].clocks = calloc(1, sizeof *base.cases[0].clocks);
+	next.cases[0].clocks = calloc(1, sizeof *next.cases[0].clocks);
+	base.cases[0].clock_count = next.cases[0].clock_count = 1;
+	base.cases[0].clocks[0].sm_clock_mhz = 1980;
+	next.cases[0].clocks[0].sm_clock_mhz = 1920;
 	CHECK_INT(compare_runs(&base, &next, &options, &comparison, &err), 0);
 	/* the clock moved by 10 %, and the pairs do not see it */
 	CHECK_INT(comparison.hot[TIMING_SLOWER], CASES);
