@@ -65,6 +65,7 @@ struct doctor_options {
 	const struct cargo_project_options *project; /* NULL: none is asked about */
 	const char *triple;  /* target to answer for where there is no project; NULL: this machine's */
 	struct machine_options machine;
+	int without_manifest; /* do not look for an assay.json */
 };
 
 /* All requirements by name, with what each asks: {"release", "the Candle release ..."}, ended by NULLs. */

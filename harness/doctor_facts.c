@@ -259,8 +259,8 @@ int doctor_examine(const struct doctor_options *options, struct doctor *doctor, 
 		goto failed;
 	doctor->has_project = options->project != NULL;
 	if (machine_look(&options->machine, &doctor->machine, err) ||
-	    manifest_find(doctor->prebuilt.path, &doctor->manifest, &doctor->has_manifest, err) || doctor_gather(doctor, err) ||
-	    doctor_judge(doctor, err))
+	    (!options->without_manifest && manifest_find(doctor->prebuilt.path, &doctor->manifest, &doctor->has_manifest, err)) ||
+	    doctor_gather(doctor, err) || doctor_judge(doctor, err))
 		goto failed;
 	return 0;
 failed:

@@ -4,6 +4,7 @@
 #include "cmd_doctor.h"
 #include "cmd_inspect.h"
 #include "cmd_install.h"
+#include "cmd_pack.h"
 #include "cmd_matrix.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
@@ -34,6 +35,7 @@ static const struct {
 	{"doctor", cmd_doctor, "whether prebuilt kernels fit a Cargo project and this machine"},
 	{"install", cmd_install, "put prebuilt kernels where a Cargo project builds them"},
 	{"uninstall", cmd_uninstall, "take them away again"},
+	{"pack", cmd_pack, "check prebuilt kernels and describe them for those who will use them"},
 };
 
 static void print_usage(FILE *out)
