@@ -11,7 +11,7 @@ struct bencher;
  * and copy rates (ready->matrix_product_flops*, copy_bytes_per_second), unless setup->skip_rates. On a CUDA device only. */
 int bencher_open(struct bencher **bencher, struct device *device, const struct worker_setup *setup,
 		 struct worker_ready *ready, struct error *err);
-/* Samples the bound case and fills the timing fields of *record. */
+/* Samples the bound case and fills the timing fields of *record. A baseline that breaks the context sets record->context_lost. */
 int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct family *family, void *family_state,
 		const struct binding *binding, struct case_record *record, struct error *err);
 

@@ -552,6 +552,7 @@ int executor_run(struct executor *executor, uint64_t index, int want_bench, stru
 			else
 				snprintf(record->note, sizeof record->note, "not timed: %.200s", err.message);
 		}
+		attempt.context_lost |= record->context_lost;
 	}
 	for (int i = 0; i < attempt.test.tensor_count; i++)
 		free(attempt.promises[i].regions);

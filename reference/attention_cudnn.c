@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 21 tensors, 13 operations with a descriptor each, graph, pack, plan */
-enum { DESCRIPTORS_MAX = 64, OPERATIONS_MAX = 16, ARGUMENTS_MAX = 8, CONFIGS_MAX = 16 };
+/* 23 tensors, 16 operations with a descriptor each, graph, pack, heuristics, engine */
+enum { DESCRIPTORS_MAX = 80, OPERATIONS_MAX = 20, ARGUMENTS_MAX = 8, CONFIGS_MAX = 16 };
 
 struct attention_cudnn {
 	struct cudnn *cudnn;
@@ -214,18 +214,24 @@ static cudnn_descriptor mask_causal(struct attention_cudnn *a, const struct atte
 	return masked;
 }
 
-/* exp(s - max) / sum, in the type of the second product's input. NULL on failure. */
+/* exp(s - max) / sum, in the type of the second product's input. NULL on failure. That the log-sum-exp, max + log sum, is in the
+ * graph too, although nothing reads it, is by what cuDNN tells its flash attention from an older one (which its releases of
+ * today do not have any more). */
 static cudnn_descriptor softmax(struct attention_cudnn *a, const struct shapes *shapes, enum cudnn_number_type type,
 				cudnn_descriptor scores, struct error *err)
 {
 	cudnn_descriptor largest = tensor(a, CUDNN_FLOAT, shapes->row, shapes->row_strides, VIRTUAL, NULL, err);
 	cudnn_descriptor sum = tensor(a, CUDNN_FLOAT, shapes->row, shapes->row_strides, VIRTUAL, NULL, err);
 	cudnn_descriptor below = virtual_scores(a, shapes, CUDNN_FLOAT, err), power = virtual_scores(a, shapes, CUDNN_FLOAT, err);
+	cudnn_descriptor logarithm = tensor(a, CUDNN_FLOAT, shapes->row, shapes->row_strides, VIRTUAL, NULL, err);
+	cudnn_descriptor lse = tensor(a, CUDNN_FLOAT, shapes->row, shapes->row_strides, VIRTUAL, NULL, err);
 	cudnn_descriptor weights = virtual_scores(a, shapes, type, err);
-	if (!largest || !sum || !below || !power || !weights || reduction(a, CUDNN_MAXIMUM, scores, largest, err) ||
+	if (!largest || !sum || !below || !power || !logarithm || !lse || !weights || reduction(a, CUDNN_MAXIMUM, scores, largest, err) ||
 	    pointwise(a, (struct pointwise){.mode = CUDNN_SUBTRACT, .x = scores, .b = largest, .y = below}, err) ||
 	    pointwise(a, (struct pointwise){.mode = CUDNN_EXP, .x = below, .y = power}, err) ||
 	    reduction(a, CUDNN_SUM, power, sum, err) ||
+	    pointwise(a, (struct pointwise){.mode = CUDNN_LOG, .x = sum, .y = logarithm}, err) ||
+	    pointwise(a, (struct pointwise){.mode = CUDNN_ADD, .x = largest, .b = logarithm, .y = lse}, err) ||
 	    pointwise(a, (struct pointwise){.mode = CUDNN_DIVIDE, .x = power, .b = sum, .y = weights}, err))
 		return NULL;
 	return weights;

@@ -89,6 +89,7 @@ enum cudnn_pointwise { /* cudnnPointwiseMode_t */
 	CUDNN_DIVIDE = 6,
 	CUDNN_SUBTRACT = 9,
 	CUDNN_EXP = 13,
+	CUDNN_LOG = 15,
 	CUDNN_GREATER_OR_EQUAL = 303,
 	CUDNN_INDEX = 501,
 	CUDNN_SELECT = 601

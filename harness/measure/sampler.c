@@ -2,6 +2,7 @@
 
 #include "core/util.h"
 #include "measure/gate.h"
+#include "measure/meter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,13 +23,13 @@ enum {
 /* Work behind one gate: long enough that closing and opening costs little, short enough to stop in time. */
 static const double batch_seconds = 0.02;
 
-/* Energy: steps of the counter that are nearer to each other than this say too little; and what part of the time between them
- * has to be the calls'. */
-static const double energy_seconds_least = 0.2, energy_busy_least = 0.9;
+/* Energy: a step is known to within some ten milliseconds, so that what lies between two that are nearer to each other than
+ * this says too little; and what part of that time has to be the calls'. */
+static const double energy_seconds_least = 0.4, energy_busy_least = 0.9;
 
-/* A moment at which the energy counter was seen to move. */
-struct energy_step {
-	double at, joules, busy; /* busy: sum of the samples until then */
+/* How far sampling had come. */
+struct progress_point {
+	double at, busy; /* busy: sum of the samples until then */
 	size_t count;
 };
 
@@ -49,13 +50,14 @@ struct run {
 	int slots;    /* of them in use */
 	int refusals; /* gates in a row that the time-out had to open */
 	int64_t turn; /* samples begun: which rotation is next */
-	double start, sampling_start, next_clock;
-	size_t capacity, clock_capacity;
+	double start, sampling_start;
+	size_t capacity;
 	size_t best;       /* samples of the kind that `gate` promises */
 	size_t next_look;  /* count of samples at which the median is looked at again */
 	double busy;       /* sum of the samples */
-	struct energy_step energy, first_step, last_step;
-	int energy_steps;  /* -1: not read yet */
+	struct progress_point *progress; /* after each batch */
+	size_t progress_count, progress_capacity;
+	struct meter meter;
 	struct sampler_result result;
 };
 
@@ -247,29 +249,6 @@ static void choose_batch(struct run *run)
 	run->batch = batch >= 1 ? (int)batch : 1;
 }
 
-static int read_clocks_now_and_then(struct run *run, struct error *err)
-{
-	struct sampler_result *result = &run->result;
-	struct nvml_reading reading;
-
-	if (!run->options.read_clocks || monotonic_seconds() < run->next_clock)
-		return 0;
-	const int failed = run->options.read_clocks(run->options.clocks_context, &reading, NULL) != 0;
-	run->next_clock = monotonic_seconds() + run->options.clock_interval;
-	if (failed)
-		return 0;
-	if (result->clock_count == run->clock_capacity) {
-		const size_t capacity = run->clock_capacity ? 2 * run->clock_capacity : 16;
-		struct sampler_clock *grown = realloc(result->clocks, capacity * sizeof *grown);
-		if (!grown)
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory for clock readings");
-		result->clocks = grown;
-		run->clock_capacity = capacity;
-	}
-	result->clocks[result->clock_count++] = (struct sampler_clock){.sample = result->count, .reading = reading};
-	return 0;
-}
-
 static int reserve(struct run *run, size_t more, struct error *err)
 {
 	struct sampler_result *result = &run->result;
@@ -289,33 +268,68 @@ static int reserve(struct run *run, size_t more, struct error *err)
 	return 0;
 }
 
-/* Remembers the first and the last moment at which the counter moved. The batch that is running is not counted at either. */
-static void read_energy_now(struct run *run)
+static int note_progress(struct run *run, struct error *err)
 {
-	struct energy_step now = {.at = monotonic_seconds(), .count = run->result.count, .busy = run->busy};
-
-	if (!run->options.read_energy || run->options.read_energy(run->options.energy_context, &now.joules, NULL) != 0)
-		return;
-	if (run->energy_steps >= 0 && now.joules > run->energy.joules) {
-		if (run->energy_steps++ == 0)
-			run->first_step = now;
-		run->last_step = now;
+	if (run->progress_count == run->progress_capacity) {
+		const size_t capacity = run->progress_capacity ? 2 * run->progress_capacity : 64;
+		struct progress_point *grown = realloc(run->progress, capacity * sizeof *grown);
+		if (!grown)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory for %zu batches of samples", capacity);
+		run->progress = grown;
+		run->progress_capacity = capacity;
 	}
-	run->energy_steps = run->energy_steps < 0 ? 0 : run->energy_steps;
-	run->energy = now;
+	run->progress[run->progress_count++] = (struct progress_point){monotonic_seconds(), run->busy, run->result.count};
+	meter_progress(&run->meter, run->result.count);
+	return 0;
 }
 
+/* Samples until a moment between two batches, by proportion. 0 when it lies outside of them. */
+static int progress_at(const struct run *run, double at, double *count, double *busy)
+{
+	for (size_t i = 1; i < run->progress_count; i++) {
+		const struct progress_point *from = &run->progress[i - 1], *to = &run->progress[i];
+		if (at < from->at || at > to->at || !(to->at > from->at))
+			continue;
+		const double part = (at - from->at) / (to->at - from->at);
+		*count = (double)from->count + part * (double)(to->count - from->count);
+		*busy = from->busy + part * (to->busy - from->busy);
+		return 1;
+	}
+	return 0;
+}
+
+/* The batch that is running counts at neither end: what is left out at the one is put in at the other. */
 static void conclude_energy(struct run *run)
 {
-	const struct energy_step *from = &run->first_step, *to = &run->last_step;
+	const struct meter_step *from = &run->meter.first, *to = &run->meter.last;
+	double from_count, to_count, from_busy, to_busy;
 	const double seconds = to->at - from->at;
 
-	if (run->energy_steps < 2 || to->count <= from->count || !(seconds >= energy_seconds_least) ||
-	    !(to->busy - from->busy >= energy_busy_least * seconds))
+	if (run->meter.steps < 2 || !(seconds >= energy_seconds_least) || !progress_at(run, from->at, &from_count, &from_busy) ||
+	    !progress_at(run, to->at, &to_count, &to_busy) || !(to_busy - from_busy >= energy_busy_least * seconds))
 		return;
-	run->result.energy_calls = (double)(to->count - from->count) * run->calls;
+	run->result.energy_calls = (to_count - from_count) * run->calls;
 	run->result.energy_joules = (to->joules - from->joules) / run->result.energy_calls;
 	run->result.energy_seconds = seconds;
+}
+
+/* Takes what the meter read. */
+static int conclude_meter(struct run *run, struct error *err)
+{
+	struct sampler_result *result = &run->result;
+	meter_end(&run->meter);
+	if (run->meter.out_of_memory)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory for clock readings");
+	conclude_energy(run);
+	if (run->meter.clock_count == 0)
+		return 0;
+	result->clocks = calloc(run->meter.clock_count, sizeof *result->clocks);
+	if (!result->clocks)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory for clock readings");
+	for (size_t i = 0; i < run->meter.clock_count; i++)
+		result->clocks[i] = (struct sampler_clock){run->meter.clocks[i].progress, run->meter.clocks[i].reading};
+	result->clock_count = run->meter.clock_count;
+	return 0;
 }
 
 static int queue_sample(struct run *run, struct flight *flight, int index, struct error *err)
@@ -366,7 +380,7 @@ static int collect(struct run *run, struct flight *flight, struct error *err)
 	struct sampler_result *result = &run->result;
 	const unsigned char wanted = result->gate == SAMPLER_GATED ? SAMPLE_GATED : 0;
 
-	if (reserve(run, (size_t)flight->count, err) != 0 || read_clocks_now_and_then(run, err) != 0 ||
+	if (reserve(run, (size_t)flight->count, err) != 0 ||
 	    ops->event_synchronize(run->device, flight->to[flight->count - 1], err) != 0)
 		return -1;
 	for (int i = 0; i < flight->count; i++) {
@@ -380,8 +394,7 @@ static int collect(struct run *run, struct flight *flight, struct error *err)
 	}
 	run->best += flight->flag == wanted ? (size_t)flight->count : 0;
 	flight->count = 0;
-	read_energy_now(run);
-	return 0;
+	return note_progress(run, err);
 }
 
 /* Statistics of the samples of the best kind there is: gated; else those that no gate touched; else all. */
@@ -438,8 +451,11 @@ static int sample_until_enough(struct run *run, struct error *err)
 	struct sampler_result *result = &run->result;
 	int in_flight = 0, oldest = 0, stop = 0;
 
+	const struct meter_options meter = {run->options.read_clocks, run->options.clocks_context, run->options.clock_interval,
+					    run->options.read_energy, run->options.energy_context};
 	run->sampling_start = monotonic_seconds();
-	run->energy_steps = -1;
+	if (meter_start(&run->meter, &meter, err) != 0 || note_progress(run, err) != 0)
+		return -1;
 	while (!stop || in_flight) {
 		size_t begun = result->count;
 		for (int i = 0; i < in_flight; i++)
@@ -465,8 +481,7 @@ static int sample_until_enough(struct run *run, struct error *err)
 			return -1;
 	}
 	result->sampling_seconds = monotonic_seconds() - run->sampling_start;
-	conclude_energy(run);
-	if (summarise(run, err) != 0)
+	if (conclude_meter(run, err) != 0 || summarise(run, err) != 0)
 		return -1;
 	/* time ran out before one gated sample came about: the statistics are of what there is */
 	if (result->gate == SAMPLER_GATED && run->best == 0)
@@ -503,6 +518,9 @@ int sampler_run(struct device *device, const struct sampler_work *work, const st
 done:
 	if (run.has_gate)
 		gate_end(&run.gate);
+	meter_end(&run.meter);
+	free(run.meter.clocks);
+	free(run.progress);
 	if (failed)
 		device_synchronize(device, NULL); /* queued work still uses the caller's memory */
 	free_events(&run);

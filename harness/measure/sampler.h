@@ -19,7 +19,7 @@
  * between them: clocks, temperature and power are those of steady work, and the sum of the samples is close to the time that
  * sampling took.
  *
- * Energy is read off a counter of the whole board while samples are taken. It moves in steps (tens of milliseconds), so the
+ * Energy is read off a counter of the whole board while samples are taken. It moves in steps (100 ms on an H100), so the
  * figure is the difference between two moments at which it moved, over the calls between them; there is none unless samples
  * fill nine tenths of that time, since what an idle board draws is not the call's.
  *
@@ -56,12 +56,12 @@ struct sampler_options { /* 0 means the default */
 	int batch;                 /* 16: samples behind one gate at most; lowered for long calls and for the queue's depth */
 	int calls_per_sample;      /* 1; K > 1 queues K calls back to back between the events and divides by K (hot only) */
 	double gate_timeout;       /* 0.2 s */
-	/* NULL, or reads clocks and power; called at most every clock_interval (0.05 s), while the device works. A failed
-	 * reading is left out. sampler_read_nvml with a `struct nvml *` fits. */
+	/* NULL, or reads clocks and power; called every clock_interval (0.05 s) while samples are taken, by a thread of its own
+	 * (meter.h). A failed reading is left out. sampler_read_nvml with a `struct nvml *` fits. */
 	int (*read_clocks)(void *context, struct nvml_reading *reading, struct error *err);
 	void *clocks_context;
 	double clock_interval;
-	/* NULL, or reads the energy that the board has drawn since some moment, in joules. sampler_read_energy with a `struct nvml *`
+	/* NULL, or reads the energy that the board has drawn since some moment, in joules; by that thread too. sampler_read_energy with a `struct nvml *`
 	 * fits. */
 	int (*read_energy)(void *context, double *joules, struct error *err);
 	void *energy_context;

@@ -349,7 +349,7 @@ static void energy_is_that_of_the_calls(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 2e-3};
 	struct meter meter = {.start = monotonic_seconds(), .watts = 500, .step = 0.02};
-	struct sampler_options options = {.warmup_seconds = 1e-3, .min_seconds = 0.5, .max_seconds = 5, .read_energy = read_meter, .energy_context = &meter};
+	struct sampler_options options = {.warmup_seconds = 1e-3, .min_seconds = 0.7, .max_seconds = 5, .read_energy = read_meter, .energy_context = &meter};
 	struct sampler_result result;
 	struct error err = {0};
 
