@@ -159,6 +159,7 @@ int cmd_compare(int argc, char **argv)
 		{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match; may be repeated"},
 		{"--seed", OPTION_COUNT, "N", &session.seed, "seed of the cases of a spec; default 0"},
 		{"--abi", OPTION_TEXT, "PROFILE", &session.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
+		{"--donor", OPTION_TEXT, "PATH", &session.donor, "call this archive's host code, which launches the kernels of all artifacts"},
 		{"--math", OPTION_CHOICE, "precise|fast", &session.math, "what kernels built with fast math are held to; default precise"},
 		{"--rounds", OPTION_COUNT, "N", &rounds, "rounds of timing; default 8"},
 		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
@@ -200,7 +201,7 @@ int cmd_compare(int argc, char **argv)
 	session.filter_count = filters.count;
 	session.without_checks = without.items;
 	session.without_count = without.count;
-	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.math || rounds ||
+	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.donor || session.math || rounds ||
 		      session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || session.verbose || folder)) {
 		error_set(&err, ERROR_USAGE, "assay compare: options from --device on are for artifacts, which are run; %s is a result file", argv[1]);
 		return cli_fail(&err);

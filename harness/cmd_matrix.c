@@ -247,6 +247,7 @@ int cmd_matrix(int argc, char **argv)
 		{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match; may be repeated"},
 		{"--seed", OPTION_COUNT, "N", &session.seed, "seed of the cases of a spec; default 0"},
 		{"--abi", OPTION_TEXT, "PROFILE", &session.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
+		{"--donor", OPTION_TEXT, "PATH", &session.donor, "call this archive's host code, which launches the kernels of all artifacts"},
 		{"--math", OPTION_CHOICE, "precise|fast", &session.math, "what kernels built with fast math are held to; default precise"},
 		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
 		{"--timeout", OPTION_SECONDS, "S", &session.timeout, "limit for one case; default 60, operators on a GPU 20"},

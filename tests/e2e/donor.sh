@@ -90,6 +90,11 @@ command=$(sed -n 's/^ *reproduce: assay //p' "$work/reads_past_k.txt" | head -n 
 eval "\"\$assay\" $command" >"$work/reproduced" 2>&1
 expect "exit code of a repeated failure" 1 $?
 
+# ---- the two forms against each other, run by the same host code
+run sides 0 "$assay" compare "$good" "$work/good/libflashattention.a" --donor "$good" --device cpu --filter d64/h2:2/b1/s32:32 --json "$work/sides.json"
+says sides.txt "2 cases bit-identical, 0 with other bits"
+run files 2 "$assay" compare "$work/linux.h5" "$work/good.h5" --donor "$good"
+
 # ---- host defects apart from device defects: the kernels of a host that launches nothing, launched by a sound one. Twins have the
 # kernels with transforms alone: what launches others is unsupported, and nothing else.
 run idle-host 1 "$assay" verify "$specimens/faulty/launches_nothing/libflashattention.a" "${cases[@]}"
