@@ -21,7 +21,7 @@ kernels() {
     echo "specimen_vectors_f16 launch_mmvq_gguf_q4_1_f16_plain/* launch_mmvq_gguf_q6_k_f16_plain/* launch_mmvq_gguf_q5_k_f16_plain/*"
     echo "specimen_prefill_bf16 moe_gemm_gguf_prefill/input_type:bf16/*blocks:ones* moe_gemm_gguf_prefill/input_type:bf16/*k:32* moe_gemm_gguf_prefill/input_type:bf16/*tokens:3/*"
     echo "specimen_mmq_quantize launch_mmq_quantize_q8_1_*"
-    echo "specimen_mmq launch_mmq_gguf_*/columns:6/* launch_mmq_gguf_*/columns:13/* launch_mmq_gguf_*/columns:3/*"
+    echo "specimen_mmq launch_mmq_gguf_*/columns:6/* launch_mmq_gguf_*/columns:3/k:*"
 }
 archive() { # PTX OUT.a
     "$packer" pack "$work/one.zst" "$1" >/dev/null
