@@ -1,6 +1,6 @@
-# assay_embed_ptx(target file.ptx symbol)
+# assay_embed_ptx(target file.ptx symbol), assay_embed_text(target file symbol)
 #
-# Compiles the bytes of a committed PTX file into `target` as
+# Compiles the bytes of a committed PTX file, or of another text, into `target` as
 #     extern const char symbol[];         NUL-terminated text, as module_load of harness/device/device.h takes it
 #     extern const size_t symbol_size;    bytes without the NUL
 # Plain C, so that neither nvcc nor an assembler syntax is needed. The file is read again when it changes.
@@ -9,7 +9,7 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
 	# Run as a script by the rule below: INPUT, OUTPUT, SYMBOL.
 	file(READ "${INPUT}" hex HEX)
 	if(NOT hex)
-		message(FATAL_ERROR "${INPUT} is empty: rebuild it with cmake/rebuild_ptx.sh")
+		message(FATAL_ERROR "${INPUT} is empty (PTX: rebuild it with cmake/rebuild_ptx.sh)")
 	endif()
 	string(REGEX REPLACE "(................................)" "\\1\n\t" hex "${hex}")
 	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
@@ -40,4 +40,8 @@ function(assay_embed_ptx target file symbol)
 		COMMENT "Embedding ${file}"
 		VERBATIM)
 	target_sources(${target} PRIVATE "${output}")
+endfunction()
+
+function(assay_embed_text target file symbol)
+	assay_embed_ptx(${target} ${file} ${symbol})
 endfunction()

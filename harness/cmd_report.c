@@ -10,6 +10,7 @@ enum { LIST_LENGTH = 40 };
 
 struct outputs {
 	const char *markdown, *json, *gbench_json;
+	struct report_files files;
 	int all;
 };
 
@@ -47,20 +48,27 @@ static int write_json(const char *path, json_t *json, struct error *err)
 	return result;
 }
 
-static int write_outputs(const struct run_record *const *runs, size_t count, const struct outputs *outputs, struct error *err)
+static int write_outputs(const struct run_record *const *runs, const char *const *names, size_t count, const struct outputs *outputs,
+			 struct error *err)
 {
-	const char *const paths[] = {outputs->markdown, outputs->json, outputs->gbench_json};
+	const char *const paths[] = {outputs->markdown, outputs->json, outputs->gbench_json, outputs->files.html, outputs->files.csv,
+				     outputs->files.junit};
 	int on_stdout = 0;
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
 		on_stdout += paths[i] && strcmp(paths[i], "-") == 0;
 	if (on_stdout > 1)
-		return error_set(err, ERROR_USAGE, "assay report: only one of --markdown, --json and --gbench-json can be '-'");
+		return error_set(err, ERROR_USAGE, "assay report: only one output can be '-'");
 	if (outputs->markdown && write_markdown(runs, count, outputs, err))
 		return -1;
 	if (outputs->json && write_json(outputs->json, report_to_json(runs, count), err))
 		return -1;
 	if (outputs->gbench_json && write_json(outputs->gbench_json, report_to_gbench_json(runs, count), err))
 		return -1;
+	if (report_files_write(&outputs->files, runs, names, count, err))
+		return -1;
+	/* a page that was asked for takes the place of the text */
+	if (outputs->files.html)
+		return 0;
 	return on_stdout ? 0 : write_terminal(runs, count, outputs, err);
 }
 
@@ -69,6 +77,9 @@ int cmd_report(int argc, char **argv)
 	struct outputs outputs = {0};
 	const struct option options[] = {
 		{"--markdown", OPTION_TEXT, "FILE|-", &outputs.markdown, "write the report as Markdown"},
+		{"--html", OPTION_TEXT, "FILE|-", &outputs.files.html, "write one page with plots that needs no network"},
+		{"--csv", OPTION_TEXT, "FILE|-", &outputs.files.csv, "write a row for each case as CSV"},
+		{"--junit", OPTION_TEXT, "FILE|-", &outputs.files.junit, "write the verdicts as JUnit XML, for CI systems"},
 		{"--json", OPTION_TEXT, "FILE|-", &outputs.json, "write everything but raw samples as JSON"},
 		{"--gbench-json", OPTION_TEXT, "FILE|-", &outputs.gbench_json, "write timings in Google Benchmark's JSON format"},
 		{"--all", OPTION_FLAG, NULL, &outputs.all, "list every case, however many there are"},
@@ -76,6 +87,7 @@ int cmd_report(int argc, char **argv)
 	const struct command_line command = {
 		"assay report", "FILE.h5...", "Reports what result files say, grouped by GPU architecture.",
 		"FILE.h5 is what `assay run --out` wrote; of a run that was killed, FILE.h5.partial is read.\n"
+		"Several files of one GPU model make a history: --html shows how each case's time went from run to run.\n"
 		"Exit codes: 0 the report was written, whatever it says; 2 usage; 3 a file cannot be read or written.",
 		options, (int)ARRAY_COUNT(options)};
 	struct run_record *records = NULL;
@@ -105,7 +117,7 @@ int cmd_report(int argc, char **argv)
 				records[read].case_count);
 		runs[read] = &records[read];
 	}
-	if (write_outputs(runs, (size_t)positionals, &outputs, &err))
+	if (write_outputs(runs, (const char *const *)(argv + 1), (size_t)positionals, &outputs, &err))
 		goto fail;
 	code = 0;
 	goto done;

@@ -60,6 +60,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	struct session_options options = {.kind = kind, .repeats = -1, .deaths_in_a_row = -1};
 	struct option_list filters = {0}, without = {0}, baselines = {0};
 	const char *json = NULL, *markdown = NULL;
+	struct report_files files = {0};
 	const struct option table[] = {
 		{"--device", OPTION_TEXT, "cuda:N|cpu", &options.device, "where to run; default: cuda:0 when there is one, else cpu"},
 		{"--dataset", OPTION_TEXT, "FILE", &options.dataset, "stored cases (.h5) or a spec: a file, or the name of an installed one"},
@@ -69,6 +70,9 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--out", OPTION_TEXT, "FILE.h5", &options.out, "write the results, with every raw sample"},
 		{"--json", OPTION_TEXT, "FILE|-", &json, "write the report as JSON"},
 		{"--markdown", OPTION_TEXT, "FILE", &markdown, "write the report as Markdown"},
+		{"--html", OPTION_TEXT, "FILE", &files.html, "write the report as one page with plots that needs no network"},
+		{"--csv", OPTION_TEXT, "FILE", &files.csv, "write a row for each case as CSV"},
+		{"--junit", OPTION_TEXT, "FILE", &files.junit, "write the verdicts as JUnit XML, for CI systems"},
 		{"--benchmark-json", OPTION_TEXT, "FILE", &options.gbench_json, "Google Benchmark's own JSON (bench, run)"},
 		{"--keep-failures", OPTION_TEXT, "DIR", &options.keep_failures, "keep inputs, outputs and reference of what failed, as HDF5"},
 		{"--keep-outputs", OPTION_FLAG, NULL, &options.keep_outputs, "copies of outputs in the result file, up to 64 MiB a case, for compare"},
@@ -142,13 +146,17 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		options.quiet = 1;
 	if (kind == SESSION_RUN && !options.quiet)
 		inspect_all(options.paths, options.path_count);
-	if ((json && strcmp(json, "-") != 0 && path_can_be_written(json, &err)) || (markdown && path_can_be_written(markdown, &err)))
+	if ((json && strcmp(json, "-") != 0 && path_can_be_written(json, &err)) || (markdown && path_can_be_written(markdown, &err)) ||
+	    report_files_check(&files, &err))
 		goto fail;
 	if (session_run(&options, &run, &err))
 		goto fail;
 	if (json && report_json(&run, json, &err))
 		goto fail;
 	if (markdown && report_markdown(&run, markdown, &err))
+		goto fail;
+	const struct run_record *const runs[] = {&run};
+	if (report_files_write(&files, runs, options.out ? &options.out : NULL, 1, &err))
 		goto fail;
 	if (!(json && strcmp(json, "-") == 0))
 		report_terminal(&run, stdout, kind == SESSION_RUN);

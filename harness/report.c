@@ -4,10 +4,12 @@
 #include "cli.h"
 #include "operator_figures.h"
 #include "report_donor.h"
+#include "report_conditions.h"
 #include "report_figures.h"
 #include "report_operators.h"
 #include "report_timing.h"
 #include "report_page.h"
+#include "report_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,7 +57,7 @@ static void append_device(struct page *page, const struct run_record *run)
 	page_fact(page, "reference by", "%s", device->gemm_library);
 }
 
-static void append_artifact(struct page *page, const struct artifact_record *artifact)
+void report_artifact(struct page *page, const struct artifact_record *artifact)
 {
 	struct text facts = {0};
 	text_append(&facts, "%s (%s%s%.1f MB%s%.16s)", or_empty(artifact->path), or_empty(artifact->kind),
@@ -105,17 +107,16 @@ static void append_clocks(struct page *page, const struct run_record *run)
 	text_free(&reasons);
 }
 
-static void append_conditions(struct page *page, const struct run_record *run)
+void report_run_facts(struct page *page, const struct run_record *run)
 {
-	page_heading(page, 2, "Conditions");
-	if (!run->complete)
-		page_item(page, TONE_DOUBTFUL, "incomplete", "the run was cut short; what follows is what it had by then");
 	page_fact(page, "command", "%s", or_empty(run->command));
 	page_fact(page, "run", "assay %s on %s, %s, %.1f s", or_empty(run->version), or_empty(run->host), or_empty(run->date),
 		  run->wall_seconds);
 	append_device(page, run);
-	for (size_t i = 0; i < run->artifact_count; i++)
-		append_artifact(page, &run->artifacts[i]);
+}
+
+void report_measured_facts(struct page *page, const struct run_record *run)
+{
 	page_fact(page, "dataset", "%s (sha256 %.16s), seed %llu", or_empty(run->dataset), run->dataset_sha256,
 		  (unsigned long long)run->seed);
 	for (size_t i = 1; i < run->dataset_count; i++)
@@ -139,6 +140,23 @@ static void append_conditions(struct page *page, const struct run_record *run)
 	append_share(page, run);
 	for (const char *note = or_empty(run->notes); *note; note += strcspn(note, "\n") + (note[strcspn(note, "\n")] == '\n'))
 		page_fact(page, "note", "%.*s", (int)strcspn(note, "\n"), note);
+}
+
+static void append_conditions(struct page *page, const struct run_record *run)
+{
+	struct run_warning warnings[RUN_WARNINGS_MAX];
+	const int count = run_warnings_of(run, warnings);
+	page_heading(page, 2, "Conditions");
+	if (!run->complete)
+		page_item(page, TONE_DOUBTFUL, "incomplete", "the run was cut short; what follows is what it had by then");
+	for (int i = 0; i < count; i++) {
+		page_item(page, warnings[i].is_grave ? TONE_BAD : TONE_DOUBTFUL, warnings[i].is_grave ? "warning" : "note", warnings[i].what);
+		page_item_line(page, "", warnings[i].remedy, 0);
+	}
+	report_run_facts(page, run);
+	for (size_t i = 0; i < run->artifact_count; i++)
+		report_artifact(page, &run->artifacts[i]);
+	report_measured_facts(page, run);
 }
 
 /* ---- what became of the cases ---- */
@@ -166,7 +184,7 @@ static void append_statuses(struct page *page, const struct run_record *run, con
 			  summary->lse_margins.high, summary->lse_margins.maximum, summary->worst_lse->name);
 }
 
-static void append_checks(struct page *page, const struct run_summary *summary)
+void report_checks(struct page *page, const struct run_summary *summary)
 {
 	struct table table = {.titles = {"check", "held", "broken", "disabled", "not made"}, .left = {1}, .columns = 5};
 	for (int check = 0; check < CHECK_NAMES_COUNT; check++) {
@@ -240,7 +258,7 @@ static void append_refusals(struct page *page, const struct run_record *run)
 	}
 }
 
-static void append_failures(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
+void report_failures(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
 {
 	size_t told = 0, left_out = 0, concerned = 0;
 	(void)summary;
@@ -265,7 +283,7 @@ static void append_failures(struct page *page, const struct run_record *run, con
 
 /* ---- coverage ---- */
 
-static void append_coverage(struct page *page, const struct run_record *run, const struct report_options *options)
+void report_coverage(struct page *page, const struct run_record *run, const struct report_options *options)
 {
 	int headed = 0;
 	for (size_t i = 0; i < run->artifact_count; i++) {
@@ -424,7 +442,7 @@ static void append_timed_cases(struct page *page, const struct run_record *run, 
 	free(cases);
 }
 
-static void append_throughput(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
+void report_throughput(struct page *page, const struct run_record *run, const struct run_summary *summary, size_t limit)
 {
 	if (summary->timed_hosts == 0)
 		return;
@@ -455,7 +473,7 @@ static double ratio(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : (double)NAN;
 }
 
-static void append_counts(struct page *page, const struct run_record *run, size_t limit)
+void report_counts(struct page *page, const struct run_record *run, size_t limit)
 {
 	struct table table = {.titles = {"case", "M lane instr.", "lanes in use", "MFLOP", "of work", "global MB", "coalesced", "shared MB",
 					 "bank conflicts", "diverging branches"},
@@ -509,16 +527,16 @@ static void append_run(struct page *page, const struct run_record *run, const st
 	append_conditions(page, run);
 	append_statuses(page, run, &summary);
 	if (!options->brief)
-		append_checks(page, &summary);
+		report_checks(page, &summary);
 	if (!options->brief)
-		append_failures(page, run, &summary, options->cases_max);
+		report_failures(page, run, &summary, options->cases_max);
 	report_inventories(page, run, options->cases_max);
 	report_operators(page, run, options->cases_max);
-	append_coverage(page, run, options);
+	report_coverage(page, run, options);
 	if (!options->brief) {
-		append_throughput(page, run, &summary, options->cases_max);
+		report_throughput(page, run, &summary, options->cases_max);
 		report_operator_throughput(page, run, options->cases_max);
-		append_counts(page, run, options->cases_max);
+		report_counts(page, run, options->cases_max);
 	}
 }
 

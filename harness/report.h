@@ -1,5 +1,6 @@
-/* Reports of runs: as text for a terminal, as Markdown, as JSON, and as JSON in Google Benchmark's format. All of them are
- * made from struct run_record alone, so that a report of a result file says what the run itself said.
+/* Reports of runs: as text for a terminal, as Markdown, as an HTML page, as JSON, as JSON in Google Benchmark's format, as CSV
+ * and as JUnit XML. All of them are made from struct run_record alone, so that a report of a result file says what the run
+ * itself said.
  *
  * Text and Markdown: the conditions of measurement first, then what became of the cases, how far the right ones are from
  * their bounds, what did not pass with the command that repeats it, coverage of kernels, throughput. Runs are grouped by
@@ -14,7 +15,12 @@
  * the result file only.
  *
  * Google Benchmark's format (tools/compare.py reads it): one iteration entry a timed case, real_time the median of the hot
- * samples in microseconds, the other figures as counters; cases that were not passed have error_occurred. */
+ * samples in microseconds, the other figures as counters; cases that were not passed have error_occurred.
+ *
+ * CSV (RFC 4180): a row a case, units in the heads; what is not known is empty. JUnit: a suite for each artifact and family;
+ * fail and mistrusted are failures; crashed, timeout and error are errors; unsupported and skipped are skipped.
+ *
+ * HTML: report_html.h. */
 #ifndef ASSAY_HARNESS_REPORT_H
 #define ASSAY_HARNESS_REPORT_H
 
@@ -23,7 +29,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum report_style { REPORT_TERMINAL, REPORT_MARKDOWN };
+enum report_style { REPORT_TERMINAL, REPORT_MARKDOWN, REPORT_HTML };
 
 struct report_options {
 	enum report_style style;
@@ -37,6 +43,19 @@ void report_append(const struct run_record *const *runs, size_t count, const str
 		   struct text *out);
 json_t *report_to_json(const struct run_record *const *runs, size_t count);        /* NULL when memory runs out */
 json_t *report_to_gbench_json(const struct run_record *const *runs, size_t count); /* the same */
+void report_append_csv(const struct run_record *const *runs, size_t count, struct text *out);
+void report_append_junit(const struct run_record *const *runs, size_t count, struct text *out);
+/* One whole page; `files` are the names of the result files, NULL where there are none. */
+void report_append_html(const struct run_record *const *runs, const char *const *files, size_t count, struct text *out);
+
+/* Further forms of a report, where the command line asked for them. */
+struct report_files {
+	const char *html, *csv, *junit; /* NULL: not asked for; "-": standard output */
+};
+/* -1 when one of them could not be written later on. */
+int report_files_check(const struct report_files *files, struct error *err);
+int report_files_write(const struct report_files *files, const struct run_record *const *runs, const char *const *names, size_t count,
+		       struct error *err);
 
 /* One run, to where it belongs. Files are written whole or not at all; "-" is standard output for JSON. */
 void report_terminal(const struct run_record *run, FILE *out, int full);

@@ -21,6 +21,29 @@ struct spread spread_of(double *values, size_t count)
 	return (struct spread){count, values[0], values[(count - 1) / 2], values[high - 1], values[count - 1]};
 }
 
+const struct device_properties *run_device(const struct run_record *run)
+{
+	return &run_record_device(run, NULL)->properties;
+}
+
+uint32_t run_other_processes(const struct run_record *run)
+{
+	uint32_t count = 0;
+	for (size_t i = 0; i < run->device_count; i++)
+		count += run->devices[i].other_processes;
+	return count;
+}
+
+double case_energy(const struct case_record *record)
+{
+	return record->energy_joules > 0 ? record->energy_joules : (double)NAN;
+}
+
+double case_energy_per_tflop(const struct case_record *record)
+{
+	return record->flops > 0 ? case_energy(record) / record->flops * 1e12 : (double)NAN;
+}
+
 struct kernel_counts kernel_counts_of(const struct artifact_record *artifact)
 {
 	struct kernel_counts counts = {0, 0};

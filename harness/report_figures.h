@@ -12,6 +12,13 @@ struct spread {
 /* Sorts `values`. All zero when count is 0. */
 struct spread spread_of(double *values, size_t count);
 
+/* The first device of the run; its id is "" where none was opened. */
+const struct device_properties *run_device(const struct run_record *run);
+/* Processes beside this program that computed on the run's cards at its start. */
+uint32_t run_other_processes(const struct run_record *run);
+double case_energy(const struct case_record *record);           /* J of one call; NaN when not measured */
+double case_energy_per_tflop(const struct case_record *record); /* J / TFLOP; likewise */
+
 struct kernel_counts {
 	size_t launched, reachable; /* reachable: all that are not KERNEL_UNREACHABLE */
 };

@@ -1,6 +1,7 @@
 #include "report_page.h"
 
 #include "cli.h"
+#include "xml_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,87 @@ static const char *tone_end(const struct page *page, enum tone tone)
 {
 	return page->colour && tone != TONE_PLAIN ? "\033[0m" : "";
 }
+
+/* ---- HTML ---- */
+
+static const char *tone_class(enum tone tone)
+{
+	static const char *const names[] = {[TONE_PLAIN] = "plain", [TONE_GOOD] = "good", [TONE_BAD] = "bad", [TONE_DOUBTFUL] = "doubtful"};
+	return names[tone];
+}
+
+void page_close(struct page *page)
+{
+	static const char *const ends[] = {[PAGE_NOTHING] = "", [PAGE_FACTS] = "</dl>\n", [PAGE_ITEM] = "</li>\n</ul>\n"};
+	if (page->style == REPORT_HTML)
+		text_append(page->out, "%s", ends[page->open]);
+	page->open = PAGE_NOTHING;
+}
+
+static void html_element(struct page *page, const char *name, const char *text)
+{
+	text_append(page->out, "<%s>", name);
+	xml_append_text(page->out, text);
+	text_append(page->out, "</%.*s>\n", (int)strcspn(name, " "), name);
+}
+
+static void html_fact(struct page *page, const char *name, const char *text)
+{
+	if (page->open != PAGE_FACTS) {
+		page_close(page);
+		text_append(page->out, "<dl class=\"facts\">\n");
+		page->open = PAGE_FACTS;
+	}
+	text_append(page->out, "<div>");
+	html_element(page, "dt", name);
+	html_element(page, "dd", text);
+	text_append(page->out, "</div>\n");
+}
+
+static void html_item(struct page *page, enum tone tone, const char *word, const char *text)
+{
+	if (page->open == PAGE_ITEM) {
+		text_append(page->out, "</li>\n");
+	} else {
+		page_close(page);
+		text_append(page->out, "<ul class=\"items\">\n");
+	}
+	page->open = PAGE_ITEM;
+	text_append(page->out, "<li><span class=\"word %s\">%s</span> <span class=\"name\">", tone_class(tone), word);
+	xml_append_text(page->out, text);
+	text_append(page->out, "</span>\n");
+}
+
+static void html_item_line(struct page *page, const char *label, const char *text, int is_code)
+{
+	text_append(page->out, "<div class=\"line\">");
+	if (label[0]) {
+		text_append(page->out, "<span class=\"label\">");
+		xml_append_text(page->out, label);
+		text_append(page->out, "</span> ");
+	}
+	html_element(page, is_code ? "code" : "span", text);
+	text_append(page->out, "</div>\n");
+}
+
+static void html_table(struct page *page, const struct table *table)
+{
+	/* a table scrolls within itself; what scrolls has to be reachable by keyboard */
+	text_append(page->out, "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
+	for (int column = 0; column < table->columns; column++)
+		html_element(page, table->left[column] ? "th scope=\"col\"" : "th scope=\"col\" class=\"n\"", table->titles[column]);
+	text_append(page->out, "</tr></thead>\n<tbody>\n");
+	const char *at = table->cells.data;
+	for (size_t cell = 0; cell < table->rows * (size_t)table->columns; cell++, at += strlen(at) + 1) {
+		const int column = (int)(cell % (size_t)table->columns);
+		text_append(page->out, "%s%s", column == 0 ? "<tr>" : "", table->left[column] ? "<td>" : "<td class=\"n\">");
+		xml_append_text(page->out, at);
+		text_append(page->out, "</td>%s", column == table->columns - 1 ? "</tr>\n" : "");
+	}
+	text_append(page->out, "</tbody></table></div>\n");
+}
+
+/* ---- text and Markdown ---- */
 
 /* Text from outside. Markdown would read some signs as its own: they get a backslash. */
 static void append_foreign(const struct page *page, const char *text)
@@ -91,6 +173,13 @@ void page_heading(struct page *page, int level, const char *format, ...)
 	va_end(args);
 	if (!text)
 		return;
+	if (page->style == REPORT_HTML) {
+		const char *const names[] = {"h2", "h3", "h4"};
+		page_close(page);
+		html_element(page, names[level < 1 ? 0 : level > 3 ? 2 : level - 1], text);
+		free(text);
+		return;
+	}
 	if (page->style == REPORT_TERMINAL && page->out->length)
 		text_append(page->out, "\n");
 	end_list(page);
@@ -116,7 +205,9 @@ void page_fact(struct page *page, const char *name, const char *format, ...)
 	va_start(args, format);
 	char *text = format_text(page->out, format, args);
 	va_end(args);
-	if (text && text[0]) {
+	if (text && text[0] && page->style == REPORT_HTML) {
+		html_fact(page, name, text);
+	} else if (text && text[0]) {
 		if (page->style == REPORT_MARKDOWN)
 			text_append(page->out, "- **%s**: ", name);
 		else
@@ -135,6 +226,12 @@ void page_paragraph(struct page *page, const char *format, ...)
 	va_end(args);
 	if (!text)
 		return;
+	if (page->style == REPORT_HTML) {
+		page_close(page);
+		html_element(page, "p", text);
+		free(text);
+		return;
+	}
 	text_append(page->out, page->style == REPORT_MARKDOWN ? "" : "  ");
 	end_list(page);
 	append_foreign(page, text);
@@ -144,6 +241,10 @@ void page_paragraph(struct page *page, const char *format, ...)
 
 void page_item(struct page *page, enum tone tone, const char *word, const char *text)
 {
+	if (page->style == REPORT_HTML) {
+		html_item(page, tone, word, text);
+		return;
+	}
 	if (page->style == REPORT_MARKDOWN)
 		text_append(page->out, "- **%s** ", word);
 	else
@@ -156,6 +257,10 @@ void page_item_line(struct page *page, const char *label, const char *text, int 
 {
 	if (!text || !text[0])
 		return;
+	if (page->style == REPORT_HTML) {
+		html_item_line(page, label, text, is_code);
+		return;
+	}
 	text_append(page->out, page->style == REPORT_MARKDOWN ? "  - %s%s" : "              %s%s", label, label[0] ? ": " : "");
 	if (is_code)
 		append_code(page, text);
@@ -210,6 +315,13 @@ void page_table(struct page *page, struct table *table)
 	size_t widths[TABLE_COLUMNS_MAX];
 	if (table->cells.failed)
 		page->out->failed = 1;
+	if (page->style == REPORT_HTML) {
+		page_close(page);
+		if (!table->cells.failed)
+			html_table(page, table);
+		text_free(&table->cells);
+		return;
+	}
 	end_list(page);
 	for (int column = 0; column < table->columns; column++)
 		widths[column] = strlen(table->titles[column]);

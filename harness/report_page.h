@@ -1,5 +1,5 @@
-/* The forms that reports are made of (headings, facts, lists, tables), as text for a terminal or as Markdown. What comes in
- * may be anything: control characters become '?', Markdown's own signs are escaped. */
+/* The forms that reports are made of (headings, facts, lists, tables), as text for a terminal, as Markdown or as HTML. What comes
+ * in may be anything: control characters become '?', Markdown's and HTML's own signs are escaped. */
 #ifndef ASSAY_HARNESS_REPORT_PAGE_H
 #define ASSAY_HARNESS_REPORT_PAGE_H
 
@@ -9,7 +9,9 @@ struct page {
 	enum report_style style;
 	int colour;
 	struct text *out;
+	enum { PAGE_NOTHING, PAGE_FACTS, PAGE_ITEM } open; /* HTML: which element waits for its end */
 };
+void page_close(struct page *page); /* HTML: ends what is open; nothing otherwise */
 
 enum tone { TONE_PLAIN, TONE_GOOD, TONE_BAD, TONE_DOUBTFUL };
 enum tone status_tone(enum status status);
