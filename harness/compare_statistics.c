@@ -295,6 +295,20 @@ static size_t welch_freedom(const struct estimate *a, size_t a_count, const stru
 	return freedom > (double)least ? (size_t)freedom : least;
 }
 
+/* Mean of the means of every second value and of the others, with the scatter within the two; count >= 4. */
+static struct estimate crossover(const double *values, size_t count)
+{
+	double sums[2] = {0}, square = 0;
+	const size_t counts[2] = {(count + 1) / 2, count / 2};
+	for (size_t i = 0; i < count; i++)
+		sums[i % 2] += values[i];
+	const double means[2] = {sums[0] / (double)counts[0], sums[1] / (double)counts[1]};
+	for (size_t i = 0; i < count; i++)
+		square += (values[i] - means[i % 2]) * (values[i] - means[i % 2]);
+	return (struct estimate){0.5 * (means[0] + means[1]),
+				 square / (double)(count - 2) * (1 / (double)counts[0] + 1 / (double)counts[1]) / 4};
+}
+
 int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds *next, int paired,
 		    const struct ratio_options *options, struct ratio_interval *out, struct error *err)
 {
@@ -317,7 +331,8 @@ int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds
 	if (paired) {
 		for (size_t i = 0; i < base->rounds; i++)
 			new[i] -= old[i];
-		difference = estimate_of(new, base->rounds);
+		difference = base->rounds >= 4 ? crossover(new, base->rounds) : estimate_of(new, base->rounds);
+		freedom -= base->rounds >= 4;
 	} else {
 		const struct estimate a = estimate_of(old, base->rounds), b = estimate_of(new, next->rounds);
 		difference = (struct estimate){b.mean - a.mean, a.variance + b.variance};

@@ -59,15 +59,18 @@ struct timing_rounds {
  * Samples of one round have the process in common (placement of memory and code, which of two equal things was allocated
  * first), its clock and its temperature; more of them do not make those known any better, and an interval made of single
  * samples holds only the noise within a round. The round is the unit that is drawn independently, so rounds are what is
- * counted (Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013, section 6: repetition at the highest
+ * counted (Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013: repetition at the highest
  * level at which there is variation). What Student's interval asks for is that the medians of rounds scatter about normally,
  * which medians of twenty samples and more do whatever a sample's own distribution is (asymptotic normality of the sample
- * median: David and Nagaraja, Order Statistics, section 10.3); one round that something disturbed widens the interval, it
+ * median: David and Nagaraja, Order Statistics, chapter 10); one round that something disturbed widens the interval, it
  * does not move a verdict.
  *
- * `paired`: round i of both sides was measured at the same time, case by case in turns. Then log median(next_i) -
- * log median(base_i) has the drift of the clock taken out, and the interval is that of its mean, with rounds - 1 degrees of
- * freedom. Otherwise it is Welch's (Biometrika 34, 1947) for the difference of the two means of log medians, with degrees of
+ * `paired`: round i of both sides was measured at the same time, case by case in turns, base first in every second round and
+ * last in the others. Then d_i = log median(next_i) - log median(base_i) has the drift of the clock taken out. Who comes second
+ * finds a card that the first has warmed and loaded, which may be worth more than the difference that is looked for; so from four
+ * rounds on it is the analysis of a crossover of two orders (Jones and Kenward, Design and Analysis of Cross-Over Trials, 3rd
+ * edition, chapter 2): the mean of the two orders' means, in which the effect of the order is not, with the scatter within the
+ * orders and rounds - 2 degrees of freedom. With fewer rounds it is the interval of the mean, rounds - 1. Otherwise it is Welch's (Biometrika 34, 1947) for the difference of the two means of log medians, with degrees of
  * freedom rounded down.
  *
  * Half a step of the timer is added as above. base_effective and next_effective are numbers of rounds. ERROR_INPUT: fewer than

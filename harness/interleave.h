@@ -14,8 +14,8 @@
 #include "record.h"
 #include "session.h"
 
-/* Eight rounds: Student's 99 % quantile is 3.5 for seven degrees of freedom, so that the interval is 1.24 standard deviations of
- * a round to either side, and a difference of 3 % is told where rounds scatter by 1 %. With four it would be 2.9, and with two
+/* Eight rounds: Student's 99 % quantile is 3.7 for six degrees of freedom, so that the interval is 1.31 standard deviations of
+ * a round to either side, and a difference of 3 % is told where rounds scatter by 1 %. With four it would be 5, and with two
  * nothing is ever told. */
 enum { INTERLEAVE_ROUNDS = 8, INTERLEAVE_SIDES_MAX = 16 };
 
