@@ -253,13 +253,14 @@ int doctor_gather(struct doctor *doctor, struct error *err)
 int doctor_examine(const struct doctor_options *options, struct doctor *doctor, struct error *err)
 {
 	*doctor = (struct doctor){.triple = options->triple};
-	if (prebuilt_open(options->prebuilt, &doctor->prebuilt, err))
+	/* the machine first: what is wrong with an option is told before what is wrong with a folder */
+	if (machine_look(&options->machine, &doctor->machine, err))
 		return -1;
-	if (options->project && cargo_project_open(options->project, &doctor->project, err))
+	if (prebuilt_open(options->prebuilt, &doctor->prebuilt, err) ||
+	    (options->project && cargo_project_open(options->project, &doctor->project, err)))
 		goto failed;
 	doctor->has_project = options->project != NULL;
-	if (machine_look(&options->machine, &doctor->machine, err) ||
-	    (!options->without_manifest && manifest_find(doctor->prebuilt.path, &doctor->manifest, &doctor->has_manifest, err)) ||
+	if ((!options->without_manifest && manifest_find(doctor->prebuilt.path, &doctor->manifest, &doctor->has_manifest, err)) ||
 	    doctor_gather(doctor, err) || doctor_judge(doctor, err))
 		goto failed;
 	return 0;
