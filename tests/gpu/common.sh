@@ -3,7 +3,8 @@
 assay=$1 specimens=$2 source_dir=$3
 skip() { echo "SKIPPED: $*"; exit 77; }
 "$assay" devices | grep -q '^cuda:0' || skip "no GPU: $("$assay" devices | sed -n 's/^no CUDA device: //p')"
-[ "${needs_sass:-yes}" = no ] || [ -e "$specimens/candle-flash-attn-specimen/out/libflashattention.a" ] || skip "the specimens were not built (no nvcc)"
+[ "${needs_sass:-yes}" = no ] || [ -e "$specimens/candle-flash-attn-specimen/out/libflashattention.a" ] ||
+    skip "the specimens were not built (no nvcc)"
 specimen=$specimens/candle-flash-attn-specimen
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

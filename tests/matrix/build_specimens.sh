@@ -28,6 +28,7 @@ die() { echo "build_specimens: $*" >&2; exit 1; }
 
 modules=${MODULES:-$(cd "$specimen/operators" && printf '%s\n' *.cu | sed 's/\.cu$//')}
 buckets="32 64 96 128 192 256"
+libraries='cargo::rustc-link-lib=flashattention cargo::rustc-link-lib=dylib=cudart cargo::rustc-link-lib=dylib=stdc++'
 
 first_below() { find -L "$1" -name "$2" -type f 2>/dev/null | sort | head -n 1; }
 release_of() { "$1" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p'; }
@@ -70,7 +71,7 @@ with_nvcc() {
     ar rcs "$flash/out/libflashattention.a" "$folder"/objects/*.o
     "$nvcc" --dryrun -c -o "$flash/out/run_mha.o" "${whole[@]}" "$specimen/run_mha.cu" 2>&1 |
         grep -vE '^#\$ (PATH|LD_LIBRARY_PATH)=' |
-        account "$flash" 'cargo::rustc-link-lib=flashattention cargo::rustc-link-lib=dylib=cudart cargo::rustc-link-lib=dylib=stdc++'
+        account "$flash" "$libraries"
     "$nvcc" --dryrun --ptx -o "$kernels/out/affine.ptx" "${common[@]}" "$specimen/operators/affine.cu" 2>&1 |
         grep -vE '^#\$ (PATH|LD_LIBRARY_PATH)=' | account "$kernels" ''
     "$nvcc" --version >"$folder/made-by"
@@ -106,7 +107,7 @@ with_nvrtc() {
     rm -f "$flash/out/libflashattention.a"
     ar rcs "$flash/out/libflashattention.a" "$folder"/objects/*.o
     { echo "NVRTC: $(basename "$library")"; "$ptxas" --version; } >"$folder/made-by"
-    : | account "$flash" 'cargo::rustc-link-lib=flashattention cargo::rustc-link-lib=dylib=cudart cargo::rustc-link-lib=dylib=stdc++'
+    : | account "$flash" "$libraries"
     : | account "$kernels" ''
 }
 

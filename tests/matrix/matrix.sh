@@ -3,14 +3,16 @@
 # CUDA made it, and on the same inputs on the cpu device all versions pass the same cases.
 #   matrix.sh ASSAY SOURCE_DIR DEVICE
 # ASSAY_MATRIX: a folder that build_specimens.sh has filled. Otherwise they are built here, with the toolkits in
-# ASSAY_TOOLKITS (folders, separated by ':') or else those that are installed; with fewer than two CUDA versions the test is skipped.
+# ASSAY_TOOLKITS (folders, separated by ':') or else those that are installed; with fewer than two CUDA versions the test is
+# skipped.
 set -uo pipefail
 assay=$1 source_dir=$2 device=$3
 here=$(cd "$(dirname "$0")" && pwd)
 skip() { echo "SKIPPED: $*"; exit 77; }
 failures=0
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-[ "$device" = cpu ] || "$assay" devices | grep -q "^$device" || skip "no GPU: $("$assay" devices | sed -n 's/^no CUDA device: //p')"
+[ "$device" = cpu ] || "$assay" devices | grep -q "^$device" ||
+    skip "no GPU: $("$assay" devices | sed -n 's/^no CUDA device: //p')"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -28,9 +30,11 @@ if [ -z "$built" ]; then
             xargs -r -I{} {} --version | sed -n "s|.*release \([0-9.]*\),.*|\1 $toolkit|p"
     done | sort -u -k 1,1)
     [ "$(grep -c . <<<"$releases")" -ge 2 ] ||
-        skip "fewer than two CUDA versions here (${releases:-none}); set ASSAY_TOOLKITS or ASSAY_MATRIX, see tests/matrix/build_specimens.sh"
+        skip "fewer than two CUDA versions here (${releases:-none}); set ASSAY_TOOLKITS or ASSAY_MATRIX" \
+            "(tests/matrix/build_specimens.sh says how)"
     mapfile -t toolkits < <(cut -d ' ' -f 2- <<<"$releases")
-    MODULES="${MODULES:-affine softmax}" JOBS=${JOBS:-$(nproc)} "$here/build_specimens.sh" "$built" "${toolkits[@]}" >"$work/log" 2>&1 ||
+    MODULES="${MODULES:-affine softmax}" JOBS=${JOBS:-$(nproc)} "$here/build_specimens.sh" "$built" "${toolkits[@]}" \
+        >"$work/log" 2>&1 ||
         fail "build_specimens.sh: $(tail -n 3 "$work/log")"
 fi
 

@@ -75,11 +75,13 @@ int main(int argc, char **argv)
 	static const char *const names[] = {"stdint.h", "stddef.h", "string.h", "stdlib.h", "stdio.h", "math.h", "float.h"};
 	static const char *const texts[] = {
 		"#pragma once\n"
-		"typedef signed char int8_t; typedef unsigned char uint8_t; typedef short int16_t; typedef unsigned short uint16_t;\n"
+		"typedef signed char int8_t; typedef unsigned char uint8_t;\n"
+		"typedef short int16_t; typedef unsigned short uint16_t;\n"
 		"typedef int int32_t; typedef unsigned int uint32_t; typedef long int64_t; typedef unsigned long uint64_t;\n"
 		"typedef unsigned long uintptr_t; typedef long intptr_t;\n"
-		"#define INT8_MIN (-128)\n#define INT32_MAX 2147483647\n#define INT32_MIN (-INT32_MAX - 1)\n#define UINT32_MAX 4294967295u\n"
-		"#define INT64_MAX 9223372036854775807l\n#define INT64_MIN (-INT64_MAX - 1)\n#define UINT64_MAX 18446744073709551615ul\n",
+		"#define INT8_MIN (-128)\n#define INT32_MAX 2147483647\n#define INT32_MIN (-INT32_MAX - 1)\n"
+		"#define UINT32_MAX 4294967295u\n#define INT64_MAX 9223372036854775807l\n#define INT64_MIN (-INT64_MAX - 1)\n"
+		"#define UINT64_MAX 18446744073709551615ul\n",
 		"", "", "", "",
 		"#pragma once\n#define INFINITY __int_as_float(0x7f800000)\n#define NAN __int_as_float(0x7fffffff)\n",
 		"#pragma once\n#define FLT_MAX 3.402823466e+38f\n#define DBL_MAX 1.7976931348623157e+308\n"};

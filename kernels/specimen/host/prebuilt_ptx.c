@@ -21,7 +21,7 @@
 
 #include "artifact/fatbin.h"
 
-enum { LEVEL = 19, WINDOW_LOG = 27, SECTIONS_MAX = 1024 };
+enum { LEVEL = 19, WINDOW_LOG = 27, SECTIONS_MAX = 1024, FATBIN_LEVEL = 6 }; /* a build makes dozens of containers */
 
 struct section {
 	char name[64], same_as[64];
@@ -117,7 +117,8 @@ static int pack(const char *out, const char *root, char **files, int count)
 		section->size = plain_text(section->text);
 		char head[160];
 		int same = 0;
-		while (same < i && (sections[same].size != section->size || memcmp(sections[same].text, section->text, section->size) != 0))
+		while (same < i && (sections[same].size != section->size ||
+				    memcmp(sections[same].text, section->text, section->size) != 0))
 			same++;
 		if (same < i)
 			snprintf(head, sizeof head, "//// %s = %s\n", section->name, sections[same].name);
@@ -243,6 +244,13 @@ static void put(unsigned char *at, uint64_t value, int bytes)
 		at[i] = (unsigned char)(value >> 8 * i);
 }
 
+/* The PTX ISA and the target that a module names. */
+static int ptx_head(const char *text, unsigned *major, unsigned *minor, unsigned *arch)
+{
+	const char *version = strstr(text, ".version"), *target = strstr(text, ".target");
+	return !version || !target || sscanf(version, ".version %u.%u", major, minor) != 2 || sscanf(target, ".target sm_%u", arch) != 1;
+}
+
 /* Fields: harness/artifact/fatbin.h and fatbin.c. */
 static int fatbin(const char *in, const char *name, const char *out)
 {
@@ -259,14 +267,13 @@ static int fatbin(const char *in, const char *name, const char *out)
 	if (!text)
 		return fail(out, "out of memory");
 	memcpy(text, section->text, section->size);
-	const char *version = strstr(text, ".version"), *target = strstr(text, ".target");
-	if (!version || !target || sscanf(version, ".version %u.%u", &major, &minor) != 2 || sscanf(target, ".target sm_%u", &arch) != 1)
+	if (ptx_head(text, &major, &minor, &arch))
 		return fail(in, "a module without .version and .target");
 	const size_t bound = ZSTD_compressBound(section->size + 1);
 	unsigned char *bytes = calloc(PAYLOAD + bound + 8, 1);
 	if (!bytes)
 		return fail(out, "out of memory");
-	const size_t stored = ZSTD_compress(bytes + PAYLOAD, bound, text, section->size + 1, LEVEL);
+	const size_t stored = ZSTD_compress(bytes + PAYLOAD, bound, text, section->size + 1, FATBIN_LEVEL);
 	if (ZSTD_isError(stored))
 		return fail(out, ZSTD_getErrorName(stored));
 	const size_t padded = (stored + 7) / 8 * 8;
@@ -300,8 +307,7 @@ static size_t put_entry(unsigned char *at, const char *path, const char *bytes, 
 		minor = elf[EI_OSABI_AT + 1]; /* the cubin's ABI: 8 keeps the architecture one byte further on */
 		arch = elf[E_FLAGS_AT + (minor >= 8 ? 1 : 0)];
 	} else {
-		const char *version = strstr(bytes, ".version"), *target = strstr(bytes, ".target");
-		if (!version || !target || sscanf(version, ".version %u.%u", &major, &minor) != 2 || sscanf(target, ".target sm_%u", &arch) != 1) {
+		if (ptx_head(bytes, &major, &minor, &arch)) {
 			fail(path, "is neither a cubin nor PTX");
 			return 0;
 		}
@@ -372,7 +378,8 @@ int main(int argc, char **argv)
 		return container(argv[2], argv + 3, argc - 3);
 	if (argc == 3 && strcmp(argv[1], "list") == 0)
 		return list(argv[2]);
-	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | pack-tree OUT.zst FOLDER FILE.ptx... | unpack IN.zst FOLDER |\n"
-			"       ptx IN.zst NAME OUT.ptx | fatbin IN.zst NAME OUT.fatbin | container OUT.fatbin FILE... | list IN.zst\n");
+	fprintf(stderr, "usage: prebuilt_ptx pack OUT.zst FILE.ptx... | pack-tree OUT.zst FOLDER FILE.ptx... |\n"
+			"       unpack IN.zst FOLDER | ptx IN.zst NAME OUT.ptx | fatbin IN.zst NAME OUT.fatbin |\n"
+			"       container OUT.fatbin FILE... | list IN.zst\n");
 	return 2;
 }

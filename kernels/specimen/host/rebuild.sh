@@ -44,7 +44,8 @@ list_specimens() {
 list_slow() {
 	for delay in 0 3 10; do
 		for head_dim in 32 64 96 128 192 256; do
-			echo "delay_$delay/attention_$head_dim attention.cu $fast -DSPECIMEN_HEAD_DIM=$head_dim -DSPECIMEN_DELAY=$delay"
+			echo "delay_$delay/attention_$head_dim attention.cu $fast -DSPECIMEN_HEAD_DIM=$head_dim" \
+				"-DSPECIMEN_DELAY=$delay"
 		done
 		echo "delay_$delay/affine ptx/affine.cu -DSPECIMEN_DELAY=$delay"
 	done
