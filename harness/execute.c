@@ -59,7 +59,8 @@ static int load_plugin(struct executor *executor, struct worker_ready *ready, st
 		.required = required,
 		.runtime_major = setup->runtime_major,
 	};
-	if (setup->donor[0] && donor_open(&executor->donor, setup->archive, setup->donor, &executor->device->properties, setup->image, err))
+	if (setup->donor[0] &&
+	    donor_open(&executor->donor, setup->archive, setup->donor, &executor->device->properties, setup->image, err))
 		return -1;
 	const struct cudart_binding binding = {
 		.stand_in = executor->donor ? donor_stand_in(executor->donor) : NULL,

@@ -245,8 +245,8 @@ done:
 	return result;
 }
 
-static int plan_artifact(struct plan *plan, const char *path, const struct plan_options *options, const struct symbol_table *tables,
-			 struct run_record *run, struct error *err)
+static int plan_artifact(struct plan *plan, const char *path, const struct plan_options *options,
+			 const struct symbol_table *tables, struct run_record *run, struct error *err)
 {
 	struct artifact artifact, host;
 	char toolkit[160];

@@ -69,11 +69,11 @@ int plan_wants_donor(const struct artifact *artifact);
 /* What run_mha takes is told by the kernels. Where both sides tell, and not the same, the job is refused. */
 void plan_donor_check_release(struct job *job, struct artifact *artifact, struct artifact *host);
 
-/* plan_operators.c: whether the artifact (host functions: of `host`, which may be the same) is one of operators or a module with any
- * kernel (then `job` is filled but for profile and families), 0 when it is
+/* plan_operators.c: whether the artifact (host functions: of `host`, which may be the same) is one of operators or a module with
+ * any kernel (then `job` is filled but for profile and families), 0 when it is
  * none, -1 on failure. */
-int plan_operators_of(struct job *job, struct artifact *artifact, const struct artifact *host, const struct symbol_table tables[OPERATOR_ABI_COUNT],
-		      struct artifact_record *record, struct error *err);
+int plan_operators_of(struct job *job, struct artifact *artifact, const struct artifact *host,
+		      const struct symbol_table tables[OPERATOR_ABI_COUNT], struct artifact_record *record, struct error *err);
 /* Chooses profiles by sets and takes inventories. */
 int plan_operators_sets(struct plan *plan, const char *abi, const struct symbol_table tables[OPERATOR_ABI_COUNT],
 			struct run_record *run, struct error *err);

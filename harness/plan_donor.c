@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Without host code: modules, and what has to be unpacked first. */
+static int is_bare(const struct artifact *artifact)
+{
+	return artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN ||
+	       artifact->kind == OBJECT_ZIP;
+}
+
 int plan_wants_donor(const struct artifact *artifact)
 {
-	if (artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN || artifact->kind == OBJECT_ZIP)
+	if (is_bare(artifact))
 		return 0;
 	for (int u = 0; u < artifact->unit_count; u++)
 		if (artifact->units[u].image_count)
@@ -20,7 +27,7 @@ int plan_wants_donor(const struct artifact *artifact)
 static int can_be_called(const struct artifact *host, const char **why)
 {
 	*why = "is no archive or object with host code";
-	if (host->kind == OBJECT_PTX || host->kind == OBJECT_CUBIN || host->kind == OBJECT_FATBIN || host->kind == OBJECT_ZIP)
+	if (is_bare(host))
 		return 0;
 	for (int u = 0; u < host->unit_count; u++) {
 		*why = artifact_unit_not_linkable(&host->units[u]);
@@ -94,8 +101,8 @@ int plan_donor_open(const char *path, const struct artifact *artifact, struct ar
 	}
 	const char *wanted = known_entry_point(&points);
 	if (best_fit < 2 && wanted) {
-		snprintf(job->reason, sizeof job->reason, "--donor %.180s: has no %s, which %.180s has; give an archive of the same kind and release",
-			 path, wanted, artifact->path);
+		snprintf(job->reason, sizeof job->reason,
+			 "--donor %.180s: has no %s, which %.180s has; give an archive of the same kind and release", path, wanted, artifact->path);
 		goto done;
 	}
 	job->reason[0] = '\0';

@@ -118,8 +118,8 @@ static int was_built_fast(struct artifact *artifact, int is_archive)
 	return !has_ptx && artifact->provenance && artifact->provenance->fast_math == 1;
 }
 
-int plan_operators_of(struct job *job, struct artifact *artifact, const struct artifact *host, const struct symbol_table tables[OPERATOR_ABI_COUNT],
-		      struct artifact_record *record, struct error *err)
+int plan_operators_of(struct job *job, struct artifact *artifact, const struct artifact *host,
+		      const struct symbol_table tables[OPERATOR_ABI_COUNT], struct artifact_record *record, struct error *err)
 {
 	const int is_module = artifact->kind == OBJECT_PTX || artifact->kind == OBJECT_CUBIN || artifact->kind == OBJECT_FATBIN;
 	int known = 0;

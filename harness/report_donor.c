@@ -77,10 +77,10 @@ void report_donor(struct page *page, const struct artifact_record *artifact)
 		page->out->failed = 1;
 		goto done;
 	}
-	page_fact(page, "host code", "was NOT run: these kernels were launched by the host code of %s (sha256 %.16s)", or_unknown(facts.path),
-		  or_unknown(facts.sha256));
-	page_fact(page, "matched", "%" PRIu64 " of the %" PRIu64 " kernels of that archive, %" PRIu64 " by the very same name; parameter sizes agree, "
-		  "which is no proof that what is in them does", facts.matched, facts.kernels, facts.named);
+	page_fact(page, "host code", "was NOT run: these kernels were launched by the host code of %s (sha256 %.16s)",
+		  or_unknown(facts.path), or_unknown(facts.sha256));
+	page_fact(page, "matched", "%" PRIu64 " of the %" PRIu64 " kernels of that archive, %" PRIu64 " by the very same name; parameter "
+		  "sizes agree, which is no proof that what is in them does", facts.matched, facts.kernels, facts.named);
 	if (facts.library_count) {
 		append_first(&words, &facts.library, facts.library_count, 0);
 		page_fact(page, "from there", "kernels of CUDA's own libraries, which are not verified here: %s", words.data ? words.data : "");
@@ -88,7 +88,8 @@ void report_donor(struct page *page, const struct artifact_record *artifact)
 	}
 	if (facts.missing_count) {
 		append_first(&words, &facts.missing, facts.missing_count, 1);
-		page_fact(page, "no match", "%zu: cases that launch them are unsupported: %s", facts.missing_count, words.data ? words.data : "");
+		page_fact(page, "no match", "%zu: cases that launch them are unsupported: %s", facts.missing_count,
+			  words.data ? words.data : "");
 	}
 	if (facts.unused)
 		page_fact(page, "not called", "%" PRIu64 " kernels of the artifact that this host code has no counterpart for", facts.unused);

@@ -513,7 +513,8 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	*run = (struct run_record){0};
 	if (describe_run(run, options, err) || (options->keep_failures && make_dirs(options->keep_failures, err)))
 		goto done;
-	const struct plan_options plan_options = {.abi = options->abi, .donor = options->donor, .paths = options->paths, .path_count = options->path_count};
+	const struct plan_options plan_options = {
+		.abi = options->abi, .donor = options->donor, .paths = options->paths, .path_count = options->path_count};
 	if (plan_make(&plan, &plan_options, run, err))
 		goto done;
 	session.plan = &plan;

@@ -112,7 +112,8 @@ static char *repeat_options(const struct session_options *options)
 {
 	const struct {
 		const char *name, *value;
-	} given[] = {{"--device", options->device}, {"--donor", options->donor}, {"--image", options->image}, {"--abi", options->abi}, {"--guard", options->guard},
+	} given[] = {{"--device", options->device}, {"--donor", options->donor}, {"--image", options->image}, {"--abi", options->abi},
+		     {"--guard", options->guard},
 		     {"--cudart", options->cudart}, {"--cudart-path", options->cudart_path}, {"--cublas", options->cublas},
 		     {"--reference", options->reference}};
 	struct text out = {0};

@@ -96,7 +96,8 @@ static size_t count_alone(const struct round *round, size_t from, size_t end)
 }
 
 /* The runs [b, b_end) and [n, n_end) are of one key, and sorted by unit. */
-static void pair_run(const struct round *base, size_t b, size_t b_end, const struct round *next, size_t n, size_t n_end, int folded)
+static void pair_run(const struct round *base, size_t b, size_t b_end, const struct round *next, size_t n, size_t n_end,
+		     int folded)
 {
 	for (size_t i = b, k = n; i < b_end && k < n_end;) {
 		const int units = strcmp(base->items[i]->unit_name, next->items[k]->unit_name);

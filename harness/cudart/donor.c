@@ -439,8 +439,9 @@ static int check_pairs(const struct donor *donor, const char *artifact, const ch
 	if (paired)
 		return 0;
 	char *name = first ? demangle(first->name) : NULL;
-	error_set(err, ERROR_UNSUPPORTED, "%s: none of its kernels fits the host code of the donor %s (%.160s: %s): give an archive of the same "
-		  "release as --donor", artifact, host, name ? name : "?", first ? first->refused : "it launches library kernels only");
+	error_set(err, ERROR_UNSUPPORTED,
+		  "%s: none of its kernels fits the host code of the donor %s (%.160s: %s): give an archive of the same release as --donor",
+		  artifact, host, name ? name : "?", first ? first->refused : "it launches library kernels only");
 	free(name);
 	return -1;
 }
@@ -527,7 +528,8 @@ static size_t count_unused(const struct donor *donor)
 		names[i] = donor->artifact.items[i].name;
 	const size_t count = names ? sort_names(names, donor->artifact.count) : 0;
 	for (size_t i = 0; i < count; i++)
-		unused += !donor->artifact_names || !bsearch(&names[i], donor->names, donor->artifact_names, sizeof *donor->names, compare_names);
+		unused += !donor->artifact_names ||
+			  !bsearch(&names[i], donor->names, donor->artifact_names, sizeof *donor->names, compare_names);
 	free(names);
 	return unused;
 }
@@ -546,8 +548,8 @@ void donor_describe(struct donor *donor, struct text *out)
 		paired += is_paired;
 		named += is_paired && strcmp(pairs[i]->name, pairs[i]->code_name) == 0;
 	}
-	text_append(out, "path %s\nsha256 %s\nkernels %zu %zu %zu\nunused %zu\n", host->path, artifact_sha256(host), paired, named, count,
-		    count_unused(donor));
+	text_append(out, "path %s\nsha256 %s\nkernels %zu %zu %zu\nunused %zu\n", host->path, artifact_sha256(host), paired, named,
+		    count, count_unused(donor));
 	for (size_t i = 0; i < count; i++) {
 		if (pairs[i]->container != CUDART_OWN_CODE)
 			continue;

@@ -77,7 +77,8 @@ void shim_kernel_decide(struct shim *shim, struct shim_kernel *kernel)
 
 /* The variable in a module of the stand-in: the one of that very name, or the only one whose name folds alike. NULL, and
  * *several where there is more than one of those. */
-static const struct module_variable *find_variable(const struct shim_module *module, const char *name, const char *folded, int *several)
+static const struct module_variable *find_variable(const struct shim_module *module, const char *name, const char *folded,
+						    int *several)
 {
 	const struct module_variable *found = NULL;
 	for (size_t i = 0; i < module->variables.count; i++)

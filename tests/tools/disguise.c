@@ -285,7 +285,8 @@ static void put_source(struct text *source, const struct artifact_unit *unit, co
 			continue;
 		struct text name = {0};
 		put_host_name(&name, symbol->name);
-		text_append(source, "\t.globl \"%s\"\n\t.def \"%s\"\n\t.scl 2\n\t.type 32\n\t.endef\n\"%s\":\n", name.data, name.data, name.data);
+		text_append(source, "\t.globl \"%s\"\n\t.def \"%s\"\n\t.scl 2\n\t.type 32\n\t.endef\n\"%s\":\n", name.data, name.data,
+			    name.data);
 		text_free(&name);
 	}
 	for (int i = 0; i < unit->host.symbol_count; i++)
@@ -331,7 +332,8 @@ static int make_object(const struct artifact_unit *unit, const char *folder, str
 	struct bytes device = {0};
 	struct text source = {0};
 	struct error err = {0};
-	char *fatbin_path = path_join(folder, "fatbin"), *source_path = path_join(folder, "unit.s"), *object_path = path_join(folder, "unit.obj");
+	char *fatbin_path = path_join(folder, "fatbin"), *source_path = path_join(folder, "unit.s");
+	char *object_path = path_join(folder, "unit.obj");
 	int result = -1;
 	if (!fatbin_path || !source_path || !object_path)
 		abort();

@@ -70,8 +70,8 @@ static void kernels_are_paired(void)
 	};
 	static const struct unit windows[] = {
 		{"out\\second.obj", {{.name = "_Z4stati", .parameter_sizes = {4, 4}}, {.name = "_Z5widerPf", .parameter_sizes = {8, 8}}}},
-		{"out\\first.obj", {{.name = "_Z4longPx", .parameter_sizes = {8, 4}}, {.name = "_Z4samePf", .parameter_sizes = {8}}, {.name = CUB_OLD},
-				    {.name = "_Z4stati", .parameter_sizes = {4}}}},
+		{"out\\first.obj", {{.name = "_Z4longPx", .parameter_sizes = {8, 4}}, {.name = "_Z4samePf", .parameter_sizes = {8}},
+				    {.name = CUB_OLD}, {.name = "_Z4stati", .parameter_sizes = {4}}}},
 	};
 	struct donor *donor;
 	struct error err = {0};
@@ -158,6 +158,39 @@ static void kernels_left_alone_find_the_only_one(void)
 	CHECK_TEXT(pair_in(donor, 0, "_Z3sumPx")->code_name, "_Z3sumPx");
 	CHECK_TEXT(pair_in(donor, 1, "_Z5twicev")->refused, "several kernels of the artifact could be meant");
 	donor_close(donor);
+}
+
+/* A linked file has its translation units' containers one after the other, and no names for them. */
+static void a_dll_runs_too(void)
+{
+	static const struct unit host[] = {
+		{"a.o", {{.name = "_Z3onePl", .parameter_sizes = {8}}}}, {"b.o", {{.name = "_Z3twov"}, {.name = "_Z4bothv"}}}};
+	static const struct fixture_kernel kernels[][2] = {
+		{{.name = "_Z3twov"}, {.name = "_Z4bothv"}}, {{.name = "_Z3onePx", .parameter_sizes = {8}}, {.name = "_Z4bothv"}}};
+	static const char *const exports[] = {"run_mha", NULL}, *const imports[] = {"KERNEL32.dll:Sleep", NULL};
+	struct bytes fatbin = {0}, file = {0};
+	struct donor *donor;
+	struct error err = {0};
+	for (size_t i = 0; i < 2; i++) {
+		struct bytes cubin = {0};
+		put_cubin(&cubin, 8, 90, 0, 130, kernels[i], 2);
+		const struct fixture_entry entry = {2, 90, 1, 8, 0x41, cubin.data, cubin.size, NULL, NULL};
+		put_fatbin(&fatbin, &entry, 1);
+		bytes_free(&cubin);
+	}
+	const struct fixture_dll dll = {.name = "attention.dll", .exports = exports, .imports = imports, .fatbin = &fatbin};
+	put_dll(&file, &dll);
+	CHECK_INT(write_file_atomically(artifact_path, file.data, file.size, &err), 0);
+	make(host_path, host, 2, 0);
+	CHECK_INT(donor_open(&donor, artifact_path, host_path, &h100, IMAGE_ANY, &err), 0);
+	if (!check_failures) {
+		CHECK_INT(pair_in(donor, 0, "_Z3onePl")->container, 1);
+		CHECK_INT(pair_in(donor, 1, "_Z3twov")->container, 0);
+		CHECK_TEXT(pair_in(donor, 1, "_Z4bothv")->refused, "several kernels of the artifact could be meant");
+		donor_close(donor);
+	}
+	bytes_free(&fatbin);
+	bytes_free(&file);
 }
 
 static void nothing_in_common_is_refused(void)
@@ -253,7 +286,8 @@ static void an_archive_of_something_else_is_no_donor(void)
 /* What a result file holds may be anyone's. */
 static void any_text_can_be_read(void)
 {
-	static const char text[] = "path\nsha256 \nkernels 99999999999999999999999 x\n\n \nlibrary\nmissing a\nunused -1\npath /a b/c.a\nno newline";
+	static const char text[] = "path\nsha256 \nkernels 99999999999999999999999 x\n\n \nlibrary\nmissing a\nunused -1\n"
+				   "path /a b/c.a\nno newline";
 	struct donor_facts facts;
 	for (size_t size = 0; size < sizeof text; size++) {
 		char cut[sizeof text];
@@ -278,6 +312,7 @@ int main(void)
 	snprintf(host_path, sizeof host_path, "%s/linux.a", folder);
 	kernels_are_paired();
 	kernels_left_alone_find_the_only_one();
+	a_dll_runs_too();
 	nothing_in_common_is_refused();
 	another_release_is_no_donor();
 	an_archive_of_something_else_is_no_donor();

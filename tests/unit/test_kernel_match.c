@@ -41,7 +41,8 @@ static void names_pair_up(void)
 		{{{.name = "s", .unit_name = "u"}, {.name = "s", .unit_name = "v", .unit = 1}}, {{.name = "s", .unit_name = "w"}}, "0!-"},
 		/* two of one key in one unit */
 		{{{.name = "_Z1kPl", .unit_name = "u"}},
-		 {{.name = "_Z1kPx", .unit_name = "u"}, {.name = "__nv_static_22__cbfae56c_4_w_cu_plain__Z1kPx", .unit_name = "u", .place = 1}}, "0!"},
+		 {{.name = "_Z1kPx", .unit_name = "u"},
+		  {.name = "__nv_static_22__cbfae56c_4_w_cu_plain__Z1kPx", .unit_name = "u", .place = 1}}, "0!"},
 		/* other groups do not pair */
 		{{{.name = "a", .unit_name = "u", .group = 80}}, {{.name = "a", .unit_name = "u", .group = 90}}, "-"},
 		{{{.name = "a", .unit_name = "u"}}, {{0}}, "-"},
