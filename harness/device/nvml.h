@@ -9,6 +9,9 @@
 
 struct nvml;
 
+/* nvmlClocksEventReasonSwPowerCap */
+#define NVML_REASON_POWER_CAP 0x4u
+
 struct nvml_reading { /* a value that the driver does not tell is 0 */
 	unsigned sm_clock_mhz, memory_clock_mhz;
 	unsigned power_milliwatts;

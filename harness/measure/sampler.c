@@ -138,32 +138,53 @@ static int call(struct run *run, int rotation, struct error *err)
 	return run->work->enqueue(run->work->context, rotation, err);
 }
 
-/* Loads what loads lazily and brings the clocks to where they stay: a call by itself, then so many at once that the device has
- * no time to rest. */
-static int warm_up(struct run *run, struct error *err)
+/* So many calls at once that the device has no time to rest, until `until` (seconds since the start). */
+static int keep_busy(struct run *run, double each, double until, struct error *err)
 {
 	const double most_calls = (QUEUE_OPERATIONS - 1) / (run->operations + (run->work->prepare ? OPERATIONS_OF_PREPARE : 0));
-	double each = 0;
-	for (int64_t calls = 0; calls < 2 || elapsed(run) < run->options.warmup_seconds;) {
-		const double before = monotonic_seconds();
-		if (calls >= 2 && elapsed(run) > run->options.max_seconds / 4)
-			break;
-		const double left = run->options.warmup_seconds - elapsed(run);
-		const double wanted = calls < 2 ? 1 : fmin(fmin(batch_seconds, left) / fmax(each, 1e-6), most_calls);
-		int64_t together = 0;
+	for (double left; (left = until - elapsed(run)) > 0;) {
+		const double before = monotonic_seconds(), wanted = fmin(fmin(batch_seconds, left) / fmax(each, 1e-6), most_calls);
+		int calls = 0;
 		do {
 			if (call(run, next_rotation(run), err) != 0)
 				return -1;
-			together++;
-		} while ((double)together < wanted);
+			calls++;
+		} while (calls < wanted);
 		if (device_synchronize(run->device, err) != 0)
 			return -1;
-		each = (monotonic_seconds() - before) / (double)together;
-		if (calls == 0)
-			run->result.first_call_seconds = each;
-		calls += together;
+		each = (monotonic_seconds() - before) / calls;
 	}
 	return 0;
+}
+
+static int is_power_capped(const struct run *run)
+{
+	struct nvml_reading reading;
+	return run->options.read_clocks && run->options.read_clocks(run->options.clocks_context, &reading, NULL) == 0 &&
+	       (reading.throttle_reasons & NVML_REASON_POWER_CAP) != 0;
+}
+
+/* Loads what loads lazily, a call by itself, and brings the clocks to where they stay. */
+static int warm_up(struct run *run, struct error *err)
+{
+	const struct sampler_options *options = &run->options;
+	double each = 0;
+	for (int calls = 0; calls < 2; calls++) {
+		const double before = monotonic_seconds();
+		if (call(run, next_rotation(run), err) != 0 || device_synchronize(run->device, err) != 0)
+			return -1;
+		each = monotonic_seconds() - before;
+		if (calls == 0)
+			run->result.first_call_seconds = each;
+	}
+	if (keep_busy(run, each, fmin(options->warmup_seconds, options->max_seconds / 4), err) != 0)
+		return -1;
+	const double before = elapsed(run);
+	if (before >= options->capped_warmup_seconds || !is_power_capped(run))
+		return 0;
+	const int result = keep_busy(run, each, options->capped_warmup_seconds, err);
+	run->options.max_seconds += elapsed(run) - before;
+	return result;
 }
 
 /* Calls on an idle stream, without a gate: what queueing costs, what events see when launching is part of it, and whether

@@ -51,6 +51,9 @@ struct sampler_options { /* 0 means the default */
 	double max_seconds;        /* 1: the whole run, warm-up included; at least one sample is taken in any case */
 	double min_seconds;        /* 0: samples are taken for at least so long, however well the median is known */
 	double warmup_seconds;     /* 0.05, at most a quarter of max_seconds; at least two calls are made */
+	/* 0: no difference; else warming up goes on for so long in all, beside max_seconds, where the reader of clocks says at its
+	 * end that the board is at its power limit: its control takes about a second to find the clock that it can hold */
+	double capped_warmup_seconds;
 	int min_samples;           /* 20; at least 10 */
 	int max_samples;           /* 2000 */
 	int batch;                 /* 16: samples behind one gate at most; lowered for long calls and for the queue's depth */

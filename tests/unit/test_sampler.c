@@ -557,6 +557,35 @@ static void clocks_are_kept_with_the_samples(void)
 	free(work.timeline);
 }
 
+static int read_capped_clocks(void *context, struct nvml_reading *reading, struct error *err)
+{
+	(void)err;
+	*reading = (struct nvml_reading){.throttle_reasons = *(const uint64_t *)context};
+	return 0;
+}
+
+/* At its power limit the board gets the longer warm-up, which is not taken from the samples' time. */
+static void a_board_at_its_limit_warms_up_longer(void)
+{
+	struct work work = {.timeline = timeline_new(), .duration = 1e-3};
+	uint64_t reasons = 0x1 /* idle */;
+	const struct sampler_options options = {.warmup_seconds = 0.02, .capped_warmup_seconds = 0.3, .max_seconds = 0.2, .min_seconds = 5,
+						.read_clocks = read_capped_clocks, .clocks_context = &reasons};
+	struct sampler_result result;
+	struct error err = {0};
+
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	const double without = result.elapsed_seconds - result.sampling_seconds;
+	CHECK(without < 0.2 && result.elapsed_seconds >= 0.2);
+	sampler_result_free(&result);
+	reasons |= NVML_REASON_POWER_CAP;
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK(result.elapsed_seconds - result.sampling_seconds >= 0.3);
+	CHECK(result.elapsed_seconds >= 0.2 + 0.28 && result.sampling_seconds > 0.05);
+	sampler_result_free(&result);
+	free(work.timeline);
+}
+
 static void calls_back_to_back_are_divided(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 10e-6};
@@ -626,6 +655,7 @@ int main(void)
 	work_on_another_stream_is_noticed();
 	devices_without_a_gate_are_sampled();
 	clocks_are_kept_with_the_samples();
+	a_board_at_its_limit_warms_up_longer();
 	calls_back_to_back_are_divided();
 	the_cpu_device_can_be_sampled();
 	rotations_exceed_twice_the_cache();
