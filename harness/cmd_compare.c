@@ -110,7 +110,8 @@ static int run_all(struct run_record *runs, char **paths, size_t count, const st
 	char *files[INTERLEAVE_SIDES_MAX] = {NULL};
 	int result = 0;
 	if (count > INTERLEAVE_SIDES_MAX)
-		return error_set(err, ERROR_USAGE, "assay compare: %zu artifacts; at most %d are measured in turns", count, INTERLEAVE_SIDES_MAX);
+		return error_set(err, ERROR_USAGE, "assay compare: %zu artifacts; at most %d are measured in turns", count,
+				 INTERLEAVE_SIDES_MAX);
 	if (folder && make_dirs(folder, err))
 		return -1;
 	for (size_t i = 0; result == 0 && i < count; i++) {
@@ -162,7 +163,8 @@ int cmd_compare(int argc, char **argv)
 		{"--donor", OPTION_TEXT, "PATH", &session.donor, "call this archive's host code, which launches the kernels of all artifacts"},
 		{"--math", OPTION_CHOICE, "precise|fast", &session.math, "what kernels built with fast math are held to; default precise"},
 		{"--rounds", OPTION_COUNT, "N", &rounds, "rounds of timing; default 8"},
-		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
+		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds,
+		 "most time for one figure of one case; default 0.6, operators 0.12"},
 		{"--timeout", OPTION_SECONDS, "S", &session.timeout, "limit for one case; default 60, operators on a GPU 20"},
 		{"--jobs", OPTION_COUNT, "N", &session.jobs, "workers side by side that verify operators; default: by processors and memory"},
 		{"--verbose", OPTION_FLAG, NULL, &session.verbose, "say on standard error how far it is"},
@@ -184,7 +186,8 @@ int cmd_compare(int argc, char **argv)
 		return cli_print_help(&command);
 	const size_t count = (size_t)positionals;
 	if (positionals < 2) {
-		error_set(&err, ERROR_USAGE, "assay compare: needs a base and something new: result files, or artifacts; see assay compare --help");
+		error_set(&err, ERROR_USAGE, "assay compare: needs a base and something new: result files, or artifacts; see "
+			  "assay compare --help");
 		return cli_fail(&err);
 	}
 	if (on_stdout(outputs.markdown) + on_stdout(outputs.json) + on_stdout(outputs.junit) > 1) {
@@ -201,9 +204,10 @@ int cmd_compare(int argc, char **argv)
 	session.filter_count = filters.count;
 	session.without_checks = without.items;
 	session.without_count = without.count;
-	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.donor || session.math || rounds ||
-		      session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || session.verbose || folder)) {
-		error_set(&err, ERROR_USAGE, "assay compare: options from --device on are for artifacts, which are run; %s is a result file", argv[1]);
+	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.donor || session.math ||
+		      rounds || session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || session.verbose || folder)) {
+		error_set(&err, ERROR_USAGE, "assay compare: options from --device on are for artifacts, which are run; %s is a result "
+			  "file", argv[1]);
 		return cli_fail(&err);
 	}
 	runs = calloc(count, sizeof *runs);

@@ -94,7 +94,8 @@ static int name_files(struct matrix *matrix, size_t d, size_t s, const char *fol
 {
 	char *device = NULL, *dataset = NULL, *path = NULL;
 	int result = -1;
-	if (side_name(matrix->devices[d], &device, err) || side_name(matrix->datasets[s] ? matrix->datasets[s] : "default", &dataset, err))
+	if (side_name(matrix->devices[d], &device, err) ||
+	    side_name(matrix->datasets[s] ? matrix->datasets[s] : "default", &dataset, err))
 		goto done;
 	if (asprintf(&path, "%s/%s-%s", folder, device, dataset) < 0) {
 		path = NULL;
@@ -249,14 +250,15 @@ int cmd_matrix(int argc, char **argv)
 		{"--abi", OPTION_TEXT, "PROFILE", &session.abi, "calling profile (0.9.2, 0.11); default: told from the artifact"},
 		{"--donor", OPTION_TEXT, "PATH", &session.donor, "call this archive's host code, which launches the kernels of all artifacts"},
 		{"--math", OPTION_CHOICE, "precise|fast", &session.math, "what kernels built with fast math are held to; default precise"},
-		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds, "most time for one figure of one case; default 0.6, operators 0.12"},
+		{"--bench-seconds", OPTION_SECONDS, "S", &session.bench_seconds,
+		 "most time for one figure of one case; default 0.6, operators 0.12"},
 		{"--timeout", OPTION_SECONDS, "S", &session.timeout, "limit for one case; default 60, operators on a GPU 20"},
 		{"--jobs", OPTION_COUNT, "N", &session.jobs, "workers side by side that verify operators; default: by processors and memory"},
 		{"--verbose", OPTION_FLAG, NULL, &session.verbose, "say on standard error how far it is"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
 	};
-	const struct command_line command = {"assay matrix", NULL, "Artifacts x datasets x devices: runs all of them into one table.", details,
-					     options, (int)ARRAY_COUNT(options)};
+	const struct command_line command = {"assay matrix", NULL, "Artifacts x datasets x devices: runs all of them into one table.",
+					     details, options, (int)ARRAY_COUNT(options)};
 	struct matrix matrix = {0};
 	struct words paths = {0}, sources = {0}, places = {0}, labels = {0};
 	struct text quoted = {0};

@@ -381,8 +381,8 @@ static int compare_timing(const struct comparison *comparison, const struct comp
 	timing->verdict = verdict_of(interval.low, interval.high, comparison->threshold);
 	/* what was measured in turns had the same clock, but for what the kernels themselves do to it (power): that is theirs. A few
 	 * readings on either side, in steps of the clock, would only add noise */
-	if (!timing->in_turns && timing->base_mhz > 0 && timing->next_mhz > 0 && fabs(timing->next_mhz / timing->base_mhz - 1) > CLOCK_SAME) {
-		const double factor = timing->next_mhz / timing->base_mhz;
+	const double factor = timing->base_mhz > 0 && timing->next_mhz > 0 ? timing->next_mhz / timing->base_mhz : 1;
+	if (!timing->in_turns && fabs(factor - 1) > CLOCK_SAME) {
 		timing->is_normalised = 1;
 		timing->cycle_ratio = interval.ratio * factor;
 		timing->cycle_low = interval.low * factor;
@@ -497,7 +497,8 @@ static void count_case(struct comparison *out, const struct case_comparison *pai
 	out->images += (size_t)pair->image_differs;
 	const struct timing_comparison *const timings[] = {&pair->hot, &pair->cold};
 	for (int i = 0; i < 2; i++) {
-		const int has_interval = isfinite(timings[i]->low) && timings[i]->verdict != TIMING_NONE && timings[i]->verdict != TIMING_REFUSED;
+		const enum timing_verdict verdict = timings[i]->verdict;
+		const int has_interval = isfinite(timings[i]->low) && verdict != TIMING_NONE && verdict != TIMING_REFUSED;
 		out->by_rounds += has_interval && timings[i]->rounds;
 		out->by_samples += has_interval && !timings[i]->rounds;
 	}

@@ -31,8 +31,8 @@ const char *timing_verdict_name(enum timing_verdict verdict); /* "SLOWER", ...; 
 
 /* Where the SM clocks of the two measurements differ, a kernel bound by the SMs takes the same number of cycles, one that is
  * bound by memory the same time: the truth lies between. Both are kept, and the verdict needs both: SLOWER, FASTER and
- * SAME only where the interval of the times and that of the cycles agree. Times that were taken in turns are compared as they are: a
- * clock that differs then is what the kernels do to it. */
+ * SAME only where the interval of the times and that of the cycles agree. Times that were taken in turns are compared as they
+ * are: a clock that differs then is what the kernels do to it. */
 struct timing_comparison {
 	enum timing_verdict verdict;
 	double base_median, next_median; /* seconds; 0: not measured */

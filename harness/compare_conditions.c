@@ -285,7 +285,8 @@ static int compare_artifacts(struct comparison *out)
 
 int compare_conditions(struct comparison *out)
 {
-	out->timing_refusal = refusal_of(&run_record_device(out->base, NULL)->properties, &run_record_device(out->next, NULL)->properties);
+	out->timing_refusal = refusal_of(&run_record_device(out->base, NULL)->properties,
+					 &run_record_device(out->next, NULL)->properties);
 	out->conditions = conditions_of(out->base, out->next);
 	out->missing = newly_missing(out->base, out->next, &out->missing_count);
 	if (!out->timing_refusal || !out->conditions || !out->missing)

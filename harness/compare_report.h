@@ -6,8 +6,8 @@
  *
  * JSON, schema 1: {"schema": 1, "generator": "assay VERSION", "threshold", "confidence", "base": {}, "regressions": N,
  * "comparisons": [{"new": {}, "conditions": [], "summary": {}, "entry_points": [], "artifacts": [], "missing": [],
- * "resources": [], "cases": []}]}: docs/compare-json.schema.json. `cases` are those with anything to tell (a change or a time), or all of them. As in a report's JSON, numbers
- * that JSON does not know are strings.
+ * "resources": [], "cases": []}]}: docs/compare-json.schema.json. `cases` are those with anything to tell (a change or a time),
+ * or all of them. As in a report's JSON, numbers that JSON does not know are strings.
  *
  * JUnit: a test suite for each new run, a test case for each case; a failure is a regression, skipped is a case that
  * neither run could judge. */

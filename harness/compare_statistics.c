@@ -113,7 +113,8 @@ static int has_ties(const double *sorted, size_t count)
 }
 
 /* Half a step of the timer on either side of both medians. Both sets sorted. */
-static void add_timer_step(const double *base, size_t base_count, const double *next, size_t next_count, struct ratio_interval *out)
+static void add_timer_step(const double *base, size_t base_count, const double *next, size_t next_count,
+			   struct ratio_interval *out)
 {
 	double blur = 0;
 	if (has_ties(base, base_count) || has_ties(next, next_count))

@@ -70,8 +70,10 @@ struct timing_rounds {
  * finds a card that the first has warmed and loaded, which may be worth more than the difference that is looked for; so from four
  * rounds on it is the analysis of a crossover of two orders (Jones and Kenward, Design and Analysis of Cross-Over Trials, 3rd
  * edition, chapter 2): the mean of the two orders' means, in which the effect of the order is not, with the scatter within the
- * orders and rounds - 2 degrees of freedom. With fewer rounds it is the interval of the mean, rounds - 1. Otherwise it is Welch's (Biometrika 34, 1947) for the difference of the two means of log medians, with degrees of
- * freedom rounded down.
+ * orders and rounds - 2 degrees of freedom. With fewer rounds it is the interval of the mean, rounds - 1.
+ *
+ * Not paired, it is Welch's (Biometrika 34, 1947) for the difference of the two means of log medians, with degrees of freedom
+ * rounded down.
  *
  * Half a step of the timer is added as above. base_effective and next_effective are numbers of rounds. ERROR_INPUT: fewer than
  * two rounds on a side, rounds that are not as many on both sides of a pair, sizes that do not add up to the count, an empty

@@ -447,8 +447,8 @@ static void append_resources(struct view *view)
 		if (one->is_new_local)
 			page_item(&view->page, TONE_BAD, "NEW LOCAL", name ? name : one->name);
 		else
-			page_item(&view->page, one->worse ? TONE_DOUBTFUL : TONE_GOOD, one->worse && one->better ? "other" : one->worse ? "more" : "less",
-				  name ? name : one->name);
+			page_item(&view->page, one->worse ? TONE_DOUBTFUL : TONE_GOOD,
+				  one->worse && one->better ? "other" : one->worse ? "more" : "less", name ? name : one->name);
 		page_item_line(&view->page, "", said.data, 0);
 		view->page.out->failed |= said.failed;
 		text_free(&said);

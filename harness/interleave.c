@@ -85,8 +85,8 @@ static int verify_sides(struct interleave *all, struct error *err)
 
 /* ---- workers -------------------------------------------------------------------------------------------------------- */
 
-static int open_runner(const struct interleave *all, const struct side *side, const struct job *job, int round, struct runner **runner,
-		       struct error *err)
+static int open_runner(const struct interleave *all, const struct side *side, const struct job *job, int round,
+		       struct runner **runner, struct error *err)
 {
 	struct session_options options = all->session;
 	struct worker_setup *setup = calloc(1, sizeof *setup);
@@ -175,7 +175,8 @@ static int note_rates(struct interleave *all, struct side *side, struct error *e
 }
 
 /* Workers of kernels by name live for a round, those of an archive for its group. */
-static int open_side(struct interleave *all, struct side *side, const struct group *group, size_t index, int round, struct error *err)
+static int open_side(struct interleave *all, struct side *side, const struct group *group, size_t index, int round,
+		     struct error *err)
 {
 	const struct job *job = group->jobs[index];
 	const int stays = side->runner && group->is_operators && side->loaded->is_operators;
@@ -525,7 +526,8 @@ static int write_result(const char *path, const struct run_record *run, struct e
 static int is_one_device(const char *device)
 {
 	const char *number = strncmp(device, "cuda:", 5) == 0 ? device + 5 : NULL;
-	return strcmp(device, "cpu") == 0 || strcmp(device, "cuda") == 0 || (number && number[0] && strspn(number, "0123456789") == strlen(number));
+	const int is_number = number && number[0] && strspn(number, "0123456789") == strlen(number);
+	return strcmp(device, "cpu") == 0 || strcmp(device, "cuda") == 0 || is_number;
 }
 
 int interleave_run(const struct interleave_options *options, struct run_record *runs, struct error *err)
@@ -536,7 +538,8 @@ int interleave_run(const struct interleave_options *options, struct run_record *
 	if (!all)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	if (options->count < 1 || options->count > INTERLEAVE_SIDES_MAX || options->rounds < 0 || options->rounds > RECORD_ROUNDS_MAX) {
-		error_set(err, ERROR_USAGE, "1 to %d sides can be measured in turns, in 1 to %d rounds", INTERLEAVE_SIDES_MAX, RECORD_ROUNDS_MAX);
+		error_set(err, ERROR_USAGE, "1 to %d sides can be measured in turns, in 1 to %d rounds", INTERLEAVE_SIDES_MAX,
+			  RECORD_ROUNDS_MAX);
 		goto done;
 	}
 	all->options = options;

@@ -174,7 +174,8 @@ static int fits(const struct group *group, const struct job *const *jobs, size_t
 	return 1;
 }
 
-static int plan_operator(struct interleave *all, size_t first, const struct job_entry *entry, struct group **last, struct error *err)
+static int plan_operator(struct interleave *all, size_t first, const struct job_entry *entry, struct group **last,
+			 struct error *err)
 {
 	const struct entry_cases cases = cases_by_entry_find(&all->timed, entry->symbol);
 	const struct job *jobs[INTERLEAVE_SIDES_MAX] = {NULL};

@@ -149,10 +149,10 @@ static int32_t common_rounds(const struct comparison *comparison)
 		const struct case_comparison *pair = &comparison->cases[i];
 		if (!is_counted(pair))
 			continue;
-		if (pair->base->hot.rounds < 2 || pair->base->hot.rounds > RECORD_ROUNDS_MAX || pair->next->hot.rounds != pair->base->hot.rounds ||
-		    (rounds && pair->base->hot.rounds != rounds))
+		const int32_t here = pair->base->hot.rounds;
+		if (here < 2 || here > RECORD_ROUNDS_MAX || pair->next->hot.rounds != here || (rounds && here != rounds))
 			return 0;
-		rounds = pair->base->hot.rounds;
+		rounds = here;
 	}
 	return rounds;
 }
@@ -290,7 +290,8 @@ int matrix_summarise(struct matrix *matrix, struct error *err)
 			for (size_t a = 0; a < matrix->artifact_count; a++) {
 				struct matrix_cell *cell = matrix_cell(matrix, d, s, a);
 				count_cell(cell);
-				if (note_build(&matrix->artifacts[a], &cell->run, err) || compare_cell(cell, matrix_cell(matrix, d, s, 0), matrix->threshold, err))
+				if (note_build(&matrix->artifacts[a], &cell->run, err) ||
+				    compare_cell(cell, matrix_cell(matrix, d, s, 0), matrix->threshold, err))
 					return -1;
 			}
 	return 0;

@@ -63,8 +63,8 @@ static void fill_row(struct table *table, const struct matrix *matrix, size_t d,
 
 static void append_table(struct page *page, const struct matrix *matrix)
 {
-	struct table table = {.titles = {"device", "dataset", "artifact", "verdicts", "worst error / bound", "load s", "timed", "throughput",
-					 "interval", "least .. most", "slower / faster"},
+	struct table table = {.titles = {"device", "dataset", "artifact", "verdicts", "worst error / bound", "load s", "timed",
+					 "throughput", "interval", "least .. most", "slower / faster"},
 			      .left = {1, 1, 1, 1},
 			      .columns = 11};
 	for (size_t d = 0; d < matrix->device_count; d++)
@@ -128,9 +128,10 @@ void matrix_append(const struct matrix *matrix, const struct report_options *opt
 	page_heading(&page, 2, "assay matrix: %zu artifact%s, %zu dataset%s, %zu device%s", matrix->artifact_count,
 		     matrix->artifact_count == 1 ? "" : "s", matrix->dataset_count, matrix->dataset_count == 1 ? "" : "s",
 		     matrix->device_count, matrix->device_count == 1 ? "" : "s");
-	page_fact(&page, "throughput", "relative to %s: geometric mean over cases that both passed and timed, hot, with a %g %% interval%s",
-		  matrix->artifacts[0].label, 100 * COMPARE_CONFIDENCE,
-		  matrix->in_turns ? " over rounds in turns" : "; timed one after the other, so that what drifted between is in it (--interleave)");
+	page_fact(&page, "throughput", "relative to %s: geometric mean over cases that both passed and timed, hot, with a %g %% "
+		  "interval%s", matrix->artifacts[0].label, 100 * COMPARE_CONFIDENCE,
+		  matrix->in_turns ? " over rounds in turns"
+				   : "; timed one after the other, so that what drifted between is in it (--interleave)");
 	page_fact(&page, "slower, faster", "cases whose interval lies beyond %g %%", 100 * matrix->threshold);
 	append_table(&page, matrix);
 	append_problems(&page, matrix);

@@ -17,7 +17,8 @@ int output_copy_take(struct output_copy *copy, const struct tensor *tensor, cons
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory for a copy of %s", tensor->name);
 	/* rows that lie together are copied as one */
 	const int rank = tensor->rank;
-	const int64_t run = tensor_is_contiguous(tensor) ? elements : rank > 0 && tensor->strides[rank - 1] == 1 ? tensor->dims[rank - 1] : 1;
+	const int has_rows = rank > 0 && tensor->strides[rank - 1] == 1;
+	const int64_t run = tensor_is_contiguous(tensor) ? elements : has_rows ? tensor->dims[rank - 1] : 1;
 	for (int64_t at = 0; at < elements; at += run)
 		memcpy(packed + (size_t)at * size, (const unsigned char *)first + (size_t)tensor_offset(tensor, at) * size, (size_t)run * size);
 	copy->bytes = packed;
@@ -37,7 +38,8 @@ int case_record_has_room(const struct case_record *record, const struct tensor *
 	return bytes <= OUTPUT_CASE_BYTES_MAX && held <= OUTPUT_CASE_BYTES_MAX - bytes;
 }
 
-int case_record_keep_output(struct case_record *record, int index, const struct tensor *tensor, const void *first, struct error *err)
+int case_record_keep_output(struct case_record *record, int index, const struct tensor *tensor, const void *first,
+			    struct error *err)
 {
 	if (case_record_has_room(record, tensor))
 		return output_copy_take(&record->outputs[index], tensor, first, err);

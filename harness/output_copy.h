@@ -15,7 +15,8 @@ enum { OUTPUT_CASE_BYTES_MAX = 64 << 20 };
 int output_copy_take(struct output_copy *copy, const struct tensor *tensor, const void *first, struct error *err);
 /* Output `index` of a case: output_copy_take, unless the outputs of the case together are too large, now or before; then none is
  * kept, and outputs[0].size without bytes says so. */
-int case_record_keep_output(struct case_record *record, int index, const struct tensor *tensor, const void *first, struct error *err);
+int case_record_keep_output(struct case_record *record, int index, const struct tensor *tensor, const void *first,
+			    struct error *err);
 /* Whether that would copy it: what it costs to bring it from the device can be saved. */
 int case_record_has_room(const struct case_record *record, const struct tensor *tensor);
 /* Bytes that the copies of a case hold. */

@@ -53,8 +53,9 @@ int record_outputs_write(hid_t cases, uint64_t row, const struct case_record *re
 	int result = 0;
 	if (case_record_output_bytes(record) == 0)
 		return 0;
-	const int there = H5Lexists(cases, "outputs", H5P_DEFAULT) > 0;
-	const hid_t group = there ? H5Gopen2(cases, "outputs", H5P_DEFAULT) : H5Gcreate2(cases, "outputs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	const hid_t group = H5Lexists(cases, "outputs", H5P_DEFAULT) > 0
+				    ? H5Gopen2(cases, "outputs", H5P_DEFAULT)
+				    : H5Gcreate2(cases, "outputs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 	if (group < 0)
 		return -1;
 	for (int i = 0; result == 0 && i < record->output_count && i < RECORD_OUTPUTS_MAX; i++) {

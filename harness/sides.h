@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* Whether the path names a result file (or PATH.partial of a killed run does): HDF5 by its signature, or a name ending in ".h5" or
- * ".h5.partial" that is no folder, so that a file that is not there is told as such. Everything else is an artifact. */
+/* Whether the path names a result file (or PATH.partial of a killed run does): HDF5 by its signature, or a name ending in ".h5"
+ * or ".h5.partial" that is no folder, so that a file that is not there is told as such. Everything else is an artifact. */
 int path_is_result(const char *path);
 
 /* *files: 1 when all are result files, 0 when all are artifacts; ERROR_USAGE when they are mixed. */

@@ -185,8 +185,8 @@ static void views(void)
 		 .driver = strdup(""), .problem = strdup("")}};
 	struct matrix_cell cells[2] = {{.problem = {0}}, {.problem = {.kind = ERROR_INPUT, .message = "no, \"not\" this"}}};
 	const char *const dataset = NULL, *const device = "cpu";
-	struct matrix matrix = {.artifacts = artifacts, .artifact_count = 2, .datasets = &dataset, .dataset_count = 1, .devices = &device,
-				.device_count = 1, .cells = cells, .threshold = 0.01};
+	struct matrix matrix = {.artifacts = artifacts, .artifact_count = 2, .datasets = &dataset, .dataset_count = 1,
+				.devices = &device, .device_count = 1, .cells = cells, .threshold = 0.01};
 	struct error err = {0};
 	struct text text = {0};
 	struct case_record record = {.judgement = {.status = STATUS_PASS, .margin = 0.5}};
