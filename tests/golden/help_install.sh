@@ -7,6 +7,7 @@ mkdir folder
 try assay doctor nowhere
 try assay doctor folder
 try assay doctor folder --profile debug
+try assay doctor folder --gpu hopper
 try assay doctor folder --driver new
 try assay doctor folder --cuda nowhere
 try assay install folder
