@@ -1,6 +1,7 @@
 /* Copies of outputs: what is kept, how far two are apart in every type, what a result file makes of them. */
 #include "check.h"
 
+#include "dataset/hdf5_access.h"
 #include "output_copy.h"
 #include "record_samples.h"
 
@@ -146,6 +147,83 @@ static void unknown(void)
 	CHECK_INT(output_compare(&a, &b).is_known, 0);
 }
 
+/* Result files are anyone's: what `change` did to the copy of case 1's first output is refused with these words. */
+static void refused(const char *path, void (*change)(hid_t outputs), const char *words)
+{
+	struct run_record run = sample_run(3), back;
+	struct record_writer *writer;
+	struct error err = {0};
+	struct output_copy *copy = &run.cases[1].outputs[0];
+	*copy = (struct output_copy){.dtype = DTYPE_F16, .size = 8, .bytes = calloc(8, 1)};
+	CHECK_INT(record_writer_open(&writer, path, &run, &err), 0);
+	for (size_t i = 0; i < run.case_count; i++)
+		CHECK_INT(record_writer_add(writer, &run.cases[i], &err), 0);
+	CHECK_INT(record_writer_commit(writer, &run, &err), 0);
+	const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), outputs = H5Gopen2(file, "cases/outputs", H5P_DEFAULT);
+	change(outputs);
+	H5Gclose(outputs);
+	H5Fclose(file);
+	CHECK_INT(record_read(&back, path, &err), -1);
+	CHECK_INT(err.kind, ERROR_INPUT);
+	CHECK_CONTAINS(err.message, words);
+	run_record_free(&run);
+}
+
+static void other_type(hid_t outputs)
+{
+	const hid_t dataset = H5Dopen2(outputs, "1.0", H5P_DEFAULT);
+	H5Adelete(dataset, "dtype");
+	write_text(dataset, "dtype", "f64");
+	H5Dclose(dataset);
+}
+
+static void no_type(hid_t outputs)
+{
+	const hid_t dataset = H5Dopen2(outputs, "1.0", H5P_DEFAULT);
+	H5Adelete(dataset, "dtype");
+	H5Dclose(dataset);
+}
+
+static void unknown_type(hid_t outputs)
+{
+	no_type(outputs);
+	const hid_t dataset = H5Dopen2(outputs, "1.0", H5P_DEFAULT);
+	write_text(dataset, "dtype", "f128");
+	H5Dclose(dataset);
+}
+
+static void no_dataset(hid_t outputs)
+{
+	H5Ldelete(outputs, "1.0", H5P_DEFAULT);
+	H5Gclose(H5Gcreate2(outputs, "1.0", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+}
+
+/* A small file that claims an array of 2^40 elements, none of which is there. */
+static void endless(hid_t outputs)
+{
+	const hsize_t elements = (hsize_t)1 << 40, chunk = 1 << 16;
+	const hid_t space = H5Screate_simple(1, &elements, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+	H5Ldelete(outputs, "1.0", H5P_DEFAULT);
+	H5Pset_chunk(creation, 1, &chunk);
+	const hid_t dataset = H5Dcreate2(outputs, "1.0", H5T_STD_U16LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+	write_text(dataset, "dtype", "f16");
+	H5Dclose(dataset);
+	H5Pclose(creation);
+	H5Sclose(space);
+}
+
+static void hostile(void)
+{
+	char path[] = "/tmp/assay-outputs.XXXXXX";
+	close(mkstemp(path));
+	refused(path, other_type, "output 1.0 is not of the type that it names");
+	refused(path, no_type, "output 1.0 has no dtype");
+	refused(path, unknown_type, "output 1.0 is not of the type that it names");
+	refused(path, no_dataset, "1.0");
+	refused(path, endless, "");
+	unlink(path);
+}
+
 /* Every type through a result file, beside cases that have none. */
 static void stored(void)
 {
@@ -193,5 +271,6 @@ int main(void)
 	distances();
 	unknown();
 	stored();
+	hostile();
 	return check_result();
 }
