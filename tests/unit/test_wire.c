@@ -169,6 +169,51 @@ static void test_record(void)
 }
 
 /* What an artifact could have written into the record before it was sent. */
+/* Copies of outputs travel behind the rest; sizes and types that the artifact has written into are found. */
+static void test_outputs(void)
+{
+	for (int what = 0; what < 6; what++) {
+		struct error err = {0};
+		struct wire_message message;
+		struct case_record *record = new_record(), *out = calloc(1, sizeof *out);
+		if (!out)
+			return;
+		for (int i = 0; i < 3; i += 2) {
+			record->outputs[i] = (struct output_copy){.dtype = DTYPE_F16, .size = (uint64_t)(6 + i), .bytes = malloc(8)};
+			memset(record->outputs[i].bytes, 5 + i, 8);
+		}
+		open_ends();
+		CHECK_INT(wire_send_record(ends[0], record, &err), 0);
+		CHECK_INT(wire_receive(ends[1], soon(), &message, &err), 0);
+		close_ends();
+		struct case_record *sent = (void *)message.bytes;
+		if (what == 1)
+			sent->outputs[2].size = UINT64_MAX - 1;
+		if (what == 2)
+			sent->outputs[2].size = 10; /* beyond the message */
+		if (what == 3)
+			sent->outputs[0].dtype = (enum dtype)1000;
+		if (what == 4)
+			sent->outputs[0].size = 5; /* no whole number of elements */
+		if (what == 5)
+			sent->hot.rounds = 40;
+		CHECK_INT(wire_read_record(&message, out, &err), what ? -1 : 0);
+		if (what == 0) {
+			CHECK_INT(out->outputs[0].size, 6);
+			CHECK_INT(out->outputs[2].size, 8);
+			CHECK(memcmp(out->outputs[0].bytes, "\5\5\5\5\5\5", 6) == 0);
+			CHECK(memcmp(out->outputs[2].bytes, "\7\7\7\7\7\7\7\7", 8) == 0);
+			CHECK(out->outputs[1].bytes == NULL);
+			case_record_free(out);
+		} else {
+			CHECK_INT(err.kind, ERROR_INPUT);
+		}
+		free(out);
+		wire_free(&message);
+		free_record(record);
+	}
+}
+
 static void test_spoilt_record(void)
 {
 	enum { SPOILT = 16 };
@@ -225,6 +270,7 @@ int main(void)
 	test_messages();
 	test_garbage();
 	test_record();
+	test_outputs();
 	test_spoilt_record();
 	return check_result();
 }
