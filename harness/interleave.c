@@ -468,14 +468,19 @@ static int describe(struct interleave *all, struct error *err)
 	text_free(&what);
 	for (size_t i = 0; i < all->count; i++) {
 		struct run_record *run = all->sides[i].run;
-		char *notes = NULL;
+		struct text notes = {0};
+		size_t others = 0;
 		if (!all->sides[i].is_here)
 			continue;
-		if (asprintf(&notes, "%s%stimed in %d rounds, in turns with %zu other%s", run->notes ? run->notes : "",
-			     run->notes && run->notes[0] ? "\n" : "", all->rounds, all->count - 1, all->count == 2 ? "" : "s") < 0)
+		text_append(&notes, "%s%stimed in %d rounds", run->notes ? run->notes : "", run->notes && run->notes[0] ? "\n" : "",
+			    all->rounds);
+		for (size_t k = 0; k < all->count; k++)
+			if (k != i && all->sides[k].is_here)
+				text_append(&notes, "%s%s", others++ ? ", " : ", in turns with ", all->sides[k].given->paths[0]);
+		if (notes.failed)
 			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		free(run->notes);
-		run->notes = notes;
+		run->notes = notes.data;
 		free(run->interleaved);
 		run->interleaved = strdup(mark);
 		if (!run->interleaved)

@@ -62,7 +62,7 @@ grep -q '^  differences' "$work/against_bare" && fail "differences are told with
 # rounds on the cpu device: every case once more in each, in processes of their own, and no times of it
 run rounds 0 "$assay" compare "$good" "$good" "${options[@]}" --rounds 2 --out "$work/rounds_out"
 expect_line "$work/rounds" 'times +none: neither run timed a case'
-"$assay" report "$work/rounds_out/1-none.h5" | grep -q 'timed in 2 rounds, in turns with 1 other' || fail "the rounds are not noted"
+"$assay" report "$work/rounds_out/1-none.h5" | grep -q 'timed in 2 rounds, in turns with .*none' || fail "the rounds are not noted"
 
 # modules: an entry point that is gone; rounds load them in groups
 run gone 1 "$assay" compare "$work/whole" "$work/lacking" --device cpu --dataset "$here/operators.spec" --rounds 2 --json "$work/gone.json"
