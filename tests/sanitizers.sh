@@ -12,7 +12,8 @@ cxx=${5:?C++ compiler}
 jobs=${JOBS:-$(nproc)}
 
 printf 'int main(void) { return 0; }\n' >"${TMPDIR:-/tmp}/assay-sanitizer-$$.c"
-if ! "$cc" -fsanitize=address,undefined -o "${TMPDIR:-/tmp}/assay-sanitizer-$$" "${TMPDIR:-/tmp}/assay-sanitizer-$$.c" 2>/dev/null; then
+if ! "$cc" -fsanitize=address,undefined -o "${TMPDIR:-/tmp}/assay-sanitizer-$$" "${TMPDIR:-/tmp}/assay-sanitizer-$$.c" \
+    2>/dev/null; then
     rm -f "${TMPDIR:-/tmp}/assay-sanitizer-$$.c"
     echo "SKIPPED: $cc has no sanitizers here (libasan and libubsan come with gcc)"
     exit 77
@@ -30,4 +31,4 @@ rm -f "${TMPDIR:-/tmp}/assay-sanitizer-$$" "${TMPDIR:-/tmp}/assay-sanitizer-$$.c
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export LSAN_OPTIONS=suppressions=$source/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-ctest --test-dir "$build" --output-on-failure -LE 'gpu|slow' -j "$jobs"
+ctest --test-dir "$build" --output-on-failure -LE 'gpu|slow' -j "$((jobs + 1))" # some mostly wait

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The specimens of operators: the good ones pass every case, precise and with fast math, and each faulty twin fails by the check
 # that its line of kernels/specimen/operators/*.def names. usage: twins.sh ASSAY OPERATOR_TWINS SPECIMENS SOURCE_DIR DEVICE
+# ASSAY_LONG_TESTS=1: on the cpu device as on a GPU, all modules with fast math and two repeats.
 set -uo pipefail
 assay=$1 operator_twins=$2 specimens=$3/operators source_dir=$4 device=$5
 skip() { echo "SKIPPED: $*"; exit 77; }
@@ -23,9 +24,11 @@ twins=$(grep -c ' faulty ' "$work/all")
 for kind in good fast; do
     math=precise folder=$specimens/$kind/candle-kernels-specimen repeats=2
     [ "$kind" = good ] || math=fast
-    if [ "$device" = cpu ]; then
-        # minutes on two processors: a repeat less, and of the fast ones those that fast math changes most
-        repeats=1
+    if [ "$device" = cpu ] && [ "${ASSAY_LONG_TESTS:-0}" != 1 ]; then
+        # Minutes on two processors: without repeats, which the fast ones and the twins have, and of the fast ones those that
+        # fast math changes most.
+        repeats=0
+        [ "$kind" = good ] || repeats=1
         if [ "$kind" = fast ]; then
             mkdir -p "$work/fast/out"
             cp "$folder"/out/{binary,norm,softmax,unary}.ptx "$work/fast/out"
