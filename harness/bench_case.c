@@ -61,7 +61,8 @@ static int enqueue_copy(void *context, int rotation, struct error *err)
 
 static int measure_copy(struct device *device, double *bytes_per_second, struct error *err)
 {
-	struct copied copied = {.device = device, .bytes = copy_bytes < device->properties.memory_bytes / 16 ? copy_bytes : device->properties.memory_bytes / 16};
+	struct copied copied = {.device = device,
+				.bytes = copy_bytes < device->properties.memory_bytes / 16 ? copy_bytes : device->properties.memory_bytes / 16};
 	struct sampler_result samples = {0};
 	const struct sampler_work work = {.enqueue = enqueue_copy, .context = &copied, .rotations = 1, .operations = 1};
 	const struct sampler_options options = {.max_seconds = 0.1};
@@ -70,7 +71,8 @@ static int measure_copy(struct device *device, double *bytes_per_second, struct 
 		return -1;
 	copied.from = memory;
 	copied.to = memory + copied.bytes;
-	const int result = fill_random(device, memory, copied.bytes, DTYPE_F32, err) || sampler_run(device, &work, &options, &samples, err) ? -1 : 0;
+	const int result = fill_random(device, memory, copied.bytes, DTYPE_F32, err) ||
+			   sampler_run(device, &work, &options, &samples, err) ? -1 : 0;
 	if (result == 0)
 		*bytes_per_second = 2.0 * (double)copied.bytes / samples.statistics.median;
 	sampler_result_free(&samples);
@@ -265,7 +267,8 @@ static struct sampler_options options_of(const struct bencher *bencher, enum fig
 	};
 }
 
-static int run_sampler(struct bencher *bencher, const struct sampler_work *work, enum figure figure, struct sampler_result *samples,
+static int run_sampler(struct bencher *bencher, const struct sampler_work *work, enum figure figure,
+		       struct sampler_result *samples,
 		       struct error *err)
 {
 	const struct sampler_options options = options_of(bencher, figure);
@@ -278,7 +281,8 @@ static int run_sampler(struct bencher *bencher, const struct sampler_work *work,
 static int sample_hot(struct bencher *bencher, int (*enqueue)(void *context, int rotation, struct error *err), void *context,
 		      struct case_record *record, struct error *err)
 {
-	const struct sampler_work work = {.enqueue = enqueue, .context = context, .rotations = 1, .operations = (int)record->launch_count + 1};
+	const struct sampler_work work = {.enqueue = enqueue, .context = context, .rotations = 1,
+					  .operations = (int)record->launch_count + 1};
 	struct sampler_result samples = {0};
 	if (run_sampler(bencher, &work, FIGURE_HOT, &samples, err))
 		return -1;
@@ -353,8 +357,8 @@ static int sample_baseline(struct bencher *bencher, struct baseline_calls *calls
 }
 
 /* Returns 1 when the baseline broke the device's context. */
-static int time_baseline(struct bencher *bencher, const struct family_baseline *with, void *family_state, const struct binding *binding,
-			 struct baseline_record *record)
+static int time_baseline(struct bencher *bencher, const struct family_baseline *with, void *family_state,
+			 const struct binding *binding, struct baseline_record *record)
 {
 	const struct baseline_options options = {.cudnn = bencher->cudnn[0] ? bencher->cudnn : NULL};
 	struct baseline_calls calls = {.with = with, .stream = bencher->device->stream};
@@ -393,11 +397,13 @@ static int says_not_timed(const struct bencher *bencher, struct case_record *rec
 	if (bencher->device->properties.kind == DEVICE_CUDA)
 		return 0;
 	if (!record->note[0])
-		snprintf(record->note, sizeof record->note, "not timed: seconds of the cpu device say nothing of a GPU; its work was counted instead");
+		snprintf(record->note, sizeof record->note,
+			 "not timed: seconds of the cpu device say nothing of a GPU; its work was counted instead");
 	return 1;
 }
 
-static int run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err)
+static int run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record,
+		       struct error *err)
 {
 	const struct device_properties *properties = &bencher->device->properties;
 	if (subject->make_sets(subject->context, 1, err) || sample_hot(bencher, subject->enqueue, subject->context, record, err))
@@ -416,7 +422,8 @@ static int run_subject(struct bencher *bencher, const struct bench_subject *subj
 	return sample_cold(bencher, subject->enqueue, subject->context, sets, record, err);
 }
 
-int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err)
+int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record,
+			struct error *err)
 {
 	if (says_not_timed(bencher, record))
 		return 0;

@@ -17,13 +17,15 @@ int bencher_run(struct bencher *bencher, struct buffers *buffers, const struct f
 
 /* The same for a case whose memory is the caller's: how a call is queued, and how sets of its tensors are made. */
 struct bench_subject {
-	int (*enqueue)(void *context, int rotation, struct error *err); /* queues one call on the device's stream, with the tensors of that set */
+	/* queues one call on the device's stream, with the tensors of that set */
+	int (*enqueue)(void *context, int rotation, struct error *err);
 	int (*make_sets)(void *context, int count, struct error *err);  /* count >= 1 copies of the tensors; earlier ones are gone */
 	void (*free_sets)(void *context);                               /* may be called when there are none */
 	void *context;
 	size_t set_bytes;
 };
-int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record, struct error *err);
+int bencher_run_subject(struct bencher *bencher, const struct bench_subject *subject, struct case_record *record,
+			struct error *err);
 void bencher_close(struct bencher *bencher);
 
 #endif

@@ -86,8 +86,8 @@ static void append_share(struct page *page, const struct run_record *run)
 {
 	const struct timing_share share = timing_share_of(run, TIMING_SHARE_LEAST);
 	if (share.cases && share.wall > 0)
-		page_fact(page, "timing", "samples are %.0f %% of the %.1f s that the %zu cases of %.0f us and more took in all", 100 * share.sampled / share.wall,
-			  share.wall, share.cases, TIMING_SHARE_LEAST * 1e6);
+		page_fact(page, "timing", "samples are %.0f %% of the %.1f s that the %zu cases of %.0f us and more took in all",
+			  100 * share.sampled / share.wall, share.wall, share.cases, TIMING_SHARE_LEAST * 1e6);
 }
 
 static void append_clocks(struct page *page, const struct run_record *run)

@@ -40,7 +40,8 @@ static void name_side(struct session_baselines *baselines, struct side *side)
 			snprintf(side->name, sizeof side->name, "%.20s (%d)", path_base(path), (int)(side - baselines->sides) + 1);
 }
 
-static int open_side(struct session_baselines *baselines, struct side *side, const struct session *session, const char *path, struct error *err)
+static int open_side(struct session_baselines *baselines, struct side *side, const struct session *session, const char *path,
+		     struct error *err)
 {
 	const struct plan_options options = {.abi = session->options->abi, .paths = &path, .path_count = 1};
 	const struct job *refused = NULL;
@@ -90,7 +91,8 @@ static int start(struct side *side, const struct session *session, struct error 
 	int result = -1;
 	if (!setup)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	if (make_setup(options, side->job, session->run->datasets[session->selection->attention.dataset].path, session->device, setup, err))
+	if (make_setup(options, side->job, session->run->datasets[session->selection->attention.dataset].path, session->device, setup,
+		       err))
 		goto done;
 	setup->keep_failures[0] = '\0';
 	setup->baseline = 0;
@@ -131,8 +133,8 @@ static void take(struct baseline_record *baseline, struct case_record *from)
 	text_free(&words);
 }
 
-int session_baselines_case(struct session_baselines *baselines, const struct session *session, const struct runner_request *request,
-			   struct case_record *record, struct error *err)
+int session_baselines_case(struct session_baselines *baselines, const struct session *session,
+			   const struct runner_request *request, struct case_record *record, struct error *err)
 {
 	if (!baselines || record->judgement.status != STATUS_PASS || !request->want_bench)
 		return 0;

@@ -16,8 +16,8 @@ struct session_baselines;
 int session_baselines_open(struct session_baselines **baselines, const struct session *session, struct error *err);
 /* Adds the baselines to the record of a case that passed; the worker is started by the first one. -1 only for faults that are
  * everybody's. `request` is what the artifact's worker was given. To be called by one thread. */
-int session_baselines_case(struct session_baselines *baselines, const struct session *session, const struct runner_request *request,
-			   struct case_record *record, struct error *err);
+int session_baselines_case(struct session_baselines *baselines, const struct session *session,
+			   const struct runner_request *request, struct case_record *record, struct error *err);
 void session_baselines_close(struct session_baselines *baselines); /* NULL is fine */
 
 #endif

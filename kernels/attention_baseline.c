@@ -132,7 +132,8 @@ static int cudnn_baseline_check(void *opaque, const struct binding *binding, str
 	for (int64_t n = 0; n < count; n++) {
 		const int64_t start = row_start(p.o, count > 1 ? n * (rows - 1) / (count - 1) : 0);
 		if (ops->copy_out(baseline->device, ours, o->data + (device_pointer)start * 2, bytes, NULL, err) ||
-		    ops->copy_out(baseline->device, theirs, attention_cudnn_output(baseline->attention) + (device_pointer)start * 2, bytes, NULL, err)) {
+		    ops->copy_out(baseline->device, theirs, attention_cudnn_output(baseline->attention) + (device_pointer)start * 2, bytes,
+				  NULL, err)) {
 			free(ours);
 			return -1;
 		}
@@ -144,7 +145,8 @@ static int cudnn_baseline_check(void *opaque, const struct binding *binding, str
 	}
 	free(ours);
 	if (!(sqrt(difference) <= agreement * sqrt(norm)))
-		return error_set(err, ERROR_UNSUPPORTED, "computes something else: %.3g of the output's norm away from it", sqrt(difference / norm));
+		return error_set(err, ERROR_UNSUPPORTED, "computes something else: %.3g of the output's norm away from it",
+				 sqrt(difference / norm));
 	return 0;
 }
 

@@ -74,8 +74,8 @@ enum place { VIRTUAL, ON_DEVICE, BY_VALUE };
 
 /* A tensor of four axes. `address` is of its elements unless it is virtual: of the device, or of the host where it is given
  * by value. */
-static cudnn_descriptor tensor(struct attention_cudnn *a, enum cudnn_number_type type, const int64_t dims[4], const int64_t strides[4],
-			       enum place place, void *address, struct error *err)
+static cudnn_descriptor tensor(struct attention_cudnn *a, enum cudnn_number_type type, const int64_t dims[4],
+			       const int64_t strides[4], enum place place, void *address, struct error *err)
 {
 	const int64_t alignment = 16, id = ++a->next_id;
 	const bool is_virtual = place == VIRTUAL, is_by_value = place == BY_VALUE;
@@ -136,7 +136,8 @@ static int pointwise(struct attention_cudnn *a, struct pointwise p, struct error
 	return add_operation(a, operation, "a pointwise operation on its tensors", err);
 }
 
-static int reduction(struct attention_cudnn *a, enum cudnn_reduction operator, cudnn_descriptor x, cudnn_descriptor y, struct error *err)
+static int reduction(struct attention_cudnn *a, enum cudnn_reduction operator, cudnn_descriptor x, cudnn_descriptor y,
+		     struct error *err)
 {
 	const int value = operator, compute = CUDNN_FLOAT;
 	cudnn_descriptor descriptor = make(a, CUDNN_REDUCTION, err);
@@ -152,7 +153,8 @@ static int reduction(struct attention_cudnn *a, enum cudnn_reduction operator, c
 	return add_operation(a, operation, "a reduction of its tensors", err);
 }
 
-static int product(struct attention_cudnn *a, cudnn_descriptor left, cudnn_descriptor right, cudnn_descriptor out, struct error *err)
+static int product(struct attention_cudnn *a, cudnn_descriptor left, cudnn_descriptor right, cudnn_descriptor out,
+		   struct error *err)
 {
 	const int compute = CUDNN_FLOAT;
 	cudnn_descriptor descriptor = make(a, CUDNN_MATMUL, err);
@@ -181,7 +183,8 @@ static struct shapes shapes_of(const struct attention_problem *p)
 	return (struct shapes){{b, h, m, n}, {h * m * n, m * n, n, 1}, {b, h, m, 1}, {h * m, m, 1, 1}};
 }
 
-static cudnn_descriptor virtual_scores(struct attention_cudnn *a, const struct shapes *shapes, enum cudnn_number_type type, struct error *err)
+static cudnn_descriptor virtual_scores(struct attention_cudnn *a, const struct shapes *shapes, enum cudnn_number_type type,
+				       struct error *err)
 {
 	return tensor(a, type, shapes->scores, shapes->score_strides, VIRTUAL, NULL, err);
 }
@@ -208,8 +211,10 @@ static cudnn_descriptor mask_causal(struct attention_cudnn *a, const struct atte
 	cudnn_descriptor keep = virtual_scores(a, shapes, CUDNN_BOOLEAN, err), masked = virtual_scores(a, shapes, CUDNN_FLOAT, err);
 	cudnn_descriptor nothing = scalar(a, CUDNN_FLOAT, &a->minus_infinity, err);
 	if (!keep || !masked || !nothing ||
-	    pointwise(a, (struct pointwise){.mode = CUDNN_GREATER_OR_EQUAL, .compute = CUDNN_BOOLEAN, .x = row, .b = column, .y = keep}, err) ||
-	    pointwise(a, (struct pointwise){.mode = CUDNN_SELECT, .compute = CUDNN_FLOAT, .x = scores, .b = nothing, .t = keep, .y = masked}, err))
+	    pointwise(a, (struct pointwise){.mode = CUDNN_GREATER_OR_EQUAL, .compute = CUDNN_BOOLEAN, .x = row, .b = column,
+					    .y = keep}, err) ||
+	    pointwise(a, (struct pointwise){.mode = CUDNN_SELECT, .compute = CUDNN_FLOAT, .x = scores, .b = nothing, .t = keep,
+					    .y = masked}, err))
 		return NULL;
 	return masked;
 }
@@ -226,7 +231,8 @@ static cudnn_descriptor softmax(struct attention_cudnn *a, const struct shapes *
 	cudnn_descriptor logarithm = tensor(a, CUDNN_FLOAT, shapes->row, shapes->row_strides, VIRTUAL, NULL, err);
 	cudnn_descriptor lse = tensor(a, CUDNN_FLOAT, shapes->row, shapes->row_strides, VIRTUAL, NULL, err);
 	cudnn_descriptor weights = virtual_scores(a, shapes, type, err);
-	if (!largest || !sum || !below || !power || !logarithm || !lse || !weights || reduction(a, CUDNN_MAXIMUM, scores, largest, err) ||
+	if (!largest || !sum || !below || !power || !logarithm || !lse || !weights ||
+	    reduction(a, CUDNN_MAXIMUM, scores, largest, err) ||
 	    pointwise(a, (struct pointwise){.mode = CUDNN_SUBTRACT, .x = scores, .b = largest, .y = below}, err) ||
 	    pointwise(a, (struct pointwise){.mode = CUDNN_EXP, .x = below, .y = power}, err) ||
 	    reduction(a, CUDNN_SUM, power, sum, err) ||
@@ -247,16 +253,20 @@ static cudnn_descriptor operand(struct attention_cudnn *a, const struct attentio
 		dims[2] = p->head_dim, dims[3] = length;
 		strides[2] = 1, strides[3] = o->row_stride;
 	}
-	return tensor(a, p->dtype == DTYPE_BF16 ? CUDNN_BFLOAT16 : CUDNN_HALF, dims, strides, ON_DEVICE, (void *)(uintptr_t)o->base, err);
+	return tensor(a, p->dtype == DTYPE_BF16 ? CUDNN_BFLOAT16 : CUDNN_HALF, dims, strides, ON_DEVICE, (void *)(uintptr_t)o->base,
+		      err);
 }
 
-static int describe(struct attention_cudnn *a, const struct attention_problem *p, const struct attention_operand *o, struct error *err)
+static int describe(struct attention_cudnn *a, const struct attention_problem *p, const struct attention_operand *o,
+		    struct error *err)
 {
 	const struct shapes shapes = shapes_of(p);
 	const struct attention_operand out = {a->output, o->batch_stride, o->row_stride, o->head_stride};
 	const enum cudnn_number_type type = p->dtype == DTYPE_BF16 ? CUDNN_BFLOAT16 : CUDNN_HALF;
-	cudnn_descriptor q = operand(a, p, &p->q, p->heads_q, p->seqlen_q, 0, err), k = operand(a, p, &p->k, p->heads_k, p->seqlen_k, 1, err);
-	cudnn_descriptor v = operand(a, p, &p->v, p->heads_k, p->seqlen_k, 0, err), result = operand(a, p, &out, p->heads_q, p->seqlen_q, 0, err);
+	cudnn_descriptor q = operand(a, p, &p->q, p->heads_q, p->seqlen_q, 0, err);
+	cudnn_descriptor k = operand(a, p, &p->k, p->heads_k, p->seqlen_k, 1, err);
+	cudnn_descriptor v = operand(a, p, &p->v, p->heads_k, p->seqlen_k, 0, err);
+	cudnn_descriptor result = operand(a, p, &out, p->heads_q, p->seqlen_q, 0, err);
 	cudnn_descriptor scores = virtual_scores(a, &shapes, CUDNN_FLOAT, err), scaled = virtual_scores(a, &shapes, CUDNN_FLOAT, err);
 	cudnn_descriptor factor = scalar(a, CUDNN_FLOAT, &a->scale, err);
 	if (!q || !k || !v || !result || !scores || !scaled || !factor || product(a, q, k, scores, err) ||
@@ -293,7 +303,8 @@ static int plan_from(struct attention_cudnn *a, cudnn_descriptor graph, enum cud
 	for (int i = 0; i < CONFIGS_MAX; i++)
 		if (a->cudnn->descriptor_create(CUDNN_ENGINE_CONFIG, &configs[i]))
 			configs[i] = NULL;
-	cudnn_status status = a->cudnn->descriptor_get(heuristic, CUDNN_HEURISTIC_RESULTS, CUDNN_OF_DESCRIPTOR, CONFIGS_MAX, &count, configs);
+	cudnn_status status = a->cudnn->descriptor_get(heuristic, CUDNN_HEURISTIC_RESULTS, CUDNN_OF_DESCRIPTOR, CONFIGS_MAX, &count,
+						       configs);
 	if (status)
 		cudnn_failed(a->cudnn, status, "the list of engines", err);
 	else if (count <= 0)

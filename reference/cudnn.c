@@ -30,7 +30,8 @@ static void *search_library(char *reason, size_t reason_size)
 	char path[1024], ignored[256];
 	void *library = open_library("libcudnn.so.9", reason, reason_size);
 	for (size_t i = 0; !library && i < ARRAY_COUNT(homes); i++)
-		if (homes[i] && snprintf(path, sizeof path, "%s/%s/libcudnn.so.9", homes[i], folders[i]) < (int)sizeof path && path_exists(path))
+		if (homes[i] && snprintf(path, sizeof path, "%s/%s/libcudnn.so.9", homes[i], folders[i]) < (int)sizeof path &&
+		    path_exists(path))
 			library = open_library(path, ignored, sizeof ignored);
 	return library;
 }

@@ -12,7 +12,13 @@
 
 #include <stdbool.h>
 
-enum cudnn_number_type { CUDNN_FLOAT = 0, CUDNN_HALF = 2, CUDNN_INT32 = 4, CUDNN_BFLOAT16 = 9, CUDNN_BOOLEAN = 11 }; /* cudnnDataType_t */
+enum cudnn_number_type { /* cudnnDataType_t */
+	CUDNN_FLOAT = 0,
+	CUDNN_HALF = 2,
+	CUDNN_INT32 = 4,
+	CUDNN_BFLOAT16 = 9,
+	CUDNN_BOOLEAN = 11
+};
 
 enum cudnn_kind { /* cudnnBackendDescriptorType_t */
 	CUDNN_POINTWISE = 0,

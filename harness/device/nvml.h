@@ -26,7 +26,8 @@ int nvml_read(struct nvml *nvml, struct nvml_reading *reading, struct error *err
  * Volta). */
 int nvml_energy(struct nvml *nvml, double *joules, struct error *err);
 /* Compute processes on the GPU that are not this one or another child of its parent (workers of one session). In a container
- * process ids may be those of the host: then one is taken to be this process. ERROR_UNSUPPORTED where the driver does not tell. */
+ * process ids may be those of the host: then one is taken to be this process. ERROR_UNSUPPORTED where the driver does not
+ * tell. */
 int nvml_other_processes(struct nvml *nvml, uint32_t *count, struct error *err);
 /* Driver version such as "580.159.04", from the kernel module or NVML; works without a GPU context. -1 when neither tells. */
 int nvml_driver_version(char *text, size_t size);

@@ -64,8 +64,8 @@ struct sampler_options { /* 0 means the default */
 	int (*read_clocks)(void *context, struct nvml_reading *reading, struct error *err);
 	void *clocks_context;
 	double clock_interval;
-	/* NULL, or reads the energy that the board has drawn since some moment, in joules; by that thread too. sampler_read_energy with a `struct nvml *`
-	 * fits. */
+	/* NULL, or reads the energy that the board has drawn since some moment, in joules; by that thread too.
+	 * sampler_read_energy with a `struct nvml *` fits. */
 	int (*read_energy)(void *context, double *joules, struct error *err);
 	void *energy_context;
 };

@@ -40,7 +40,8 @@ def load(archive, folder):
 def call_of(run_mha, name):
     dtype, d, h, s, mask = re.match(r"attention/(\w+)/d(\d+)/h(\d+):\d+/b1/s(\d+):\d+/(\w+)/", name).groups()
     d, h, s, causal = int(d), int(h), int(s), mask == "causal"
-    q, k, v, o = (torch.randn(1, s, h, d, device="cuda", dtype={"f16": torch.float16, "bf16": torch.bfloat16}[dtype]) for _ in range(4))
+    kind = {"f16": torch.float16, "bf16": torch.bfloat16}[dtype]
+    q, k, v, o = (torch.randn(1, s, h, d, device="cuda", dtype=kind) for _ in range(4))
     lse = torch.empty(1, h, s, device="cuda")
     row = [s * h * d] * 4 + [0] + [h * d] * 4 + [d] * 4
     rounded = (s + 127) // 128 * 128
@@ -55,10 +56,12 @@ def call_of(run_mha, name):
 def assay_medians(assay, archive, seconds, folder):
     path = os.path.join(folder, "bench.json")
     filters = [word for name in CASES for word in ("--filter", name)]
-    subprocess.run([assay, "bench", archive, "--device", "cuda:0", "--no-baseline", "--repeats", "0", "--quiet", "--dataset", "bench.spec",
-                    "--bench-seconds", str(seconds), "--benchmark-json", path, *filters], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([assay, "bench", archive, "--device", "cuda:0", "--no-baseline", "--repeats", "0", "--quiet",
+                    "--dataset", "bench.spec", "--bench-seconds", str(seconds), "--benchmark-json", path, *filters],
+                   check=True, stdout=subprocess.DEVNULL)
     with open(path, encoding="utf-8") as file:
-        return {one["name"].split("/iterations:")[0].split("/manual_time")[0]: one["real_time"] for one in json.load(file)["benchmarks"]}
+        benchmarks = json.load(file)["benchmarks"]
+    return {one["name"].split("/iterations:")[0].split("/manual_time")[0]: one["real_time"] for one in benchmarks}
 
 
 def torch_medians(calls, seconds):
@@ -95,7 +98,8 @@ def main():
             continue
         mine, other = sorted(ours[name]), sorted(theirs[name])
         failed |= mine[len(mine) // 2] >= 100 and not spread(mine) < 0.01
-        print(f"{name:62} {mine[len(mine) // 2]:10.2f} {100 * spread(mine):7.2f}% {other[len(other) // 2]:10.2f} {100 * spread(other):7.2f}%")
+        print(f"{name:62} {mine[len(mine) // 2]:10.2f} {100 * spread(mine):7.2f}%"
+              f" {other[len(other) // 2]:10.2f} {100 * spread(other):7.2f}%")
     sys.exit(int(failed))
 
 

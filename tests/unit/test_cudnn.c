@@ -104,10 +104,10 @@ TYPE_OF(cudnnDestroy, cudnnStatus_t (*)(struct cudnnContext *));
 TYPE_OF(cudnnSetStream, cudnnStatus_t (*)(struct cudnnContext *, struct CUstream_st *));
 TYPE_OF(cudnnBackendCreateDescriptor, cudnnStatus_t (*)(cudnnBackendDescriptorType_t, cudnnBackendDescriptor_t *));
 TYPE_OF(cudnnBackendDestroyDescriptor, cudnnStatus_t (*)(cudnnBackendDescriptor_t));
-TYPE_OF(cudnnBackendSetAttribute, cudnnStatus_t (*)(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t,
-						    int64_t, const void *));
-TYPE_OF(cudnnBackendGetAttribute, cudnnStatus_t (*)(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t,
-						    int64_t, int64_t *, void *));
+TYPE_OF(cudnnBackendSetAttribute, cudnnStatus_t (*)(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t,
+						    cudnnBackendAttributeType_t, int64_t, const void *));
+TYPE_OF(cudnnBackendGetAttribute, cudnnStatus_t (*)(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t,
+						    cudnnBackendAttributeType_t, int64_t, int64_t *, void *));
 TYPE_OF(cudnnBackendFinalize, cudnnStatus_t (*)(cudnnBackendDescriptor_t));
 TYPE_OF(cudnnBackendExecute, cudnnStatus_t (*)(struct cudnnContext *, cudnnBackendDescriptor_t, cudnnBackendDescriptor_t));
 
@@ -153,8 +153,8 @@ static void other_devices_have_none(void)
 static void what_is_not_asked_is_said(void)
 {
 	const int32_t lengths[2] = {0, 64};
-	const struct attention_problem plain = {.dtype = DTYPE_F16, .batch = 1, .heads_q = 1, .heads_k = 1, .head_dim = 64, .seqlen_q = 64,
-						.seqlen_k = 64, .window_left = -1, .window_right = -1, .scale = 1};
+	const struct attention_problem plain = {.dtype = DTYPE_F16, .batch = 1, .heads_q = 1, .heads_k = 1, .head_dim = 64,
+						.seqlen_q = 64, .seqlen_k = 64, .window_left = -1, .window_right = -1, .scale = 1};
 	const struct attention_operand o = {0, 64 * 64, 64, 64};
 	static const char *const whats[] = {"various lengths", "ALiBi", "softcap", "windows", "windows", "empty"};
 	struct attention_problem problems[6] = {plain, plain, plain, plain, plain, plain};

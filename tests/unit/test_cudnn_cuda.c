@@ -73,7 +73,8 @@ static void agrees(const struct context *context, const struct shape *s)
 	uint16_t *got = malloc((size_t)q * 2);
 	double *expected = malloc((size_t)q * sizeof *expected);
 	printf("%s b%lld h%lld/%lld d%lld s%lld/%lld %s: ", dtype_name(s->dtype), (long long)s->batch, (long long)s->heads_q,
-	       (long long)s->heads_k, (long long)s->head_dim, (long long)s->seqlen_q, (long long)s->seqlen_k, s->causal ? "causal" : "full");
+	       (long long)s->heads_k, (long long)s->head_dim, (long long)s->seqlen_q, (long long)s->seqlen_k,
+	       s->causal ? "causal" : "full");
 	if (attention_cudnn_prepare(context->cudnn, &p, &o, (size_t)q * 2, &attention, &err)) {
 		printf("%s\n", err.message);
 		CHECK_INT(err.kind, ERROR_UNSUPPORTED);
@@ -82,7 +83,8 @@ static void agrees(const struct context *context, const struct shape *s)
 		CHECK_INT(attention_cudnn_enqueue(attention, NULL, &err), 0);
 		CHECK_INT(device_synchronize(context->device, &err), 0);
 		CHECK_INT(attention_reference_run(context->reference, &p, &options, &result, &err), 0);
-		CHECK_INT(context->device->ops->copy_out(context->device, got, attention_cudnn_output(attention), (size_t)q * 2, NULL, &err), 0);
+		CHECK_INT(context->device->ops->copy_out(context->device, got, attention_cudnn_output(attention), (size_t)q * 2, NULL, &err),
+			  0);
 		CHECK_INT(context->device->ops->copy_out(context->device, expected, result.o, (size_t)q * sizeof *expected, NULL, &err), 0);
 		const double away = distance(s, got, expected);
 		printf("%.2g away; %s\n", away, attention_cudnn_note(attention));

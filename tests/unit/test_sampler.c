@@ -270,8 +270,8 @@ static void sampling_stops_when_it_should(void)
 	struct error err = {0};
 
 	/* uniform noise of 20 % needs about (1.96 / 2 * 0.4 / 0.01)^2 / 1 = some 1500 samples for 1 %, some 60 for 5 % */
-	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .target_relative_ci = 0.05, .max_seconds = 20}, &result,
-			 &err),
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .target_relative_ci = 0.05, .max_seconds = 20},
+			 &result, &err),
 		  0);
 	CHECK_INT(result.stop, SAMPLER_STOP_PRECISE);
 	CHECK(result.statistics.relative_ci <= 0.05);
@@ -286,8 +286,8 @@ static void sampling_stops_when_it_should(void)
 	CHECK_INT(result.count, 100);
 	sampler_result_free(&result);
 
-	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .target_relative_ci = 1e-9, .max_seconds = 0.1}, &result,
-			 &err),
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .target_relative_ci = 1e-9, .max_seconds = 0.1},
+			 &result, &err),
 		  0);
 	CHECK_INT(result.stop, SAMPLER_STOP_TIME);
 	CHECK(result.elapsed_seconds >= 0.1 && result.elapsed_seconds < 2 && result.count > 20);
@@ -310,7 +310,8 @@ static void samples_fill_the_time_that_they_are_given(void)
 	struct sampler_result result;
 	struct error err = {0};
 
-	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .min_seconds = 0.25, .max_seconds = 5}, &result, &err), 0);
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .min_seconds = 0.25, .max_seconds = 5}, &result,
+			 &err), 0);
 	CHECK_INT(result.stop, SAMPLER_STOP_PRECISE);
 	CHECK(result.sampling_seconds >= 0.25 && result.sampling_seconds < 1);
 	double sum = 0;
@@ -322,7 +323,8 @@ static void samples_fill_the_time_that_they_are_given(void)
 	sampler_result_free(&result);
 
 	/* time that is up ends it all the same */
-	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .min_seconds = 5, .max_seconds = 0.1}, &result, &err), 0);
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .min_seconds = 5, .max_seconds = 0.1}, &result,
+			 &err), 0);
 	CHECK_INT(result.stop, SAMPLER_STOP_TIME);
 	CHECK(result.sampling_seconds < 2);
 	sampler_result_free(&result);
@@ -349,7 +351,8 @@ static void energy_is_that_of_the_calls(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 2e-3};
 	struct meter meter = {.start = monotonic_seconds(), .watts = 500, .step = 0.02};
-	struct sampler_options options = {.warmup_seconds = 1e-3, .min_seconds = 0.7, .max_seconds = 5, .read_energy = read_meter, .energy_context = &meter};
+	struct sampler_options options = {.warmup_seconds = 1e-3, .min_seconds = 0.7, .max_seconds = 5, .read_energy = read_meter,
+					  .energy_context = &meter};
 	struct sampler_result result;
 	struct error err = {0};
 
@@ -404,7 +407,8 @@ static void blocking_calls_open_the_gate(void)
 	struct error err = {0};
 	size_t early = 0, gated = 0;
 
-	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .gate_timeout = 0.1, .max_seconds = 3}, &result, &err), 0);
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .gate_timeout = 0.1, .max_seconds = 3}, &result,
+			 &err), 0);
 	CHECK_INT(result.gate, SAMPLER_GATE_REFUSED);
 	for (size_t i = 0; i < result.count; i++) {
 		early += result.flags[i] == SAMPLE_GATE_OPENED_EARLY;
@@ -441,8 +445,8 @@ static void a_hiccup_marks_its_samples_only(void)
 	size_t early = 0;
 
 	block_at = 3;
-	CHECK_INT(sampler_run(&work.timeline->base, &given, &(struct sampler_options){.warmup_seconds = 1e-3, .gate_timeout = 0.1}, &result,
-			      &err),
+	CHECK_INT(sampler_run(&work.timeline->base, &given, &(struct sampler_options){.warmup_seconds = 1e-3, .gate_timeout = 0.1},
+			      &result, &err),
 		  0);
 	CHECK_INT(result.gate, SAMPLER_GATED);
 	for (size_t i = 0; i < result.count; i++)
@@ -462,7 +466,8 @@ static void cold_runs_take_turns(void)
 	struct sampler_result result;
 	struct error err = {0};
 
-	CHECK_INT(sampler_run(&work.timeline->base, &given, &(struct sampler_options){.cold = 1, .warmup_seconds = 1e-3, .calls_per_sample = 5},
+	CHECK_INT(sampler_run(&work.timeline->base, &given, &(struct sampler_options){.cold = 1, .warmup_seconds = 1e-3,
+										      .calls_per_sample = 5},
 			      &result, &err),
 		  0);
 	CHECK_INT(work.out_of_turn, 0);
@@ -543,8 +548,8 @@ static void clocks_are_kept_with_the_samples(void)
 	struct error err = {0};
 	int readings = 0;
 
-	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .target_relative_ci = 1e-12, .min_samples = 10000, .max_seconds = 0.5,
-							  .read_clocks = read_fake_clocks, .clocks_context = &readings,
+	CHECK_INT(sample(&work, &(struct sampler_options){.warmup_seconds = 1e-3, .target_relative_ci = 1e-12, .min_samples = 10000,
+							  .max_seconds = 0.5, .read_clocks = read_fake_clocks, .clocks_context = &readings,
 							  .clock_interval = 0.05}, &result, &err),
 		  0);
 	CHECK(readings >= 4 && readings <= 11);
@@ -569,8 +574,8 @@ static void a_board_at_its_limit_warms_up_longer(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 1e-3};
 	uint64_t reasons = 0x1 /* idle */;
-	const struct sampler_options options = {.warmup_seconds = 0.02, .capped_warmup_seconds = 0.3, .max_seconds = 0.2, .min_seconds = 5,
-						.read_clocks = read_capped_clocks, .clocks_context = &reasons};
+	const struct sampler_options options = {.warmup_seconds = 0.02, .capped_warmup_seconds = 0.3, .max_seconds = 0.2,
+						.min_seconds = 5, .read_clocks = read_capped_clocks, .clocks_context = &reasons};
 	struct sampler_result result;
 	struct error err = {0};
 
@@ -601,8 +606,8 @@ static void calls_back_to_back_are_divided(void)
 	/* calls that queue much: fewer behind one gate */
 	const struct sampler_work heavy = {.enqueue = enqueue, .context = &work, .rotations = 1, .operations = 60};
 	work.timeline->most_queued = 0;
-	CHECK_INT(sampler_run(&work.timeline->base, &heavy, &(struct sampler_options){.warmup_seconds = 1e-3, .calls_per_sample = 100}, &result,
-			      &err),
+	CHECK_INT(sampler_run(&work.timeline->base, &heavy,
+			      &(struct sampler_options){.warmup_seconds = 1e-3, .calls_per_sample = 100}, &result, &err),
 		  0);
 	CHECK_INT(result.calls_per_sample, 4);
 	sampler_result_free(&result);
