@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# The HTML page of a report in a real browser: charts are drawn, nothing is asked for or complained about, light and dark, nothing wider
+# than a phone; what a hostile result file says stays text. And the other forms of the same results: CSV, JUnit.
+# usage: html.sh ASSAY CC JSON_VALUE REPORT_SAMPLES
+. "$(dirname "$0")/lib.sh"
+samples=${4:?the program report_samples}
+"$samples" "$work" || fail "no samples"
+a=$work/timed-1.h5 b=$work/timed-2.h5 c=$work/timed-3.h5
+
+pages=()
+# page NAME CHARTS FILE...
+page() {
+    local name=$1 charts=$2
+    shift 2
+    "$assay" report "$@" --html "$work/$name.html" >"$work/$name.out" 2>&1 || fail "no page of $*: $(cat "$work/$name.out")"
+    pages+=("$work/$name.html=$charts")
+    expect_line "$work/$name.html" "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src 'sha256-[A-Za-z0-9+/]{43}='"
+    [ "$(wc -c <"$work/$name.html")" -lt 5000000 ] || fail "$name.html has more than 5 MB"
+}
+
+# without Chart.js there are tables only, which the page says
+plots=1
+page timed 10 "$a"
+grep -q 'id="chart0"' "$work/timed.html" || plots=0
+[ $plots = 1 ] || expect_line "$work/timed.html" 'built without Chart.js'
+page history 15 "$a" "$b" "$c"
+page hostile 4 "$work/hostile.h5"
+expect_line "$work/timed.html" 'TFLOP/s'
+expect_line "$work/timed.html" 'Conditions were poor'
+expect_line "$work/timed.html" 'Against cudnn'
+expect_line "$work/history.html" '>newest / first<'
+expect_line "$work/hostile.html" '5 of 10 cases did not pass'
+
+# a run writes the same page as the report of its file
+build none
+"$assay" verify "$work/none/libflashattention.a" --device cpu --dataset "$cases" --without-check no-launch --filter d32 --quiet \
+    --out "$work/run.h5" --html "$work/run.html" --csv "$work/run.csv" --junit "$work/run.xml" >"$work/run.out" 2>&1 || fail "verify: $(cat "$work/run.out")"
+page again 2 "$work/run.h5"
+cmp -s "$work/run.html" "$work/again.html" || fail "verify --html and report --html differ"
+expect "rows of the CSV" 3 "$(wc -l <"$work/run.csv")"
+expect_line "$work/run.xml" '<testsuites name="assay" tests="2" failures="0" errors="0">'
+
+# every row has as many cells as the head, no cell is a formula; the XML is well-formed
+if command -v python3 >/dev/null; then
+    "$assay" report "$work/hostile.h5" --csv "$work/hostile.csv" --junit "$work/hostile.xml" >/dev/null || fail "hostile.h5: no CSV, no JUnit"
+    python3 - "$work/hostile.csv" "$work/hostile.xml" <<'END' || fail "CSV or JUnit of hostile.h5"
+import csv, sys, xml.etree.ElementTree as tree
+rows = list(csv.reader(open(sys.argv[1], newline="", encoding="utf-8"), strict=True))
+assert len(rows) == 11 and len({len(row) for row in rows}) == 1, [len(row) for row in rows]
+assert not [cell for row in rows for cell in row if cell[:1] in ("=", "@", "+", "-")], rows
+root = tree.parse(sys.argv[2]).getroot()
+cases = list(root.iter("testcase"))
+assert len(cases) == 10 and len(list(root.iter("failure"))) == 5, len(cases)
+assert all("reproduce: assay verify " in failure.text for failure in root.iter("failure"))
+assert any("</script>" in case.get("name") for case in cases)
+END
+fi
+
+browser=$(command -v chromium || command -v chromium-browser || true)
+reason=
+[ -n "$browser" ] || reason="no chromium"
+command -v python3 >/dev/null || reason="no python3"
+[ $plots = 1 ] || reason="built without Chart.js"
+case $(readlink -f "${browser:-/}") in */snap*) reason="chromium is a snap, which sees no files of this test" ;; esac
+[ -f "${browser:-/}" ] && grep -qs 'snap run\|/snap/bin' "$browser" && reason="chromium is a snap, which sees no files of this test"
+if [ -z "$reason" ]; then
+    python3 "$here/browse.py" "$browser" "$work" "${pages[@]}" >"$work/browse.out" 2>&1
+    code=$?
+    [ $code = 77 ] && reason=$(cat "$work/browse.out")
+    [ $code = 0 ] || [ $code = 77 ] || fail "in the browser: $(cat "$work/browse.out")"
+    tail -n 1 "$work/browse.out"
+fi
+[ -z "${SCREENSHOTS:-}" ] || cp "$work"/*.png "$SCREENSHOTS"
+if [ -n "$reason" ] && [ -z "$(ls "$work/failures")" ]; then
+    echo "pages were made but not opened: $reason"
+    exit 77
+fi
+finish
