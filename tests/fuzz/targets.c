@@ -8,6 +8,7 @@
 #include "artifact/policy.h"
 #include "artifact/ptx_compare.h"
 #include "artifact/ptx_slice.h"
+#include "artifact/variables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,9 +88,20 @@ void fuzz_ar(const uint8_t *data, size_t size)
 	ar_free(&ar);
 }
 
+static void list_variables(const uint8_t *data, size_t size, int is_ptx)
+{
+	struct module_variables variables;
+	if (module_variables_read(data, size, is_ptx, &variables, NULL))
+		return;
+	for (size_t i = 0; i < variables.count; i++)
+		seen += strlen(variables.items[i].name) + variables.items[i].size;
+	module_variables_free(&variables);
+}
+
 void fuzz_cubin(const uint8_t *data, size_t size)
 {
 	struct cubin cubin;
+	list_variables(data, size, 0);
 	if (cubin_parse(data, size, &cubin, NULL))
 		return;
 	for (int i = 0; i < cubin.kernel_count; i++) {
@@ -137,6 +149,7 @@ void fuzz_ptx(const uint8_t *data, size_t size)
 		ptx_free(&ptx);
 	if (ptx_digests_make((const char *)data, size, &digests, NULL) == 0)
 		ptx_digests_free(&digests);
+	list_variables(data, size, 1);
 	cut_ptx((const char *)data, size);
 }
 
