@@ -2,6 +2,7 @@
 
 #include "core/digest.h"
 #include "json_object.h"
+#include "xml_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -325,38 +326,6 @@ json_t *comparisons_to_json(const struct comparison *comparisons, const struct c
 
 /* ---- JUnit ---- */
 
-/* Text and attributes of XML 1.0 (section 2.2: which characters there may be; 2.4 which to escape). */
-static void append_xml(struct text *out, const char *text)
-{
-	struct text clean = {0};
-	cli_append_clean(&clean, text, strlen(text));
-	for (const char *at = clean.data; at && *at; at++) {
-		if (strncmp(at, "\xef\xbf\xbe", 3) == 0 || strncmp(at, "\xef\xbf\xbf", 3) == 0) {
-			text_append(out, "?"); /* U+FFFE and U+FFFF are no characters */
-			at += 2;
-			continue;
-		}
-		switch (*at) {
-		case '&':
-			text_append(out, "&amp;");
-			break;
-		case '<':
-			text_append(out, "&lt;");
-			break;
-		case '>':
-			text_append(out, "&gt;");
-			break;
-		case '"':
-			text_append(out, "&quot;");
-			break;
-		default:
-			text_append_bytes(out, at, 1);
-		}
-	}
-	out->failed |= clean.failed;
-	text_free(&clean);
-}
-
 static int judges_nothing(const struct case_comparison *pair)
 {
 	const enum status base = pair->base ? pair->base->judgement.status : STATUS_SKIPPED;
@@ -370,27 +339,27 @@ static void append_test_case(const struct comparison *comparison, const struct c
 	const struct run_record *run = pair->base ? comparison->base : comparison->next;
 	struct text said = {0};
 	text_append(out, "    <testcase classname=\"");
-	append_xml(out, one->family);
+	xml_append_text(out, one->family);
 	text_append(out, ".");
-	append_xml(out, one->entry_point);
+	xml_append_text(out, one->entry_point);
 	if (run->artifact_count > 1 && one->artifact >= 0 && (size_t)one->artifact < run->artifact_count &&
 	    run->artifacts[one->artifact].path) {
 		text_append(out, " (");
-		append_xml(out, path_base(run->artifacts[one->artifact].path));
+		xml_append_text(out, path_base(run->artifacts[one->artifact].path));
 		text_append(out, ")");
 	}
 	text_append(out, "\" name=\"");
-	append_xml(out, one->name);
+	xml_append_text(out, one->name);
 	text_append(out, "\"");
 	comparison_append_case(pair, &said);
 	const char *message = said.data ? said.data : "";
 	if (pair->regressions) {
 		text_append(out, ">\n      <failure type=\"%s\" message=\"", comparison_regression_name(pair));
-		append_xml(out, message);
+		xml_append_text(out, message);
 		text_append(out, "\"/>\n    </testcase>\n");
 	} else if (judges_nothing(pair)) {
 		text_append(out, ">\n      <skipped message=\"");
-		append_xml(out, one->judgement.reason);
+		xml_append_text(out, one->judgement.reason);
 		text_append(out, "\"/>\n    </testcase>\n");
 	} else {
 		text_append(out, "/>\n");
@@ -406,7 +375,7 @@ static void append_missing(const struct comparison *comparison, struct text *out
 		char *line = copy_text(at, length);
 		out->failed |= line == NULL;
 		text_append(out, "    <testcase classname=\"inventory\" name=\"");
-		append_xml(out, line ? line : "");
+		xml_append_text(out, line ? line : "");
 		text_append(out, "\">\n      <failure type=\"vanished\" message=\"the entry point is no longer there\"/>\n    </testcase>\n");
 		free(line);
 		at += length + (at[length] == '\n');
@@ -423,9 +392,9 @@ void comparisons_append_junit(const struct comparison *comparisons, const struct
 		for (size_t k = 0; k < comparison->case_count; k++)
 			skipped += !comparison->cases[k].regressions && judges_nothing(&comparison->cases[k]);
 		text_append(out, "  <testsuite name=\"");
-		append_xml(out, files[i].next);
+		xml_append_text(out, files[i].next);
 		text_append(out, " against ");
-		append_xml(out, files[i].base);
+		xml_append_text(out, files[i].base);
 		text_append(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\">\n",
 			    comparison->case_count + comparison->missing_count, comparison->regressions, skipped);
 		append_missing(comparison, out);

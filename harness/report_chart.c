@@ -122,6 +122,7 @@ static json_t *chart_json(const struct chart *chart, const char *id, size_t step
 	put_text(&object, "y", chart->y_title);
 	put(&object, "x_log", json_boolean(chart->x_log));
 	put(&object, "y_log", json_boolean(chart->y_log));
+	put(&object, "y_free", json_boolean(chart->y_free));
 	put(&object, "x_labels", json_boolean(chart->is_labelled));
 	put(&object, "horizontal", json_boolean(chart->horizontal));
 	if (failed) {
@@ -193,7 +194,7 @@ void page_chart(struct page *page, struct chart_list *list, struct chart *chart)
 		text_append(page->out, " Of %zu points one in %zu is drawn.", count, step);
 	text_append(page->out, "</p></figcaption>\n");
 	if (list->is_drawn) {
-		text_append(page->out, "<div class=\"plot%s\"><canvas id=\"%s\" role=\"img\" aria-label=\"", chart->horizontal ? " tall" : "", id);
+		text_append(page->out, "<div class=\"plot%s\"><canvas id=\"%s\" role=\"img\" aria-label=\"", chart->horizontal || chart->tall ? " tall" : "", id);
 		xml_append_text(page->out, chart->title);
 		text_append(page->out, ". The table below has its figures.\"></canvas></div>\n<details>");
 		json_t *json = chart_json(chart, id, step);

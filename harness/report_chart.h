@@ -33,6 +33,8 @@ struct chart {               /* zero-initialise; chart_free */
 	char about[512];         /* a sentence or two: what is seen, in which unit, which direction is good */
 	const char *x_title, *y_title, *label_title; /* label_title: head of the labels' column, NULL: there are none */
 	int x_log, y_log, horizontal;
+	int y_free;              /* the y axis need not start at 0: ratios, clocks */
+	int tall;                /* a long legend needs more height */
 	int is_labelled;         /* lines: the labels stand on the axis instead of x */
 	struct chart_series series[CHART_SERIES_MAX];
 	size_t series_count;

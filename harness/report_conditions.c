@@ -44,7 +44,8 @@ static void take_clocks(struct conditions *conditions, const struct case_record 
 	conditions->capped += (reasons & REASON_POWER_CAP) != 0;
 	conditions->set_lower += (reasons & REASON_APPLICATION_CLOCKS) != 0;
 	conditions->grave_reasons |= reasons & REASONS_GRAVE;
-	conditions->unsteady += high - low > unsteady_share * high;
+	/* at its power limit a card cannot but change its clock: that is told by itself */
+	conditions->unsteady += high - low > unsteady_share * high && !(reasons & REASON_POWER_CAP);
 	conditions->hot += hottest > hot_celsius;
 	conditions->hottest = hottest > conditions->hottest ? hottest : conditions->hottest;
 	conditions->lowest_mhz = conditions->lowest_mhz <= 0 || low < conditions->lowest_mhz ? low : conditions->lowest_mhz;
@@ -96,7 +97,7 @@ static void warn_mildly(struct list *list, const struct conditions *of)
 {
 	if (of->capped)
 		warn(list, 0, "Compare only with runs under the same power limit, or lock a clock that it can hold (nvidia-smi -lgc MHZ).",
-		     "the card was at its power limit in %zu of %zu timed cases", of->capped, of->timed);
+		     "the card was at its power limit in %zu of %zu timed cases, where its clock follows the load", of->capped, of->timed);
 	if (of->set_lower)
 		warn(list, 0, "nvidia-smi -rac takes the setting back.", "somebody had set the card's clocks (%zu of %zu timed cases)", of->set_lower,
 		     of->timed);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS_MAX = 64, TRENDS_MAX = 8, ROWS_MAX = 100, COLUMNS_SHOWN = 6 };
+enum { RUNS_MAX = 64, TRENDS_MAX = 6, ROWS_MAX = 100, COLUMNS_SHOWN = 6 };
 
 static const char *or_empty(const char *text)
 {
@@ -117,7 +117,7 @@ static int take_run(struct history *history, const struct run_record *run)
 /* Median over the common cases of time / time in the first run, and the quarters around it. */
 static void overall_chart(struct page *page, struct chart_list *list, const struct history *history)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run", .is_labelled = 1};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run", .is_labelled = 1, .y_free = 1};
 	double *ratios = calloc(history->timed[0].count + 1, sizeof *ratios);
 	if (!ratios) {
 		page->out->failed = 1;
@@ -162,7 +162,8 @@ static size_t times_found(const struct history *history, const struct entry *ent
 
 static void trend_chart(struct page *page, struct chart_list *list, const struct history *history, const struct entry *const *entries, size_t count)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run", .is_labelled = 1};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run", .is_labelled = 1, .y_free = 1,
+			      .tall = 1};
 	snprintf(chart.title, sizeof chart.title, "The longest cases one by one");
 	snprintf(chart.about, sizeof chart.about, "Hot median relative to the first run that has the case, with the interval of the median; lower is faster.");
 	for (size_t k = 0; k < count && k < TRENDS_MAX; k++) {
@@ -206,7 +207,8 @@ static void trend_table(struct page *page, const struct history *history, const 
 		for (size_t i = 0; i < shown; i++) {
 			const struct case_record *found = find(&history->timed[runs[i]], entries[k]);
 			if (found)
-				table_cell(&table, "%.4g us +- %.1f %%", found->hot.median * 1e6, 100 * case_uncertainty(found));
+				table_cell(&table, "%.*f us +- %.1f %%", found->hot.median < 1e-4 ? 2 : found->hot.median < 1e-3 ? 1 : 0,
+					   found->hot.median * 1e6, 100 * case_uncertainty(found));
 			else
 				table_cell(&table, "-");
 		}

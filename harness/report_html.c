@@ -308,8 +308,8 @@ static void baseline_tiles(struct text *out, const struct run_record *run)
 			text_append(&clean, "Against ");
 			xml_append_text(&clean, label);
 			snprintf(value, sizeof value, "%.2fx", spread.median);
-			tile(out, clean.data ? clean.data : "", value, spread.median >= 1 ? "as fast (faster)" : "as fast (slower)",
-			     "median of %zu cases, %.2fx to %.2fx", count, spread.minimum, spread.maximum);
+			tile(out, clean.data ? clean.data : "", value, "",
+			     "its speed: median of %zu cases, %.2fx to %.2fx", count, spread.minimum, spread.maximum);
 			text_free(&clean);
 		}
 	free(ratios);
@@ -322,7 +322,7 @@ static void append_tiles(struct builder *builder, const struct run_record *run, 
 	text_append(out, "<div class=\"tiles\">\n");
 	if (summary->margins.count) {
 		snprintf(value, sizeof value, "%.2f", summary->margins.maximum);
-		tile(out, "Largest error / bound", value, "of at most 1", "median %.2f; among the passed: %s", summary->margins.median, summary->worst->name);
+		tile(out, "Largest error / bound", value, "of 1", "median %.2f; among the passed: %s", summary->margins.median, summary->worst->name);
 	}
 	best_tiles(out, run);
 	baseline_tiles(out, run);
@@ -374,6 +374,17 @@ static void part_artifacts(struct builder *builder, const struct run_record *run
 		page_close(&builder->page);
 		text_append(&builder->body, "</details>\n");
 	}
+	const size_t before = builder->body.length;
+	text_append(&builder->body, "<details><summary>Kernels that no case launched</summary>\n");
+	const size_t empty = builder->body.length;
+	report_coverage(&builder->page, run, &(struct report_options){.style = REPORT_HTML, .cases_max = LIST_SHOWN});
+	page_close(&builder->page);
+	if (builder->body.length == empty && !builder->body.failed) {
+		builder->body.length = before;
+		builder->body.data[before] = '\0';
+	} else {
+		text_append(&builder->body, "</details>\n");
+	}
 }
 
 static void part_verdicts(struct builder *builder, const struct run_record *run)
@@ -400,7 +411,6 @@ static void part_verdicts(struct builder *builder, const struct run_record *run)
 	report_checks(&builder->page, &summary);
 	page_close(&builder->page);
 	text_append(&builder->body, "</details>\n");
-	report_coverage(&builder->page, run, &(struct report_options){.style = REPORT_HTML, .cases_max = LIST_SHOWN});
 }
 
 static void part_errors(struct builder *builder, const struct run_record *run)
@@ -510,7 +520,7 @@ static void append_run(struct builder *builder, const struct run_record *run, si
 		builder->body.failed = 1;
 		return;
 	}
-	text_append(&builder->body, "<div class=\"run\" id=\"run%zu\">\n", number);
+	text_append(&builder->body, "<div%s id=\"run%zu\">\n", builder->several ? " class=\"run\"" : "", number);
 	if (builder->several) {
 		char device[200];
 		const struct tally tally = tally_of(run);
@@ -528,9 +538,9 @@ static void append_run(struct builder *builder, const struct run_record *run, si
 		text_append(&builder->body, "<div class=\"notice\" role=\"note\"><b>This run was cut short.</b> What follows is what it had by then.</div>\n");
 	append_warnings(builder, run);
 	append_tiles(builder, run, &summary);
-	part(builder, run, number, "verdicts", "Verdicts", 0, part_verdicts);
 	part(builder, run, number, "throughput", "Speed", 1, part_throughput);
 	part(builder, run, number, "errors", "Errors", 1, part_errors);
+	part(builder, run, number, "verdicts", "Verdicts", 0, part_verdicts);
 	part(builder, run, number, "figures", "Figures", 0, part_figures);
 	part(builder, run, number, "artifacts", "Artifacts", 0, part_artifacts);
 	part(builder, run, number, "conditions", "Conditions", 0, part_conditions);

@@ -71,6 +71,12 @@ static int by_shape(const void *a, const void *b)
 	return (x->record > y->record) - (x->record < y->record);
 }
 
+/* One query a sequence, as in decoding: every key is read for it, so that memory bounds the work. */
+static int is_decoding(const struct shape *shape)
+{
+	return shape->query == 1 && shape->record->bytes > 0;
+}
+
 static double tflops(const struct case_record *record, double seconds)
 {
 	return record->flops / seconds / 1e12;
@@ -78,19 +84,21 @@ static double tflops(const struct case_record *record, double seconds)
 
 static void add_rate(struct chart *chart, struct chart_series *series, const struct shape *shape, const struct timing_record *timing)
 {
-	chart_point(chart, series, (struct chart_point){.x = (double)shape->key, .y = tflops(shape->record, timing->median),
-							.low = timing->high > 0 ? tflops(shape->record, timing->high) : 0,
-							.high = timing->low > 0 ? tflops(shape->record, timing->low) : 0,
-							.label = shape->record->name});
+	const double work = is_decoding(shape) ? shape->record->bytes / 1e9 : shape->record->flops / 1e12;
+	chart_point(chart, series, (struct chart_point){.x = (double)shape->key, .y = work / timing->median,
+							.low = timing->high > 0 ? work / timing->high : 0,
+							.high = timing->low > 0 ? work / timing->low : 0, .label = shape->record->name});
 }
 
 static void throughput_chart(struct page *page, struct chart_list *list, const struct run_record *run, const struct shape *shapes, size_t count)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "keys in the sequence", .y_title = "TFLOP/s", .label_title = "case"};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "keys in the sequence", .label_title = "case"};
+	const int decodes = is_decoding(&shapes[0]);
 	int colour = 0;
+	chart.y_title = decodes ? "GB/s" : "TFLOP/s";
 	snprintf(chart.title, sizeof chart.title, "Attention, %.140s", shapes[0].group);
 	snprintf(chart.about, sizeof chart.about, "Throughput over sequence length by head dimension (d); higher is better. Dashed: other implementations "
-						  "on the same inputs. Dotted: what this card's matrix product reaches.");
+						  "on the same inputs. Dotted: what this card's %s reaches.", decodes ? "copy rate" : "matrix product");
 	for (size_t i = 0; i < count; i++) {
 		const struct case_record *record = shapes[i].record;
 		const long long d = (long long)record->attributes_head_dim;
@@ -104,10 +112,11 @@ static void throughput_chart(struct page *page, struct chart_list *list, const s
 	}
 	const struct run_device *device = run_record_device(run, shapes[0].record);
 	const int is_bf16 = shapes[0].record->dtype == DTYPE_BF16;
-	const double roof = is_bf16 ? device->matrix_product_flops_bf16 : device->matrix_product_flops;
+	const double roof = decodes ? device->copy_bytes_per_second : is_bf16 ? device->matrix_product_flops_bf16 : device->matrix_product_flops;
 	if (roof > 0) {
-		struct chart_series *series = chart_series(&chart, CHART_ROOF, 0, "matrix product in %s", is_bf16 ? "bf16" : "f16");
-		chart_point(&chart, series, (struct chart_point){.x = (double)shapes[0].key, .y = roof / 1e12});
+		struct chart_series *series = decodes ? chart_series(&chart, CHART_ROOF, 0, "copy rate")
+						      : chart_series(&chart, CHART_ROOF, 0, "matrix product in %s", is_bf16 ? "bf16" : "f16");
+		chart_point(&chart, series, (struct chart_point){.x = (double)shapes[0].key, .y = roof / (decodes ? 1e9 : 1e12)});
 	}
 	page_chart(page, list, &chart);
 }
@@ -208,7 +217,8 @@ static void add_roof(struct chart *chart, const struct run_device *device, doubl
 
 static void hot_cold_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .x_title = "hot time (us)", .y_title = "cold time / hot time", .label_title = "case"};
+	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .x_title = "hot time (us)", .y_title = "cold time / hot time", .label_title = "case",
+			      .y_free = 1};
 	snprintf(chart.title, sizeof chart.title, "Hot against cold");
 	snprintf(chart.about, sizeof chart.about, "How much longer a call takes when its inputs come from memory instead of the cache. 1: it makes no "
 						  "difference.");
@@ -419,7 +429,7 @@ void html_operator_charts(struct page *page, struct chart_list *list, const stru
 
 static void clock_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart clock = {.kind = CHART_POINTS, .x_title = "timed case, in order", .y_title = "MHz", .label_title = "case"};
+	struct chart clock = {.kind = CHART_POINTS, .x_title = "timed case, in order", .y_title = "MHz", .label_title = "case", .y_free = 1};
 	struct chart power = {.kind = CHART_POINTS, .x_title = "timed case, in order", .y_title = "W", .label_title = "case"};
 	double order = 0;
 	snprintf(clock.title, sizeof clock.title, "Clock of the multiprocessors");

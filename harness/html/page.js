@@ -33,7 +33,7 @@
 		return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6 ? String(+value.toPrecision(4)) : value.toExponential(3);
 	}
 
-	function scale(title, isLog) {
+	function scale(title, isLog, isFree) {
 		const axis = {
 			type: isLog ? "logarithmic" : "linear",
 			title: { display: true, text: title, color: ink("--soft") },
@@ -45,6 +45,8 @@
 				const mantissa = +(value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9))).toPrecision(2);
 				return mantissa === 1 || mantissa === 3 ? short(value) : "";
 			};
+		else if (isFree)
+			axis.grace = "10%";
 		else
 			axis.beginAtZero = true;
 		return axis;
@@ -148,7 +150,7 @@
 		const isBars = chart.kind === "bars" || chart.kind === "stacks", isLines = chart.kind === "lines";
 		const scales = {}, along = chart.horizontal ? "y" : "x", across = chart.horizontal ? "x" : "y";
 		scales[along] = isBars || isLines ? categories(chart.x) : scale(chart.x, chart.x_log);
-		scales[across] = scale(chart.y, chart.y_log);
+		scales[across] = scale(chart.y, chart.y_log, chart.y_free);
 		if (chart.kind === "stacks") scales.x.stacked = scales.y.stacked = true;
 		return {
 			type: isBars ? "bar" : isLines ? "line" : "scatter",
@@ -160,7 +162,7 @@
 				plugins: {
 					legend: {
 						display: chart.series.length > 1, position: "bottom",
-						labels: { color: ink("--ink"), usePointStyle: true, boxWidth: 9, padding: 12,
+						labels: { color: ink("--ink"), usePointStyle: true, boxWidth: 8, boxHeight: 7, padding: 12,
 							filter: (item, all) => !all.datasets[item.datasetIndex].isBand },
 					},
 					tooltip: { callbacks: tooltip(chart), filter: (item) => !item.dataset.isBand },

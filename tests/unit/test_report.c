@@ -4,6 +4,7 @@
 
 #include "cmd_report.h"
 #include "report.h"
+#include "report_conditions.h"
 #include "operator_figures.h"
 #include "report_figures.h"
 
@@ -407,6 +408,159 @@ static void test_operators(void)
 	run_record_free(&run);
 }
 
+/* ---- pages, CSV, JUnit, conditions ---- */
+
+static size_t count_of(const char *text, const char *part)
+{
+	size_t count = 0;
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+		count++;
+	return count;
+}
+
+static void make_hostile(struct run_record *run)
+{
+	snprintf(run->cases[3].name, sizeof run->cases[3].name, "</script><script>alert(\"1\")</script>'");
+	snprintf(run->cases[3].judgement.reason, sizeof run->cases[3].judgement.reason, "=1+1,\"quoted\"\x01\xff <!-- ]]>");
+	snprintf(run->cases[5].name, sizeof run->cases[5].name, "<!--<script>{{data}}");
+	snprintf(run->cases[7].entry_point, sizeof run->cases[7].entry_point, "@cmd");
+	run->cases[5].judgement.margin = (double)NAN;
+}
+
+static void test_html(void)
+{
+	struct run_record run = sample_run(42), other = sample_run(42);
+	const struct run_record *runs[] = {&run, &other};
+	const char *const files[] = {"one.h5", "</title>.h5"};
+	struct text text = {0};
+	make_hostile(&run);
+	sample_operators(&other);
+	report_append_html(runs, files, 2, &text);
+	CHECK(!text.failed && text.data);
+	CHECK_CONTAINS(text.data, "default-src 'none'; base-uri 'none'");
+	CHECK(!strstr(text.data, "<script>alert") && !strstr(text.data, "{{body}}"));
+	CHECK_CONTAINS(text.data, "{{data}}"); /* of a name: what is put in is not looked through again */
+	CHECK_CONTAINS(text.data, "&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;");
+	/* the data, our own script and the library, if there is one: nothing of the files became an element */
+	const size_t scripts = count_of(text.data, "<script");
+	CHECK(scripts == 2 || scripts == 3);
+	CHECK_INT(count_of(text.data, "</script>"), scripts);
+	CHECK_INT(count_of(text.data, "</title>"), 1);
+	const char *data = strstr(text.data, "id=\"data\">");
+	CHECK(data != NULL);
+	if (data) {
+		data += strlen("id=\"data\">");
+		const size_t length = strcspn(data, "<"); /* none is left within */
+		CHECK(strncmp(data + length, "</script>", 9) == 0);
+		json_t *json = json_loadb(data, length, 0, NULL);
+		CHECK(json != NULL);
+		CHECK(json && (scripts == 2 || json_array_size(json_object_get(json, "charts")) > 5));
+		CHECK_INT(json_array_size(json_object_get(json, "charts")), count_of(text.data, "<canvas "));
+		json_decref(json);
+	}
+	CHECK_CONTAINS(text.data, "Runs, by GPU architecture");
+	CHECK_CONTAINS(text.data, "newest / first");
+	CHECK_CONTAINS(text.data, "Inventory");
+	text_free(&text);
+	/* nothing at all is no pass */
+	struct run_record empty = {.complete = 1};
+	const struct run_record *nothing[] = {&empty};
+	report_append_html(nothing, NULL, 1, &text);
+	CHECK(!text.failed);
+	CHECK_CONTAINS(text.data, "Nothing was verified");
+	CHECK_CONTAINS(text.data, "no verdict");
+	text_free(&text);
+	run_record_free(&run);
+	run_record_free(&other);
+}
+
+static void test_csv(void)
+{
+	struct run_record run = sample_run(12);
+	const struct run_record *runs[] = {&run};
+	struct text text = {0};
+	make_hostile(&run);
+	report_append_csv(runs, 1, &text);
+	CHECK(!text.failed);
+	CHECK_INT(count_of(text.data, "\r\n"), 13);
+	CHECK_INT(count_of(text.data, "\n"), 13);
+	CHECK_CONTAINS(text.data, "hot median (s)");
+	CHECK_CONTAINS(text.data, "unfused median (s)");
+	CHECK_CONTAINS(text.data, "\"'=1+1,\"\"quoted\"\"?? <!-- ]]>\"");
+	CHECK_CONTAINS(text.data, "\"'@cmd\"");
+	CHECK(!strstr(text.data, ",=") && !strstr(text.data, ",@") && !strstr(text.data, ",nan"));
+	/* as many commas as in the head, outside quotes */
+	size_t commas = 0, first = 0;
+	int quoted = 0;
+	for (const char *at = text.data; *at; at++) {
+		quoted ^= *at == '"';
+		commas += *at == ',' && !quoted;
+		if (*at != '\n')
+			continue;
+		first = first ? first : commas;
+		CHECK_INT(commas, first);
+		commas = 0;
+	}
+	text_free(&text);
+	run_record_free(&run);
+}
+
+static void test_junit(void)
+{
+	struct run_record run = sample_run(42);
+	const struct run_record *runs[] = {&run};
+	struct text text = {0};
+	make_hostile(&run);
+	report_append_junit(runs, 1, &text);
+	CHECK(!text.failed);
+	/* 6 failed and 6 mistrusted; 6 unsupported; two artifacts of one family */
+	CHECK_CONTAINS(text.data, "<testsuites name=\"assay\" tests=\"42\" failures=\"12\" errors=\"0\">");
+	CHECK_INT(count_of(text.data, "<testsuite "), 2);
+	CHECK_INT(count_of(text.data, "<testcase "), 42);
+	CHECK_INT(count_of(text.data, "<failure "), 12);
+	CHECK_INT(count_of(text.data, "<skipped "), 6);
+	CHECK_INT(count_of(text.data, "reproduce: assay verify "), 12);
+	CHECK_CONTAINS(text.data, "<property name=\"driver\" value=\"580.159.04\"/>");
+	CHECK_CONTAINS(text.data, "name=\"&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;\"");
+	CHECK(!strchr(text.data, 1));
+	text_free(&text);
+	run_record_free(&run);
+}
+
+static int warnings_with(const struct run_record *run, const char *part, int is_grave)
+{
+	struct run_warning warnings[RUN_WARNINGS_MAX];
+	const int count = run_warnings_of(run, warnings);
+	int found = 0;
+	for (int i = 0; i < count; i++)
+		found += warnings[i].is_grave == is_grave && warnings[i].remedy[0] && strstr(warnings[i].what, part) != NULL;
+	return found;
+}
+
+static void test_conditions(void)
+{
+	struct run_record run = sample_run(42);
+	/* at its power limit the clock may change: that is no fault by itself */
+	CHECK_INT(warnings_with(&run, "power limit", 0), 1);
+	CHECK_INT(warnings_with(&run, "unsteady", 1), 0);
+	CHECK_INT(warnings_with(&run, "slowed itself down", 1), 0);
+	for (size_t i = 0; i < run.case_count; i++)
+		for (int64_t k = 0; k < run.cases[i].clock_count; k++)
+			run.cases[i].clocks[k].throttle_reasons = k ? 0x40 : 0;
+	run.devices[0].other_processes = 2;
+	CHECK_INT(warnings_with(&run, "power limit", 0), 0);
+	CHECK_INT(warnings_with(&run, "unsteady", 1), 1);
+	CHECK_INT(warnings_with(&run, "slowed itself down", 1), 1);
+	CHECK_INT(warnings_with(&run, "thermal slowdown (hardware)", 1), 1);
+	CHECK_INT(warnings_with(&run, "2 other processes used the card", 1), 1);
+	/* what was not timed does not depend on any of it */
+	for (size_t i = 0; i < run.case_count; i++)
+		run.cases[i].hot.measured = 0;
+	struct run_warning warnings[RUN_WARNINGS_MAX];
+	CHECK_INT(run_warnings_of(&run, warnings), 0);
+	run_record_free(&run);
+}
+
 int main(void)
 {
 	test_spread();
@@ -419,5 +573,9 @@ int main(void)
 	test_json();
 	test_gbench_json();
 	test_command();
+	test_html();
+	test_csv();
+	test_junit();
+	test_conditions();
 	return check_result();
 }
