@@ -74,7 +74,8 @@ int cargo_lock_note(struct cargo_project *project, const char *text, size_t size
 				package = &project->packages[project->package_count - 1];
 			}
 		}
-		char **slots[] = {package ? &package->name : NULL, package ? &package->version : NULL, package ? &package->source : NULL};
+		char **slots[] = {package ? &package->name : NULL, package ? &package->version : NULL,
+				  package ? &package->source : NULL};
 		static const char *const keys[] = {"name", "version", "source"};
 		for (size_t i = 0; package && i < ARRAY_COUNT(keys); i++)
 			if (!*slots[i])
@@ -145,10 +146,12 @@ static int ask_cargo(struct cargo_project *project, const char *folder)
 static int find_places(struct cargo_project *project, const struct cargo_project_options *options, struct error *err)
 {
 	if (!path_is_dir(options->path))
-		return error_set(err, ERROR_INPUT, "%s: %s", options->path, path_exists(options->path) ? "is no folder" : strerror(errno));
+		return error_set(err, ERROR_INPUT, "%s: %s", options->path,
+				 path_exists(options->path) ? "is no folder" : strerror(errno));
 	char *package = find_above(options->path, "Cargo.toml");
 	if (!package)
-		return error_set(err, ERROR_INPUT, "%s: no Cargo project: neither it nor a folder above holds a Cargo.toml", options->path);
+		return error_set(err, ERROR_INPUT, "%s: no Cargo project: neither it nor a folder above holds a Cargo.toml",
+				 options->path);
 	if (ask_cargo(project, package)) {
 		/* without Cargo, or where it refuses: the lock file lies in the workspace's root, and so does the usual target folder */
 		const char *environment = getenv("CARGO_TARGET_DIR");
@@ -158,9 +161,9 @@ static int find_places(struct cargo_project *project, const struct cargo_project
 		if (!project->root)
 			project->root = strdup(package);
 		project->target_dir = environment && *environment && *environment != '/' ? path_join(package, environment)
-				      : environment && *environment			      ? strdup(environment)
-				      : project->root				      ? path_join(project->root, "target")
-										      : NULL;
+				      : environment && *environment			 ? strdup(environment)
+				      : project->root					 ? path_join(project->root, "target")
+											 : NULL;
 		snprintf(project->target_evidence, sizeof project->target_evidence, "%s",
 			 environment && *environment ? "CARGO_TARGET_DIR" : "where Cargo builds unless told otherwise");
 	}
@@ -185,8 +188,8 @@ static int find_places(struct cargo_project *project, const struct cargo_project
 
 /* ---- target and C runtime ---- */
 
-/* Looks through .cargo/config.toml (or config) of the root and the folders above for one line that decides. Only what stands on one
- * line is seen: `target = "..."` below [build], and the flag in any rustflags. */
+/* Looks through .cargo/config.toml (or config) of the root and the folders above for one line that decides. Only what
+ * stands on one line is seen: `target = "..."` below [build], and the flag in any rustflags. */
 static void note_config(struct cargo_project *project, const char *path, char **triple)
 {
 	struct file_map map;
@@ -210,7 +213,8 @@ static void note_config(struct cargo_project *project, const char *path, char **
 		const char *flag = memmem(line, length, "crt-static", 10);
 		if (flag && flag > line && project->crt_static < 0 && (flag[-1] == '+' || flag[-1] == '-')) {
 			project->crt_static = flag[-1] == '+';
-			snprintf(project->crt_evidence, sizeof project->crt_evidence, "%.*scrt-static in %.120s", 1, flag - 1, path);
+			snprintf(project->crt_evidence, sizeof project->crt_evidence, "%.*scrt-static in %.120s", 1, flag - 1,
+				 path);
 		}
 	}
 	file_map_close(&map);
@@ -294,7 +298,8 @@ static void find_target(struct cargo_project *project, const struct cargo_projec
 static int by_use(const void *a, const void *b)
 {
 	const struct cargo_build_folder *left = a, *right = b;
-	return left->invoked_at != right->invoked_at ? (left->invoked_at > right->invoked_at ? -1 : 1) : strcmp(left->path, right->path);
+	return left->invoked_at != right->invoked_at ? (left->invoked_at > right->invoked_at ? -1 : 1)
+						     : strcmp(left->path, right->path);
 }
 
 static int64_t modified_at(const char *folder, const char *name)

@@ -11,7 +11,7 @@
 
 struct cargo_package {
 	char *name, *version;
-	char *source;      /* "registry+https://...", "git+https://...?rev=R#<40 hex digits>"; NULL: a path */
+	char *source;	   /* "registry+https://...", "git+https://...?rev=R#<40 hex digits>"; NULL: a path */
 	char revision[41]; /* of a git source; "" */
 };
 
@@ -19,32 +19,32 @@ struct cargo_package {
 struct cargo_build_folder {
 	char *path;
 	char *crate;
-	int64_t invoked_at;  /* nanoseconds since 1970 of invoked.timestamp, or of `out` where Cargo wrote none; tells the last one used */
-	int has_run;         /* the build script came to its end at least once: `output` is there */
+	int64_t invoked_at; /* time of invoked.timestamp, or of `out` where Cargo wrote none, in nanoseconds since 1970 */
+	int has_run; /* the build script came to its end at least once: `output` is there */
 };
 
 struct cargo_project {
-	char *root;          /* folder of Cargo.lock */
-	char *lock_path;     /* NULL: there is no Cargo.lock */
+	char *root;	 /* folder of Cargo.lock */
+	char *lock_path; /* NULL: there is no Cargo.lock */
 	struct cargo_package *packages;
 	int package_count;
 	char *target_dir;
 	char target_evidence[64];
-	char *triple;        /* "x86_64-unknown-linux-gnu"; NULL when nothing tells */
+	char *triple; /* "x86_64-unknown-linux-gnu"; NULL when nothing tells */
 	char triple_evidence[96];
-	int is_cross;        /* builds go to target_dir/<triple>/<profile> */
-	int crt_static;      /* target feature crt-static: 1 on, 0 off, -1: not stated, which is off but for musl */
+	int is_cross;	/* builds go to target_dir/<triple>/<profile> */
+	int crt_static; /* target feature crt-static: 1 on, 0 off, -1: not stated, which is off but for musl */
 	char crt_evidence[160];
-	char *profile;       /* "release" or "debug" */
-	char *profile_dir;   /* target_dir[/triple]/profile */
+	char *profile;			    /* "release" or "debug" */
+	char *profile_dir;		    /* target_dir[/triple]/profile */
 	struct cargo_build_folder *folders; /* of every crate; the last one used first */
 	int folder_count;
 };
 
 struct cargo_project_options {
-	const char *path;       /* the project, or a folder in it */
-	const char *profile;    /* NULL: release */
-	const char *triple;     /* NULL: as configured, or the host's */
+	const char *path;	/* the project, or a folder in it */
+	const char *profile;	/* NULL: release */
+	const char *triple;	/* NULL: as configured, or the host's */
 	const char *target_dir; /* NULL: as Cargo says */
 };
 
@@ -52,7 +52,7 @@ struct cargo_project_options {
 int cargo_project_open(const struct cargo_project_options *options, struct cargo_project *project, struct error *err);
 void cargo_project_free(struct cargo_project *project);
 
-/* Package of that name; of several the last one in Cargo.lock, which is the newest. NULL: not among them. *others: how many more. */
+/* Package of that name; of several the last one in Cargo.lock, which is the newest. NULL: none. *others: how many more. */
 const struct cargo_package *cargo_package_find(const struct cargo_project *project, const char *name, int *others);
 /* The folder used last by the crate's build script; NULL: none yet. */
 const struct cargo_build_folder *cargo_build_folder_find(const struct cargo_project *project, const char *crate, int *others);

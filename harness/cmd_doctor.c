@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char details[] =
-	"PREBUILT is what somebody published: a folder that Cargo left of a build script (candle-kernels-<hash>), its out, or a folder\n"
+	"PREBUILT is what somebody published: a folder that Cargo left of a build script (candle-kernels-<hash>), its out, or a "
+	"folder\n"
 	"of several. Each requirement fits, does not fit or is not known, with the evidence and what to do about it:\n\n"
 	"  readable   every artifact can be read\n"
 	"  packed     the files are those that assay pack described, and it found nothing against them\n"
@@ -18,7 +19,8 @@ static const char details[] =
 	"  cuda, driver, gpu\n"
 	"             toolkit, driver and GPUs here can be used with it\n"
 	"  build      the crate's build script will take the files as up to date\n\n"
-	"Nothing is changed, and no GPU is needed. docs/doctor-json.schema.json (installed in share/doc/assay) describes the JSON.\n\n"
+	"Nothing is changed, and no GPU is needed. docs/doctor-json.schema.json (installed in share/doc/assay) describes the "
+	"JSON.\n\n"
 	"Exit code: 0; 1 when a requirement does not fit; 3 when there is nothing to look at.";
 
 int cmd_doctor(int argc, char **argv)
@@ -29,9 +31,12 @@ int cmd_doctor(int argc, char **argv)
 	const struct option table[] = {
 		{"--project", OPTION_TEXT, "DIR", &project.path, "the Cargo project that is to use it"},
 		{"--profile", OPTION_CHOICE, "release|debug", &project.profile, "which of its build folders; default release"},
-		{"--target", OPTION_TEXT, "TRIPLE", &project.triple, "what the project is built for; default: as it is configured, or this machine"},
-		{"--target-dir", OPTION_TEXT, "DIR", &project.target_dir, "where Cargo builds; default: what cargo metadata says"},
-		{"--cuda", OPTION_TEXT, "DIR", &options.machine.cuda, "root of the CUDA toolkit; default: nvcc on PATH, CUDA_HOME, /usr/local/cuda"},
+		{"--target", OPTION_TEXT, "TRIPLE", &project.triple,
+		 "what the project is built for; default: as it is configured, or this machine"},
+		{"--target-dir", OPTION_TEXT, "DIR", &project.target_dir,
+		 "where Cargo builds; default: what cargo metadata says"},
+		{"--cuda", OPTION_TEXT, "DIR", &options.machine.cuda,
+		 "root of the CUDA toolkit; default: nvcc on PATH, CUDA_HOME, /usr/local/cuda"},
 		{"--driver", OPTION_TEXT, "VERSION", &options.machine.driver, "answer for a machine with this driver"},
 		{"--gpu", OPTION_TEXT, "sm_XX,...", &options.machine.gpus, "answer for these GPUs instead of those here"},
 		{"--json", OPTION_TEXT, "FILE|-", &json, "write everything as JSON; - is standard output, without the text"},
@@ -57,7 +62,8 @@ int cmd_doctor(int argc, char **argv)
 		return cli_fail(&err);
 	}
 	if (!project.path && (project.profile || project.target_dir)) {
-		error_set(&err, ERROR_USAGE, "assay doctor: %s needs --project DIR", project.profile ? "--profile" : "--target-dir");
+		error_set(&err, ERROR_USAGE, "assay doctor: %s needs --project DIR",
+			  project.profile ? "--profile" : "--target-dir");
 		return cli_fail(&err);
 	}
 	options.prebuilt = argv[1];

@@ -11,18 +11,24 @@
 
 static const char install_details[] =
 	"The files go into the folder that the crate's build script used last, TARGET/PROFILE/build/<crate>-<hash>/out (of\n"
-	"candle-flash-attn into $CANDLE_FLASH_ATTN_BUILD_DIR where that is set): all at once, with the time of now, so that the build\n"
-	"script takes them as compiled. What Cargo keeps beside `out` is this machine's own and stays. Cargo runs the build script once\n"
+	"candle-flash-attn into $CANDLE_FLASH_ATTN_BUILD_DIR where that is set): all at once, with the time of now, so that the "
+	"build\n"
+	"script takes them as compiled. What Cargo keeps beside `out` is this machine's own and stays. Cargo runs the build "
+	"script once\n"
 	"more, finds nothing to compile, and links what uses it anew.\n\n"
-	"Before that the folder is examined (assay doctor), and its kernels are verified on the GPU, or without one on the cpu. Files\n"
-	"that assay did not put there are displaced with --force only, and put back by assay uninstall. TARGET/assay keeps the list.\n\n"
-	"Exit code: 0; 1 when it does not fit or a verdict is bad, and nothing was installed; 2 wrong usage; 3 when it cannot be done.";
+	"Before that the folder is examined (assay doctor), and its kernels are verified on the GPU, or without one on the cpu. "
+	"Files\n"
+	"that assay did not put there are displaced with --force only, and put back by assay uninstall. TARGET/assay keeps the "
+	"list.\n\n"
+	"Exit code: 0; 1 when it does not fit or a verdict is bad, and nothing was installed; 2 wrong usage; 3 when it cannot be "
+	"done.";
 
-static const char uninstall_details[] =
-	"Removes the files that assay install put there, puts back what they displaced, and has Cargo run the build scripts again. Files\n"
-	"that were changed since are kept and named. An install or uninstall that was interrupted is brought to its end, or taken\n"
-	"back, first.\n\n"
-	"Exit code: 0; 2 wrong usage; 3 when it cannot be done.";
+static const char uninstall_details[] = "Removes the files that assay install put there, puts back what they displaced, and has "
+					"Cargo run the build scripts again. Files\n"
+					"that were changed since are kept and named. An install or uninstall that was "
+					"interrupted is brought to its end, or taken\n"
+					"back, first.\n\n"
+					"Exit code: 0; 2 wrong usage; 3 when it cannot be done.";
 
 struct settings {
 	struct cargo_project_options project;
@@ -39,8 +45,10 @@ static int choose(const struct doctor *doctor, unsigned char *taken, struct text
 	for (int f = 0; f < doctor->prebuilt.count; f++) {
 		const struct prebuilt_folder *folder = &doctor->prebuilt.folders[f];
 		if (!folder->crate)
-			return error_set(err, ERROR_INPUT, "%s: nothing says which crate it belongs to; name the folder <crate>-<hash>, as Cargo did",
-					 folder->path);
+			return error_set(
+				err, ERROR_INPUT,
+				"%s: nothing says which crate it belongs to; name the folder <crate>-<hash>, as Cargo did",
+				folder->path);
 		taken[f] = doctor->prebuilt.count == 1 || !doctor->project.lock_path ||
 			   cargo_package_find(&doctor->project, folder->crate, NULL) != NULL;
 		count += taken[f];
@@ -88,8 +96,10 @@ static int verify(const struct settings *settings, const struct doctor *doctor, 
 	verify_summary(&run, summary);
 	int result = run_record_exit_code(&run, 0);
 	if (result == 3)
-		result = error_set(err, ERROR_ENVIRONMENT, "%s: nothing could be verified here, and so nothing is installed (--no-verify installs "
-							   "without)", summary->data ? summary->data : "");
+		result = error_set(err, ERROR_ENVIRONMENT,
+				   "%s: nothing could be verified here, and so nothing is installed (--no-verify installs "
+				   "without)",
+				   summary->data ? summary->data : "");
 	run_record_free(&run);
 	return result;
 }
@@ -100,10 +110,12 @@ static void tell_time(const struct doctor *doctor, const unsigned char *taken, s
 	for (int f = 0; f < doctor->prebuilt.count; f++)
 		seconds += taken[f] ? doctor->prebuilt.folders[f].build_seconds : 0;
 	if (seconds >= 60)
-		text_append(out, "Build time saved: %.0f min %02.0f s, as the folder's time stamps tell of its publisher's machine.\n",
+		text_append(out,
+			    "Build time saved: %.0f min %02.0f s, as the folder's time stamps tell of its publisher's machine.\n",
 			    (double)(long)(seconds / 60), seconds - 60 * (double)(long)(seconds / 60));
 	else if (seconds > 0)
-		text_append(out, "Build time saved: %.0f s, as the folder's time stamps tell of its publisher's machine.\n", seconds);
+		text_append(out, "Build time saved: %.0f s, as the folder's time stamps tell of its publisher's machine.\n",
+			    seconds);
 	else
 		text_append(out, "Build time saved: not known, the folder's time stamps are not those of its build.\n");
 }
@@ -164,7 +176,8 @@ static int install(const struct settings *settings, const char *path, struct err
 			goto done;
 		printf("Verified on %s.\n", verified.data ? verified.data : "?");
 		if (verdict) {
-			fprintf(stderr, "assay: a verdict is bad, and nothing is installed; assay verify %s shows which and why\n", path);
+			fprintf(stderr,
+				"assay: a verdict is bad, and nothing is installed; assay verify %s shows which and why\n", path);
 			code = 1;
 			goto done;
 		}
@@ -262,24 +275,39 @@ int cmd_install(int argc, char **argv)
 	struct settings settings = {.verify = {.kind = SESSION_VERIFY}};
 	const struct option table[] = {
 		{"--project", OPTION_TEXT, "DIR", &settings.project.path, "the Cargo project; needed"},
-		{"--profile", OPTION_CHOICE, "release|debug", &settings.project.profile, "which of its build folders; default release"},
-		{"--target", OPTION_TEXT, "TRIPLE", &settings.project.triple, "what the project is built for; default: as it is configured, or this machine"},
-		{"--target-dir", OPTION_TEXT, "DIR", &settings.project.target_dir, "where Cargo builds; default: what cargo metadata says"},
-		{"--verify", OPTION_FLAG, NULL, &settings.verify_on, "verify the kernels first, which is what happens without it too"},
+		{"--profile", OPTION_CHOICE, "release|debug", &settings.project.profile,
+		 "which of its build folders; default release"},
+		{"--target", OPTION_TEXT, "TRIPLE", &settings.project.triple,
+		 "what the project is built for; default: as it is configured, or this machine"},
+		{"--target-dir", OPTION_TEXT, "DIR", &settings.project.target_dir,
+		 "where Cargo builds; default: what cargo metadata says"},
+		{"--verify", OPTION_FLAG, NULL, &settings.verify_on,
+		 "verify the kernels first, which is what happens without it too"},
 		{"--no-verify", OPTION_FLAG, NULL, &settings.verify_off, "do not"},
-		{"--device", OPTION_TEXT, "cuda:N|cpu", &settings.verify.device, "where to verify; default: cuda:0 when there is one, else cpu"},
-		{"--dataset", OPTION_TEXT, "FILE", &settings.verify.dataset, "cases to verify with; default: the ones installed with assay"},
+		{"--device", OPTION_TEXT, "cuda:N|cpu", &settings.verify.device,
+		 "where to verify; default: cuda:0 when there is one, else cpu"},
+		{"--dataset", OPTION_TEXT, "FILE", &settings.verify.dataset,
+		 "cases to verify with; default: the ones installed with assay"},
 		{"--filter", OPTION_LIST, "EXPR", &settings.verify.filters, "verify with these cases only; may be repeated"},
-		{"--donor", OPTION_TEXT, "PATH", &settings.verify.donor, "host code to verify with, where the artifacts' own cannot run"},
+		{"--donor", OPTION_TEXT, "PATH", &settings.verify.donor,
+		 "host code to verify with, where the artifacts' own cannot run"},
 		{"--verbose", OPTION_FLAG, NULL, &settings.verify.verbose, "a line for each case that does not pass"},
-		{"--force", OPTION_FLAG, NULL, &settings.force, "install what does not fit, and displace files that are in the way"},
+		{"--force", OPTION_FLAG, NULL, &settings.force,
+		 "install what does not fit, and displace files that are in the way"},
 		{"--dry-run", OPTION_FLAG, NULL, &settings.dry_run, "say what would be done; nothing is verified or changed"},
-		{"--status", OPTION_FLAG, NULL, &settings.status, "list what is installed in the project, and what of it was changed"},
+		{"--status", OPTION_FLAG, NULL, &settings.status,
+		 "list what is installed in the project, and what of it was changed"},
 		{"--json", OPTION_TEXT, "FILE|-", &settings.json, "with --status: write the list as JSON"},
-		{"--cuda", OPTION_TEXT, "DIR", &settings.machine.cuda, "root of the CUDA toolkit; default: as assay doctor finds it"},
+		{"--cuda", OPTION_TEXT, "DIR", &settings.machine.cuda,
+		 "root of the CUDA toolkit; default: as assay doctor finds it"},
 	};
-	const struct command_line command = {"assay install", "PREBUILT", "Installs prebuilt kernels in a Cargo project, so that its build skips "
-									  "compiling them.", install_details, table, (int)ARRAY_COUNT(table)};
+	const struct command_line command = {"assay install",
+					     "PREBUILT",
+					     "Installs prebuilt kernels in a Cargo project, so that its build skips "
+					     "compiling them.",
+					     install_details,
+					     table,
+					     (int)ARRAY_COUNT(table)};
 	struct error err = {0};
 	struct text quoted = {0};
 	int positionals, help;
@@ -315,14 +343,21 @@ int cmd_uninstall(int argc, char **argv)
 	struct settings settings = {0};
 	const struct option table[] = {
 		{"--project", OPTION_TEXT, "DIR", &settings.project.path, "the Cargo project; needed"},
-		{"--profile", OPTION_CHOICE, "release|debug", &settings.project.profile, "whose builds to wait for; default release"},
+		{"--profile", OPTION_CHOICE, "release|debug", &settings.project.profile,
+		 "whose builds to wait for; default release"},
 		{"--target", OPTION_TEXT, "TRIPLE", &settings.project.triple, "likewise"},
-		{"--target-dir", OPTION_TEXT, "DIR", &settings.project.target_dir, "where Cargo builds; default: what cargo metadata says"},
+		{"--target-dir", OPTION_TEXT, "DIR", &settings.project.target_dir,
+		 "where Cargo builds; default: what cargo metadata says"},
 		{"--force", OPTION_FLAG, NULL, &settings.force, "remove files that were changed since, too"},
 		{"--dry-run", OPTION_FLAG, NULL, &settings.dry_run, "say what would be done, and change nothing"},
 	};
-	const struct command_line command = {"assay uninstall", "[CRATE]", "Removes what assay install put into a Cargo project, or one crate's "
-									   "part of it.", uninstall_details, table, (int)ARRAY_COUNT(table)};
+	const struct command_line command = {"assay uninstall",
+					     "[CRATE]",
+					     "Removes what assay install put into a Cargo project, or one crate's "
+					     "part of it.",
+					     uninstall_details,
+					     table,
+					     (int)ARRAY_COUNT(table)};
 	struct error err = {0};
 	int positionals, help;
 	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))

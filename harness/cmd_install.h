@@ -1,4 +1,4 @@
-/* `assay install` and `assay uninstall`: prebuilt files into the folders where Cargo's build scripts look for them, and out again. */
+/* `assay install` and `assay uninstall`: prebuilt files into the folders where build scripts look for them, and out again. */
 #ifndef ASSAY_HARNESS_CMD_INSTALL_H
 #define ASSAY_HARNESS_CMD_INSTALL_H
 

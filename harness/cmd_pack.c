@@ -10,11 +10,14 @@
 #include <string.h>
 
 static const char details[] =
-	"DIR is the folder that is to be published: prebuilt/ with its candle-<crate>-<hash> folders, or one of them. The policy is\n"
+	"DIR is the folder that is to be published: prebuilt/ with its candle-<crate>-<hash> folders, or one of them. The policy "
+	"is\n"
 	"checked, the kernels are verified and timed, and two files are written into DIR:\n\n"
-	"  assay.json  hashes of all files, how they were made, architectures, drivers, verdicts and figures by GPU architecture;\n"
+	"  assay.json  hashes of all files, how they were made, architectures, drivers, verdicts and figures by GPU "
+	"architecture;\n"
 	"              assay doctor and assay install read and check it (docs/assay-manifest.schema.json)\n"
-	"  README.md   a table of the same, between the lines <!-- assay: begin --> and <!-- assay: end -->; the rest stays as it is\n\n"
+	"  README.md   a table of the same, between the lines <!-- assay: begin --> and <!-- assay: end -->; the rest stays as "
+	"it is\n\n"
 	"Packed again on a machine with another GPU, it keeps what was found on the first, as long as the files are the same.\n\n"
 	"Exit code: 0; 1 when the policy fails or a verdict is bad (both files say so); 2 wrong usage; 3 when it cannot be done.";
 
@@ -33,16 +36,17 @@ static int note_failures(const json_t *checked, const char *file, struct pack_po
 		if (strcmp(manifest_text(result, "verdict", ""), "fail") != 0)
 			continue;
 		json_t *name = cli_json_text(file, strlen(file));
-		json_t *entry = json_pack("{s:o, s:s, s:s, s:s}", "file", name, "rule", manifest_text(result, "rule", ""), "asked",
-					  manifest_text(result, "asked", ""), "evidence", manifest_text(result, "evidence", ""));
+		json_t *entry =
+			json_pack("{s:o, s:s, s:s, s:s}", "file", name, "rule", manifest_text(result, "rule", ""), "asked",
+				  manifest_text(result, "asked", ""), "evidence", manifest_text(result, "evidence", ""));
 		if (!entry || json_array_append_new(policy->failed, entry))
 			return -1;
 	}
 	return 0;
 }
 
-static int check_policy(const struct settings *settings, const struct doctor *doctor, struct pack_policy *policy, struct text *out,
-			struct error *err)
+static int check_policy(const struct settings *settings, const struct doctor *doctor, struct pack_policy *policy,
+			struct text *out, struct error *err)
 {
 	static const struct option_list none = {0};
 	struct option_list list = {.items = {"publish"}, .count = 1};
@@ -144,8 +148,8 @@ static int pack(const struct settings *settings, const char *folder, struct erro
 	if (path_exists(path))
 		earlier = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	/* better known now than after an hour of work */
-	if (all_readable(&doctor, err) || path_can_be_written(path, err) || (!settings->no_readme && path_can_be_written(readme, err)) ||
-	    check_policy(settings, &doctor, &policy, &out, err) ||
+	if (all_readable(&doctor, err) || path_can_be_written(path, err) ||
+	    (!settings->no_readme && path_can_be_written(readme, err)) || check_policy(settings, &doctor, &policy, &out, err) ||
 	    (!settings->no_verify && run_session(settings, &doctor, &run, &out, err)))
 		goto done;
 	how.run = settings->no_verify ? NULL : &run;
@@ -183,20 +187,26 @@ int cmd_pack(int argc, char **argv)
 	struct settings settings = {.verify = {.kind = SESSION_RUN}};
 	const struct option table[] = {
 		{"--policy", OPTION_LIST, "FILE|NAME", &settings.policies, "what is asked beside `publish`; may be repeated"},
-		{"--release", OPTION_TEXT, "VERSION", &settings.release, "Candle release of the files; default: what the README says"},
-		{"--device", OPTION_TEXT, "cuda:N|cpu", &settings.verify.device, "where to verify; default: cuda:0 when there is one, else cpu"},
+		{"--release", OPTION_TEXT, "VERSION", &settings.release,
+		 "Candle release of the files; default: what the README says"},
+		{"--device", OPTION_TEXT, "cuda:N|cpu", &settings.verify.device,
+		 "where to verify; default: cuda:0 when there is one, else cpu"},
 		{"--dataset", OPTION_TEXT, "FILE", &settings.verify.dataset, "cases; default: the ones installed with assay"},
 		{"--filter", OPTION_LIST, "EXPR", &settings.verify.filters, "these cases only; may be repeated"},
-		{"--donor", OPTION_TEXT, "PATH", &settings.verify.donor, "host code to verify with, where the artifacts' own cannot run"},
-		{"--math", OPTION_CHOICE, "precise|fast", &settings.verify.math, "what kernels built with fast math are held to; default precise"},
+		{"--donor", OPTION_TEXT, "PATH", &settings.verify.donor,
+		 "host code to verify with, where the artifacts' own cannot run"},
+		{"--math", OPTION_CHOICE, "precise|fast", &settings.verify.math,
+		 "what kernels built with fast math are held to; default precise"},
 		{"--no-bench", OPTION_FLAG, NULL, &settings.no_bench, "verify, and time nothing"},
-		{"--no-verify", OPTION_FLAG, NULL, &settings.no_verify, "neither; what was found before is kept where it is of these files"},
+		{"--no-verify", OPTION_FLAG, NULL, &settings.no_verify,
+		 "neither; what was found before is kept where it is of these files"},
 		{"--readme", OPTION_TEXT, "FILE", &settings.readme, "where the table goes; default README.md in DIR"},
 		{"--no-readme", OPTION_FLAG, NULL, &settings.no_readme, "write assay.json only"},
 		{"--verbose", OPTION_FLAG, NULL, &settings.verify.verbose, "a line for each case that does not pass"},
 	};
-	const struct command_line command = {"assay pack", "DIR", "Checks prebuilt kernels before they are published, and writes down what they are.",
-					     details, table, (int)ARRAY_COUNT(table)};
+	const struct command_line command = {
+		"assay pack", "DIR", "Checks prebuilt kernels before they are published, and writes down what they are.",
+		details,      table, (int)ARRAY_COUNT(table)};
 	struct error err = {0};
 	struct text quoted = {0};
 	int positionals, help, code = -1;

@@ -85,7 +85,8 @@ int command_output(const char *const *argv, const char *folder, double seconds, 
 		return error_set(err, ERROR_ENVIRONMENT, "%s: did not end within %g s, or printed too much", argv[0], seconds);
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return error_set(err, ERROR_ENVIRONMENT, "%s: failed (%s %d)", argv[0], WIFEXITED(status) ? "exit code" : "signal",
+		return error_set(err, ERROR_ENVIRONMENT, "%s: failed (%s %d)", argv[0],
+				 WIFEXITED(status) ? "exit code" : "signal",
 				 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	return 0;
 }

@@ -15,35 +15,35 @@ enum fit { FIT_UNKNOWN = 0, FIT_YES, FIT_NO };
 const char *fit_name(enum fit fit); /* "not known", "fits", "does not fit" */
 
 struct requirement {
-	int folder;          /* index into prebuilt.folders */
-	const char *name;    /* "release", "cuda" ...: doctor_requirements has all */
+	int folder;	  /* index into prebuilt.folders */
+	const char *name; /* "release", "cuda" ...: doctor_requirements has all */
 	enum fit fit;
-	char *evidence;      /* a sentence: what is asked for, what there is, and where that was seen */
-	char *remedy;        /* what to do about it; NULL where nothing has to be */
+	char *evidence; /* a sentence: what is asked for, what there is, and where that was seen */
+	char *remedy;	/* what to do about it; NULL where nothing has to be */
 };
 
 /* Of one artifact, as far as requirements need it: the artifact itself is closed again. */
 struct doctor_artifact {
 	int folder;
 	char *path;
-	char *problem;             /* why it cannot be read; NULL */
+	char *problem; /* why it cannot be read; NULL */
 	char sha256[65];
 	uint64_t size;
-	const char *kind;          /* "archive", "PTX module" ...: object_kind_name */
-	enum host_os host;         /* of its host code; HOST_UNKNOWN: has none */
-	const char *machine;       /* "x86-64"; NULL: no host code */
-	char *targets;             /* "SASS sm_90, PTX compute_90 (9.0)"; "" none */
+	const char *kind;    /* "archive", "PTX module" ...: object_kind_name */
+	enum host_os host;   /* of its host code; HOST_UNKNOWN: has none */
+	const char *machine; /* "x86-64"; NULL: no host code */
+	char *targets;	     /* "SASS sm_90, PTX compute_90 (9.0)"; "" none */
 	unsigned toolkit_min, toolkit_max, runtime_major;
 	const char *to_load, *to_compile, *windows_to_load, *windows_to_compile; /* drivers; NULL: nothing tells */
 	enum msvc_runtime crt, other_crt;
 	char crt_evidence[96];
-	char *not_linkable;        /* why its host code cannot become part of a program; NULL */
+	char *not_linkable; /* why its host code cannot become part of a program; NULL */
 	struct mha_abi_evidence abi;
-	char **runtime_symbols;    /* of the CUDA runtime, that it wants */
+	char **runtime_symbols; /* of the CUDA runtime, that it wants */
 	int runtime_symbol_count;
 	struct artifact_coverage coverage[MACHINE_GPUS_MAX]; /* by GPU of the machine */
-	char *claims;              /* claims of the folder that it does not keep, a line each; NULL */
-	int claims_kept;           /* claims that it keeps */
+	char *claims;					     /* claims of the folder that it does not keep, a line each; NULL */
+	int claims_kept;				     /* claims that it keeps */
 };
 
 struct doctor {
@@ -52,7 +52,7 @@ struct doctor {
 	int has_manifest;
 	struct cargo_project project;
 	int has_project;
-	const char *triple;                /* of doctor_options */
+	const char *triple; /* of doctor_options */
 	struct machine machine;
 	struct doctor_artifact *artifacts;
 	int artifact_count;
@@ -63,7 +63,7 @@ struct doctor {
 struct doctor_options {
 	const char *prebuilt;
 	const struct cargo_project_options *project; /* NULL: none is asked about */
-	const char *triple;  /* target to answer for where there is no project; NULL: this machine's */
+	const char *triple;			     /* target to answer for where there is no project; NULL: this machine's */
 	struct machine_options machine;
 	int without_manifest; /* do not look for an assay.json */
 };

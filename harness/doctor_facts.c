@@ -47,9 +47,9 @@ static char *targets_of(const struct artifact *artifact)
 			const struct fatbin_entry *entry = &artifact->units[u].images[i].entry;
 			if (entry->kind != FATBIN_ELF && entry->kind != FATBIN_PTX)
 				continue;
-			const struct target target = {entry->kind, entry->arch,
-						      entry->kind == FATBIN_PTX ? 10 * entry->version_major + entry->version_minor : 0,
-						      entry->suffix};
+			const struct target target = {
+				entry->kind, entry->arch,
+				entry->kind == FATBIN_PTX ? 10 * entry->version_major + entry->version_minor : 0, entry->suffix};
 			int known = 0;
 			for (int k = 0; k < count; k++)
 				known |= compare_targets(&targets[k], &target) == 0;
@@ -64,8 +64,8 @@ static char *targets_of(const struct artifact *artifact)
 		if (targets[i].kind == FATBIN_ELF)
 			text_append(&out, "%sSASS sm_%u%s", i ? ", " : "", targets[i].arch, suffix);
 		else
-			text_append(&out, "%sPTX compute_%u%s (%u.%u)", i ? ", " : "", targets[i].arch, suffix, targets[i].isa / 10,
-				    targets[i].isa % 10);
+			text_append(&out, "%sPTX compute_%u%s (%u.%u)", i ? ", " : "", targets[i].arch, suffix,
+				    targets[i].isa / 10, targets[i].isa % 10);
 	}
 	return text_or_empty(&out);
 }
@@ -117,7 +117,8 @@ static int note_host(const struct artifact *artifact, struct doctor_artifact *fa
 		    asprintf(&facts->not_linkable, "%s is not position independent: %s", unit->name, unit->host.pic_evidence) < 0)
 			return -1;
 		if (!why && unit->host.needs_device_link && unit->kind == OBJECT_ELF_RELOCATABLE && !facts->not_linkable &&
-		    asprintf(&facts->not_linkable, "%s holds device code that has yet to be linked (nvcc -dlink)", unit->name) < 0)
+		    asprintf(&facts->not_linkable, "%s holds device code that has yet to be linked (nvcc -dlink)", unit->name) <
+			    0)
 			return -1;
 	}
 	return 0;
@@ -151,7 +152,7 @@ static const char *claim_subject(const char *rule)
 {
 	return strcmp(rule, "claims.toolkit.release") == 0   ? "CUDA "
 	       : strcmp(rule, "claims.targets.runs_on") == 0 ? "that it is for "
-	       : strcmp(rule, "claims.build.host") == 0      ? "that it is for "
+	       : strcmp(rule, "claims.build.host") == 0	     ? "that it is for "
 							     : "";
 }
 
@@ -171,8 +172,8 @@ static int note_claims(struct artifact *artifact, struct doctor_artifact *facts,
 			continue;
 		facts->claims_kept += claim->verdict == POLICY_PASS;
 		if (claim->verdict == POLICY_FAIL)
-			text_append(&broken, "%s%s says %s%s; %s", broken.length ? "\n" : "", claim->origin, claim_subject(claim->rule),
-				    claim->asked, claim->evidence);
+			text_append(&broken, "%s%s says %s%s; %s", broken.length ? "\n" : "", claim->origin,
+				    claim_subject(claim->rule), claim->asked, claim->evidence);
 	}
 	policy_report_free(&report);
 	if (!broken.length)

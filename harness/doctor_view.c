@@ -40,7 +40,8 @@ static void show_claims(const struct prebuilt_folder *folder, struct text *out)
 	const struct readme_claims *claims = &folder->claims;
 	struct text said = {0};
 	if (folder->has_claims) {
-		text_append(&said, "README: %s%s", claims->candle_release ? "Candle " : "", claims->candle_release ? claims->candle_release : "");
+		text_append(&said, "README: %s%s", claims->candle_release ? "Candle " : "",
+			    claims->candle_release ? claims->candle_release : "");
 		append_release(&said, claims->candle_release ? ", " : "", claims->cuda_version);
 		if (claims->host != HOST_UNKNOWN)
 			text_append(&said, ", %s", host_os_name(claims->host));
@@ -57,7 +58,8 @@ static void show_claims(const struct prebuilt_folder *folder, struct text *out)
 			text_append(&said, " built on %s", host_os_name(provenance->host));
 		append_release(&said, " with ", provenance->cuda_version);
 		if (provenance->compute_cap)
-			text_append(&said, " for compute capability %u.%u", provenance->compute_cap / 10, provenance->compute_cap % 10);
+			text_append(&said, " for compute capability %u.%u", provenance->compute_cap / 10,
+				    provenance->compute_cap % 10);
 		if (provenance->host == HOST_UNKNOWN && !provenance->cuda_version && !provenance->compute_cap)
 			text_append(&said, " says nothing of how it was made");
 	}
@@ -77,7 +79,8 @@ static void show_artifact(const struct doctor_artifact *facts, struct text *out)
 		text_append(&what, ", %s", facts->targets[0] ? facts->targets : "no device code");
 		append_release(&what, ", ", facts->toolkit_max);
 		if (facts->host != HOST_UNKNOWN)
-			text_append(&what, ", host code for %s %s", host_os_name(facts->host), facts->machine ? facts->machine : "");
+			text_append(&what, ", host code for %s %s", host_os_name(facts->host),
+				    facts->machine ? facts->machine : "");
 		if (facts->crt != MSVC_RUNTIME_UNKNOWN)
 			text_append(&what, ", C runtime %s", msvc_runtime_name(facts->crt));
 		if (facts->abi.abi != MHA_ABI_NONE)
@@ -103,7 +106,8 @@ static void show_files(const struct doctor *doctor, int folder, struct text *out
 		const struct doctor_artifact *facts = &doctor->artifacts[i];
 		if (facts->folder != folder)
 			continue;
-		if (!facts->problem && facts->host == HOST_UNKNOWN && strcmp(facts->targets, module ? module->targets : facts->targets) == 0) {
+		if (!facts->problem && facts->host == HOST_UNKNOWN &&
+		    strcmp(facts->targets, module ? module->targets : facts->targets) == 0) {
 			module = facts;
 			modules++;
 		} else {
@@ -131,8 +135,11 @@ static void show_machine(const struct machine *machine, struct text *out)
 	if (!machine->gpu_count)
 		line(out, "GPUs", "none: %s", machine->gpu_evidence);
 	for (int g = 0; g < machine->gpu_count; g++)
-		line(out, g ? "" : "GPUs", "sm_%u%s%s%s", machine->gpus[g].cc, machine->gpus[g].name[0] ? ", " : "", machine->gpus[g].name,
-		     g ? "" : machine->gpus[g].name[0] ? "" : " (stated)");
+		line(out, g ? "" : "GPUs", "sm_%u%s%s%s", machine->gpus[g].cc, machine->gpus[g].name[0] ? ", " : "",
+		     machine->gpus[g].name,
+		     g				? ""
+		     : machine->gpus[g].name[0] ? ""
+						: " (stated)");
 }
 
 static void show_project(const struct doctor *doctor, struct text *out)
@@ -140,7 +147,8 @@ static void show_project(const struct doctor *doctor, struct text *out)
 	const struct cargo_project *project = &doctor->project;
 	text_append(out, "Project\n");
 	line(out, "folder", "%s", project->root);
-	line(out, "target", "%s (%s)", project->triple ? project->triple : "not known", project->triple ? project->triple_evidence : "no rustc");
+	line(out, "target", "%s (%s)", project->triple ? project->triple : "not known",
+	     project->triple ? project->triple_evidence : "no rustc");
 	line(out, "builds in", "%s (%s)", project->profile_dir, project->target_evidence);
 	for (int f = 0; f < doctor->prebuilt.count; f++) {
 		const char *crate = doctor->prebuilt.folders[f].crate;
@@ -203,8 +211,10 @@ void doctor_text(const struct doctor *doctor, int colour, struct text *out)
 				show_requirement(requirement, colour, out);
 			}
 		text_append(out, "  %s: %d of %d requirements do not fit, %d not known\n",
-			    counts[FIT_NO] ? "DOES NOT FIT" : counts[FIT_UNKNOWN] ? "fits as far as is known" : "fits", counts[FIT_NO],
-			    counts[0] + counts[1] + counts[2], counts[FIT_UNKNOWN]);
+			    counts[FIT_NO]	  ? "DOES NOT FIT"
+			    : counts[FIT_UNKNOWN] ? "fits as far as is known"
+						  : "fits",
+			    counts[FIT_NO], counts[0] + counts[1] + counts[2], counts[FIT_UNKNOWN]);
 	}
 }
 
@@ -286,7 +296,8 @@ static json_t *folder_json(const struct doctor *doctor, int index)
 	put(&object, "readme", claims_json(folder));
 	put(&object, "build_output", build_json(folder));
 	for (int i = 0; i < doctor->artifact_count; i++)
-		if (doctor->artifacts[i].folder == index && json_array_append_new(artifacts, artifact_json(&doctor->artifacts[i])))
+		if (doctor->artifacts[i].folder == index &&
+		    json_array_append_new(artifacts, artifact_json(&doctor->artifacts[i])))
 			object.failed = 1;
 	put(&object, "artifacts", artifacts);
 	for (int i = 0; i < doctor->requirement_count; i++) {
@@ -311,8 +322,8 @@ static json_t *machine_json(const struct machine *machine)
 	struct object object = object_new();
 	json_t *gpus = json_array();
 	for (int g = 0; g < machine->gpu_count; g++)
-		json_array_append_new(gpus, json_pack("{s:o, s:o}", "architecture", json_sprintf("sm_%u", machine->gpus[g].cc), "name",
-						      text_or_none(machine->gpus[g].name)));
+		json_array_append_new(gpus, json_pack("{s:o, s:o}", "architecture", json_sprintf("sm_%u", machine->gpus[g].cc),
+						      "name", text_or_none(machine->gpus[g].name)));
 	put(&object, "toolkit", release_json(machine->toolkit));
 	put(&object, "toolkit_root", text_or_none(machine->toolkit_root));
 	put(&object, "nvcc", text_or_none(machine->nvcc));

@@ -27,12 +27,15 @@ static int out_of_memory(struct error *err)
 static int use_build_dir(const char *given, struct install_target *target, struct error *err)
 {
 	if (*given != '/')
-		return error_set(err, ERROR_INPUT, "CANDLE_FLASH_ATTN_BUILD_DIR=%s: the build script starts from the crate's own folder; give an "
-						   "absolute path", given);
+		return error_set(err, ERROR_INPUT,
+				 "CANDLE_FLASH_ATTN_BUILD_DIR=%s: the build script starts from the crate's own folder; give an "
+				 "absolute path",
+				 given);
 	target->out = path_is_dir(given) ? realpath(given, NULL) : NULL;
 	if (target->out)
 		return 0;
-	return error_set(err, ERROR_INPUT, "CANDLE_FLASH_ATTN_BUILD_DIR=%s: is no folder; the build script fails without it: mkdir -p it", given);
+	return error_set(err, ERROR_INPUT,
+			 "CANDLE_FLASH_ATTN_BUILD_DIR=%s: is no folder; the build script fails without it: mkdir -p it", given);
 }
 
 int install_find_target(const struct cargo_project *project, const struct prebuilt_folder *folder, struct install_target *target,
@@ -41,7 +44,9 @@ int install_find_target(const struct cargo_project *project, const struct prebui
 	const char *build_dir = getenv("CANDLE_FLASH_ATTN_BUILD_DIR");
 	const struct cargo_package *package = cargo_package_find(project, folder->crate, NULL);
 	const struct cargo_build_folder *build = cargo_build_folder_find(project, folder->crate, NULL);
-	*target = (struct install_target){.folder = folder, .crate = folder->crate, .version = package ? package->version : NULL,
+	*target = (struct install_target){.folder = folder,
+					  .crate = folder->crate,
+					  .version = package ? package->version : NULL,
 					  .profile = project->profile};
 	if (build) {
 		char *real = realpath(build->path, NULL);
@@ -57,10 +62,12 @@ int install_find_target(const struct cargo_project *project, const struct prebui
 	}
 	if (!build) {
 		error_set(err, ERROR_INPUT,
-			  "%s/build: has no folder of %s's build script yet: run `cargo build%s%s%s -p %s` in %s, with the features that are built "
+			  "%s/build: has no folder of %s's build script yet: run `cargo build%s%s%s -p %s` in %s, with the "
+			  "features that are built "
 			  "later; it may be stopped, or fail, once it compiles kernels; then install again",
 			  project->profile_dir, folder->crate, strcmp(project->profile, "release") == 0 ? " --release" : "",
-			  project->is_cross ? " --target " : "", project->is_cross ? project->triple : "", folder->crate, project->root);
+			  project->is_cross ? " --target " : "", project->is_cross ? project->triple : "", folder->crate,
+			  project->root);
 		goto failed;
 	}
 	char *out = path_join(build->path, "out");
@@ -86,13 +93,13 @@ void install_target_free(struct install_target *target)
 struct change {
 	const struct install_target *target; /* NULL: nothing new, only what was installed goes */
 	char *out, *staging, *kept;
-	json_t *before;          /* the place as it is written down; NULL: none */
-	json_t *files, *folders; /* of the place afterwards */
+	json_t *before;		     /* the place as it is written down; NULL: none */
+	json_t *files, *folders;     /* of the place afterwards */
 	json_t *displace, *restored; /* paths: from the old tree to `kept`, out of `kept` */
 	struct tree_names old_folders, old_files;
-	char *fate;              /* of old_files: 'k' keep, 'd' drop */
+	char *fate; /* of old_files: 'k' keep, 'd' drop */
 	int installed, dropped, restored_count, displaced;
-	struct text told;        /* files that were left alone, a line each */
+	struct text told; /* files that were left alone, a line each */
 };
 
 static void change_free(struct change *change)
@@ -128,7 +135,8 @@ static int is_unchanged(const char *root, const json_t *file, struct error *err)
 	if (!path)
 		return out_of_memory(err);
 	int result = 0;
-	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == json_integer_value(json_object_get(file, "size"))) {
+	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+	    status.st_size == json_integer_value(json_object_get(file, "size"))) {
 		if (file_sha256(path, hex, err))
 			result = -1;
 		else
@@ -198,7 +206,8 @@ static int plan_new(struct change *change, const struct prebuilt_file *file, con
 	const int at = find_name(&change->old_files, file->path);
 	int displaced = before && is_displaced(before);
 	if (find_name(&change->old_folders, file->path) >= 0)
-		return error_set(err, ERROR_INPUT, "%s/%s: is a folder, where a file is to be installed; remove it", change->out, file->path);
+		return error_set(err, ERROR_INPUT, "%s/%s: is a folder, where a file is to be installed; remove it", change->out,
+				 file->path);
 	if (at >= 0) {
 		const int ours = before ? is_unchanged(change->out, before, err) : 0;
 		if (ours < 0)
@@ -206,7 +215,8 @@ static int plan_new(struct change *change, const struct prebuilt_file *file, con
 		change->fate[at] = 'd';
 		if (!ours) {
 			char hex[2][65];
-			char *here = path_join(change->out, file->path), *theirs = path_join(change->target->folder->out, file->path);
+			char *here = path_join(change->out, file->path),
+			     *theirs = path_join(change->target->folder->out, file->path);
 			struct stat status;
 			const int regular = here && lstat(here, &status) == 0 && S_ISREG(status.st_mode);
 			const int failed = !here || !theirs ||
@@ -245,7 +255,8 @@ static int note_folders(struct change *change, struct error *err)
 			for (size_t k = 0; folder && k < json_array_size(earlier); k++)
 				theirs |= strcmp(json_string_value(json_array_get(earlier, k)), folder) == 0;
 			const int existed = folder && find_name(&change->old_folders, folder) >= 0 && !theirs;
-			const int failed = !folder || (!known && !existed && json_array_append_new(change->folders, json_string(folder)));
+			const int failed =
+				!folder || (!known && !existed && json_array_append_new(change->folders, json_string(folder)));
 			free(folder);
 			if (failed)
 				return out_of_memory(err);
@@ -268,7 +279,8 @@ static int plan_change(struct change *change, const struct install_target *targe
 				  .folders = json_array(),
 				  .displace = json_array(),
 				  .restored = json_array()};
-	if (!change->out || !change->staging || !change->kept || !change->files || !change->folders || !change->displace || !change->restored)
+	if (!change->out || !change->staging || !change->kept || !change->files || !change->folders || !change->displace ||
+	    !change->restored)
 		return out_of_memory(err);
 	if (tree_list(out, &change->old_folders, &change->old_files, err))
 		return -1;
@@ -282,9 +294,10 @@ static int plan_change(struct change *change, const struct install_target *targe
 	for (size_t i = 0; result == 0 && target && i < target->folder->file_count; i++)
 		result = plan_new(change, &target->folder->files[i], options, &in_the_way, &count, err);
 	if (result == 0 && count > 0)
-		result = error_set(err, ERROR_INPUT, "%s: holds files that assay did not put there and that are not the same: %.600s%s; --force "
-						     "displaces them, and uninstall puts them back", out, in_the_way.data ? in_the_way.data : "",
-				   count > NAMED_MAX ? " and others" : "");
+		result = error_set(err, ERROR_INPUT,
+				   "%s: holds files that assay did not put there and that are not the same: %.600s%s; --force "
+				   "displaces them, and uninstall puts them back",
+				   out, in_the_way.data ? in_the_way.data : "", count > NAMED_MAX ? " and others" : "");
 	text_free(&in_the_way);
 	return result ? -1 : note_folders(change, err);
 }
@@ -294,7 +307,9 @@ static int plan_change(struct change *change, const struct install_target *targe
 static int link_into(const char *from_root, const char *to_root, const char *path, struct error *err)
 {
 	char *from = path_join(from_root, path), *to = path_join(to_root, path);
-	const int result = !from || !to ? out_of_memory(err) : tree_make_parents(to_root, path, err) || tree_link(from, to, err) ? -1 : 0;
+	const int result = !from || !to							       ? out_of_memory(err)
+			   : tree_make_parents(to_root, path, err) || tree_link(from, to, err) ? -1
+											       : 0;
 	free(from);
 	free(to);
 	return result;
@@ -319,7 +334,7 @@ static int copy_new(struct change *change, const struct timespec *now, struct er
 		char *from = path_join(folder->out, file->path), *to = path_join(change->staging, file->path);
 		int result = !from || !to ? out_of_memory(err)
 			     : tree_make_parents(change->staging, file->path, err) || tree_copy(from, to, now, hex, err) ? -1
-															  : 0;
+															 : 0;
 		if (result == 0 && (stat(to, &status) || (uint64_t)status.st_size != file->size))
 			result = error_set(err, ERROR_INPUT, "%s: changed while it was copied; install again", from);
 		free(from);
@@ -328,7 +343,8 @@ static int copy_new(struct change *change, const struct timespec *now, struct er
 			return -1;
 		for (size_t k = 0; k < json_array_size(change->files); k++) {
 			json_t *entry = json_array_get(change->files, k);
-			if (strcmp(manifest_text(entry, "path", ""), file->path) == 0 && json_object_set_new(entry, "sha256", json_string(hex)))
+			if (strcmp(manifest_text(entry, "path", ""), file->path) == 0 &&
+			    json_object_set_new(entry, "sha256", json_string(hex)))
 				return out_of_memory(err);
 		}
 	}
@@ -377,7 +393,7 @@ static int64_t time_of(const char *path)
 	return !path || stat(path, &status) ? -1 : (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 }
 
-/* Cargo is to run the build script again; where it has not done so since a first install, its time from before that is given back.
+/* Cargo is to run the build script again; where it has not done so since a first install, the time from before is given back.
  * *before: that time, -1 once Cargo has run the script with what was installed. */
 static json_t *output_json(const struct change *change, int64_t *before)
 {
@@ -433,21 +449,22 @@ static json_t *journal_of(const struct change *changes, int count, json_t *place
 	json_t *moves = json_array();
 	int failed = !moves;
 	for (int i = 0; i < count && !failed; i++) {
-		json_t *move = json_pack("{s:s, s:b, s:O, s:O}", "out", changes[i].out, "kept_is_new", !path_exists(changes[i].kept),
-					 "displace", changes[i].displace, "restored", changes[i].restored);
+		json_t *move =
+			json_pack("{s:s, s:b, s:O, s:O}", "out", changes[i].out, "kept_is_new", !path_exists(changes[i].kept),
+				  "displace", changes[i].displace, "restored", changes[i].restored);
 		failed = !move || json_array_append_new(moves, move);
 	}
 	json_t *journal = failed ? NULL
-				 : json_pack("{s:s, s:i, s:b, s:o, s:O}", "schema", "assay-install-journal", "schema_version", 1, "ready", 0,
-					     "moves", moves, "places", places);
+				 : json_pack("{s:s, s:i, s:b, s:o, s:O}", "schema", "assay-install-journal", "schema_version", 1,
+					     "ready", 0, "moves", moves, "places", places);
 	if (failed)
 		json_decref(moves);
 	return journal;
 }
 
 /* Places that stay as they are, and those that change as they will be. */
-static int places_after(const struct install_state *state, const struct change *changes, int count, const struct install_options *options,
-			json_t *journal, json_t **places, struct error *err)
+static int places_after(const struct install_state *state, const struct change *changes, int count,
+			const struct install_options *options, json_t *journal, json_t **places, struct error *err)
 {
 	*places = json_array();
 	if (!*places)
@@ -483,7 +500,8 @@ static int places_after(const struct install_state *state, const struct change *
 }
 
 /* All trees are made, then all change places; when one cannot be made, those that were are removed. */
-static int carry_out(struct install_state *state, struct change *changes, int count, const struct install_options *options, struct error *err)
+static int carry_out(struct install_state *state, struct change *changes, int count, const struct install_options *options,
+		     struct error *err)
 {
 	struct timespec now;
 	json_t *places = NULL, *journal = journal_of(changes, count, state->places);
@@ -528,9 +546,11 @@ static void tell_change(const struct change *change, const struct install_option
 	cli_append_clean(out, change->out, strlen(change->out));
 	text_append(out, "\n");
 	if (change->displaced)
-		text_append(out, "  %d file%s displaced, and kept for uninstall\n", change->displaced, change->displaced == 1 ? "" : "s");
+		text_append(out, "  %d file%s displaced, and kept for uninstall\n", change->displaced,
+			    change->displaced == 1 ? "" : "s");
 	if (change->restored_count)
-		text_append(out, "  %d displaced file%s put back\n", change->restored_count, change->restored_count == 1 ? "" : "s");
+		text_append(out, "  %d displaced file%s put back\n", change->restored_count,
+			    change->restored_count == 1 ? "" : "s");
 	for (const char *at = change->told.data; at && *at;) {
 		const size_t length = strcspn(at, "\n");
 		text_append(out, "  ");
@@ -550,16 +570,16 @@ static int run_changes(struct install_state *state, struct change *changes, int 
 	return 0;
 }
 
-int install_all(struct install_state *state, const struct install_target *targets, int count, const struct install_options *options,
-		struct text *out, struct error *err)
+int install_all(struct install_state *state, const struct install_target *targets, int count,
+		const struct install_options *options, struct text *out, struct error *err)
 {
 	struct change *changes = calloc((size_t)count + 1, sizeof *changes);
 	int result = changes ? 0 : out_of_memory(err), planned = 0;
 	for (; result == 0 && planned < count; planned++) {
 		for (int k = 0; k < planned && result == 0; k++)
 			if (strcmp(targets[k].out, targets[planned].out) == 0)
-				result = error_set(err, ERROR_INPUT, "%s and %s would both go to %s; install one of them", targets[k].folder->path,
-						   targets[planned].folder->path, targets[k].out);
+				result = error_set(err, ERROR_INPUT, "%s and %s would both go to %s; install one of them",
+						   targets[k].folder->path, targets[planned].folder->path, targets[k].out);
 		if (result == 0)
 			result = plan_change(&changes[planned], &targets[planned], targets[planned].out,
 					     install_state_place(state, targets[planned].out), options, err);
@@ -605,13 +625,13 @@ int uninstall_all(struct install_state *state, const char *only, const struct in
 			if (!is_gone)
 				json_array_append(left, place);
 		}
-		journal = json_pack("{s:s, s:i, s:b, s:[], s:O}", "schema", "assay-install-journal", "schema_version", 1, "ready", 1, "moves",
-				    "places", left);
+		journal = json_pack("{s:s, s:i, s:b, s:[], s:O}", "schema", "assay-install-journal", "schema_version", 1, "ready",
+				    1, "moves", "places", left);
 		result = !journal ? out_of_memory(err)
-				  : install_state_prepare_places(state, left, err) || install_state_write_journal(state, journal, err) ||
-						    install_state_finish(state, err)
-					    ? -1
-					    : 0;
+			 : install_state_prepare_places(state, left, err) || install_state_write_journal(state, journal, err) ||
+					 install_state_finish(state, err)
+				 ? -1
+				 : 0;
 		json_decref(journal);
 		/* the changes speak of places of the list before, which `gone` keeps alive no longer than this function */
 		json_decref(left);
@@ -675,6 +695,6 @@ int install_status(const struct install_state *state, struct text *out, int *cha
 
 json_t *install_status_json(const struct install_state *state)
 {
-	return json_pack("{s:s, s:i, s:b, s:O}", "schema", "assay-install-status", "schema_version", 1, "interrupted", state->journal != NULL,
-			 "places", state->places);
+	return json_pack("{s:s, s:i, s:b, s:O}", "schema", "assay-install-status", "schema_version", 1, "interrupted",
+			 state->journal != NULL, "places", state->places);
 }

@@ -78,10 +78,12 @@ static int read_own(const char *folder, const char *name, const char *schema, js
 	}
 	*json = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
 	if (!*json)
-		error_set(err, ERROR_INPUT, "%s: cannot be read: %.200s; it is what assay install keeps: without it nothing is changed", path,
+		error_set(err, ERROR_INPUT,
+			  "%s: cannot be read: %.200s; it is what assay install keeps: without it nothing is changed", path,
 			  why.text);
 	else if (strcmp(manifest_text(*json, "schema", ""), schema) != 0 ||
-		 json_integer_value(json_object_get(*json, "schema_version")) != 1 || !places_are_sound(json_object_get(*json, "places")))
+		 json_integer_value(json_object_get(*json, "schema_version")) != 1 ||
+		 !places_are_sound(json_object_get(*json, "places")))
 		error_set(err, ERROR_INPUT, "%s: is not what this version of assay install writes; nothing is changed", path);
 	else
 		result = 0;
@@ -211,9 +213,10 @@ int install_state_lock(struct install_state *state, const char *profile_dir, str
 	if (!lock)
 		out_of_memory(err);
 	else if (make_dirs(state->folder, err) == 0 &&
-		 take_lock(lock, O_RDWR | O_CREAT, "another assay install or uninstall is at work here", &state->lock, err) == 0 &&
-		 (!real || take_cargo_lock(state, real, err) == 0) && sweep(state->folder, err) == 0 && read_state(state, err) == 0 &&
-		 take_locks_of_places(state, err) == 0)
+		 take_lock(lock, O_RDWR | O_CREAT, "another assay install or uninstall is at work here", &state->lock, err) ==
+			 0 &&
+		 (!real || take_cargo_lock(state, real, err) == 0) && sweep(state->folder, err) == 0 &&
+		 read_state(state, err) == 0 && take_locks_of_places(state, err) == 0)
 		result = 0;
 	free(lock);
 	free(real);
@@ -276,7 +279,9 @@ int install_state_write_journal(struct install_state *state, json_t *journal, st
 	char *path = path_join(state->folder, "journal.json");
 	if (!path)
 		return out_of_memory(err);
-	const int failed = unlink(path) && errno != ENOENT ? error_set(err, ERROR_INPUT, "%s: cannot be removed: %s", path, strerror(errno)) : 0;
+	const int failed = unlink(path) && errno != ENOENT
+				   ? error_set(err, ERROR_INPUT, "%s: cannot be removed: %s", path, strerror(errno))
+				   : 0;
 	free(path);
 	if (failed || flush_folder(state->folder, err))
 		return -1;
@@ -339,7 +344,8 @@ static int finish_move(const json_t *move, struct error *err)
 	}
 	if (json_is_true(json_object_get(move, "drop_kept")) && tree_remove(kept, err))
 		goto done;
-	if (json_is_object(output) && set_time(manifest_text(output, "path", ""), json_integer_value(json_object_get(output, "time")), err))
+	if (json_is_object(output) &&
+	    set_time(manifest_text(output, "path", ""), json_integer_value(json_object_get(output, "time")), err))
 		goto done;
 	result = 0;
 done:
@@ -356,7 +362,8 @@ static int move_is_sound(const json_t *move)
 	for (size_t k = 0; k < ARRAY_COUNT(lists); k++) {
 		const json_t *list = json_object_get(move, lists[k]);
 		for (size_t i = 0; i < json_array_size(list); i++)
-			if (!json_is_string(json_array_get(list, i)) || !install_path_is_safe(json_string_value(json_array_get(list, i))))
+			if (!json_is_string(json_array_get(list, i)) ||
+			    !install_path_is_safe(json_string_value(json_array_get(list, i))))
 				return 0;
 	}
 	return out[0] == '/' && install_path_is_safe(out + 1) &&
@@ -368,7 +375,8 @@ static int check_moves(const struct install_state *state, struct error *err)
 	const json_t *moves = json_object_get(state->journal, "moves");
 	for (size_t i = 0; i < json_array_size(moves); i++)
 		if (!move_is_sound(json_array_get(moves, i)))
-			return error_set(err, ERROR_INPUT, "%s/journal.json: is not what assay install writes; nothing is changed", state->folder);
+			return error_set(err, ERROR_INPUT,
+					 "%s/journal.json: is not what assay install writes; nothing is changed", state->folder);
 	return 0;
 }
 
@@ -421,10 +429,11 @@ int install_state_recover(struct install_state *state, const char **what, struct
 		return -1;
 	for (size_t i = 0; i < json_array_size(moves); i++) {
 		const json_t *move = json_array_get(moves, i);
-		char *staging = tree_staging_of(manifest_text(move, "out", "")), *kept = tree_kept_of(manifest_text(move, "out", ""));
+		char *staging = tree_staging_of(manifest_text(move, "out", "")),
+		     *kept = tree_kept_of(manifest_text(move, "out", ""));
 		const int failed = !staging || !kept ? out_of_memory(err)
 				   : tree_remove(staging, err) ||
-					     (json_is_true(json_object_get(move, "kept_is_new")) && tree_remove(kept, err))
+						   (json_is_true(json_object_get(move, "kept_is_new")) && tree_remove(kept, err))
 					   ? -1
 					   : 0;
 		free(staging);

@@ -4,9 +4,9 @@
  *   TARGET/assay/installed.json   the places: each a folder that files were installed in, with their hashes
  *   TARGET/assay/journal.json     what is being done, as long as it is
  *
- * A journal is written and flushed before the first change, once more when everything that is to take a place has been made beside
- * it ("ready"), and removed at the end. Whoever finds one takes back what was made (not ready) or does the rest (ready); each step
- * can be done twice. Both files may be anyone's: every path is checked, and what is removed is never named by them alone. */
+ * A journal is written and flushed before the first change, once more when everything that is to take a place has been made
+ * beside it ("ready"), and removed at the end. Whoever finds one takes back what was made (not ready) or does the rest (ready);
+ * each step can be done twice. Both files may be anyone's: every path is checked, and what is removed is never named by them alone. */
 #ifndef ASSAY_HARNESS_INSTALL_STATE_H
 #define ASSAY_HARNESS_INSTALL_STATE_H
 
@@ -17,10 +17,10 @@
 enum { INSTALL_CARGO_LOCKS_MAX = 8 };
 
 struct install_state {
-	char *folder;        /* TARGET/assay */
-	json_t *places;      /* array; of each: out, crate, from, installed, files [{path, size, sha256, displaced}], folders, ... */
-	json_t *journal;     /* NULL: none */
-	int lock;            /* descriptor; -1 */
+	char *folder;	 /* TARGET/assay */
+	json_t *places;	 /* array; of each: out, crate, from, installed, files [{path, size, sha256, displaced}], folders, ... */
+	json_t *journal; /* NULL: none */
+	int lock;	 /* descriptor; -1 */
 	char *cargo_paths[INSTALL_CARGO_LOCKS_MAX]; /* locks of Cargo's that are held */
 	int cargo_locks[INSTALL_CARGO_LOCKS_MAX], cargo_count;
 };

@@ -33,7 +33,8 @@ struct tree_identity tree_identify(const char *path)
 	struct tree_identity identity = {""};
 	struct stat status;
 	if (lstat(path, &status) == 0)
-		snprintf(identity.text, sizeof identity.text, "%llx:%llx", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino);
+		snprintf(identity.text, sizeof identity.text, "%llx:%llx", (unsigned long long)status.st_dev,
+			 (unsigned long long)status.st_ino);
 	return identity;
 }
 
@@ -92,7 +93,8 @@ static int copy_bytes(int from, int to, EVP_MD_CTX *digest)
 	}
 }
 
-static int copy_file(const char *from, const char *to, const struct timespec *modified, mode_t mode, char hex[65], struct error *err)
+static int copy_file(const char *from, const char *to, const struct timespec *modified, mode_t mode, char hex[65],
+		     struct error *err)
 {
 	unsigned char sum[32] = {0};
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -143,7 +145,8 @@ int tree_link(const char *from, const char *to, struct error *err)
 	if (link(from, to) == 0)
 		return 0;
 	/* EPERM: no hard links here, or not of somebody else's file */
-	if ((errno != EPERM && errno != ENOTSUP && errno != EMLINK && errno != EXDEV) || lstat(from, &status) || !S_ISREG(status.st_mode))
+	if ((errno != EPERM && errno != ENOTSUP && errno != EMLINK && errno != EXDEV) || lstat(from, &status) ||
+	    !S_ISREG(status.st_mode))
 		return fails(err, to, "cannot be linked");
 	return copy_file(from, to, &status.st_mtim, status.st_mode & 0777, hex, err);
 }
@@ -191,7 +194,8 @@ static int add_name(struct tree_names *names, char *name)
 	return 0;
 }
 
-static int list_below(const char *path, const char *below, struct tree_names *folders, struct tree_names *files, struct error *err)
+static int list_below(const char *path, const char *below, struct tree_names *folders, struct tree_names *files,
+		      struct error *err)
 {
 	int result = -1;
 	char *name = NULL, *child = NULL;
@@ -311,7 +315,8 @@ int tree_exchange_finish(const char *staging, const char *folder, const struct t
 			goto done;
 		}
 		if (strcmp(tree_identify(staging).text, next->text) != 0) {
-			error_set(err, ERROR_INPUT, "%s: the tree that was made for it is gone; let Cargo make the folder again", folder);
+			error_set(err, ERROR_INPUT, "%s: the tree that was made for it is gone; let Cargo make the folder again",
+				  folder);
 			goto done;
 		}
 		if (rename(staging, folder)) {

@@ -46,7 +46,7 @@ struct tree_names {
 int tree_list(const char *path, struct tree_names *folders, struct tree_names *files, struct error *err);
 void tree_names_free(struct tree_names *names);
 
-/* rename(2) and fsync of the folder, with the folders above the new name made. A missing `from` is no error: it was done before. */
+/* Moves a file to the same path below another folder, which is made. A missing one is no error: it was moved before. */
 int tree_move_file(const char *from_root, const char *to_root, const char *path, struct error *err);
 
 #endif

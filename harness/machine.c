@@ -105,7 +105,8 @@ static int given_gpus(struct machine *machine, const char *text, struct error *e
 {
 	struct gpu_list list;
 	if (gpu_list_parse(text, &list, NULL))
-		return error_set(err, ERROR_USAGE, "--gpu takes up to %d names such as sm_86,sm_120, not '%.100s'", INSPECT_GPUS_MAX, text);
+		return error_set(err, ERROR_USAGE, "--gpu takes up to %d names such as sm_86,sm_120, not '%.100s'",
+				 INSPECT_GPUS_MAX, text);
 	for (int i = 0; i < list.count; i++)
 		machine->gpus[machine->gpu_count++].cc = list.cc[i];
 	snprintf(machine->gpu_evidence, sizeof machine->gpu_evidence, "--gpu");

@@ -21,11 +21,14 @@ static int read_manifest(struct manifest *manifest, struct error *err)
 		return error_set(err, ERROR_INPUT, "%s: is too large for what assay pack writes", manifest->path);
 	manifest->json = json_load_file(manifest->path, JSON_REJECT_DUPLICATES, &why);
 	if (!manifest->json)
-		return error_set(err, ERROR_INPUT, "%s: is no JSON: line %d: %.200s; pack the folder again", manifest->path, why.line, why.text);
+		return error_set(err, ERROR_INPUT, "%s: is no JSON: line %d: %.200s; pack the folder again", manifest->path,
+				 why.line, why.text);
 	if (strcmp(manifest_text(manifest->json, "schema", ""), "assay-manifest") != 0)
-		return error_set(err, ERROR_INPUT, "%s: is not what assay pack writes (no schema \"assay-manifest\")", manifest->path);
+		return error_set(err, ERROR_INPUT, "%s: is not what assay pack writes (no schema \"assay-manifest\")",
+				 manifest->path);
 	if (json_integer_value(json_object_get(manifest->json, "schema_version")) != 1)
-		return error_set(err, ERROR_INPUT, "%s: is of a schema version this program does not know; use a newer assay", manifest->path);
+		return error_set(err, ERROR_INPUT, "%s: is of a schema version this program does not know; use a newer assay",
+				 manifest->path);
 	return 0;
 }
 
@@ -73,9 +76,8 @@ const json_t *manifest_folder(const struct manifest *manifest, const struct preb
 	const size_t length = base ? strlen(base) : 0;
 	if (base && out && strncmp(out, base, length) == 0 && (out[length] == '/' || out[length] == '\0')) {
 		const char *path = out[length] ? out + length + 1 : ".";
-		json_array_foreach(json_object_get(manifest->json, "folders"), index, entry)
-			if (!found && strcmp(manifest_text(entry, "path", ""), path) == 0)
-				found = entry;
+		json_array_foreach(json_object_get(manifest->json, "folders"), index,
+				   entry) if (!found && strcmp(manifest_text(entry, "path", ""), path) == 0) found = entry;
 	}
 	free(base);
 	free(out);

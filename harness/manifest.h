@@ -11,11 +11,11 @@
 
 struct manifest {
 	char *path;
-	char *base;       /* folder that its paths start from */
+	char *base; /* folder that its paths start from */
 	json_t *json;
 };
 
-/* Looks for one in the folder and in the one above. *found 0: there is none. ERROR_INPUT when there is one that is no such file. */
+/* Looks for one in the folder and in the one above. *found 0: there is none. ERROR_INPUT when it is no such file. */
 int manifest_find(const char *folder, struct manifest *manifest, int *found, struct error *err);
 void manifest_free(struct manifest *manifest);
 

@@ -44,8 +44,9 @@ static json_t *files_json(const struct prebuilt_folder *folder, struct error *er
 		char *path = path_join(folder->out, folder->files[i].path);
 		const int failed = !path || file_sha256(path, hex, err);
 		free(path);
-		json_t *file = failed ? NULL : json_pack("{s:o, s:I, s:s}", "path", text_json(folder->files[i].path), "size",
-							 (json_int_t)folder->files[i].size, "sha256", hex);
+		json_t *file = failed ? NULL
+				      : json_pack("{s:o, s:I, s:s}", "path", text_json(folder->files[i].path), "size",
+						  (json_int_t)folder->files[i].size, "sha256", hex);
 		if (!file || json_array_append_new(files, file)) {
 			json_decref(files);
 			return NULL;
@@ -94,7 +95,8 @@ static json_t *folder_json(const struct doctor *doctor, int index, const char *r
 	put(&object, "built", object_done(&built));
 	put(&object, "files", files_json(folder, err));
 	for (int i = 0; i < doctor->artifact_count; i++)
-		if (doctor->artifacts[i].folder == index && json_array_append_new(artifacts, artifact_json(doctor, &doctor->artifacts[i])))
+		if (doctor->artifacts[i].folder == index &&
+		    json_array_append_new(artifacts, artifact_json(doctor, &doctor->artifacts[i])))
 			object.failed = 1;
 	put(&object, "artifacts", artifacts);
 	return object_done(&object);
@@ -113,15 +115,16 @@ static int put_figures(struct object *object, const struct run_record *run, int 
 {
 	double *rates[2] = {calloc(run->case_count + 1, sizeof(double)), calloc(run->case_count + 1, sizeof(double))};
 	size_t counts[2] = {0, 0};
-	static const char *const names[2][2] = {{"flops_median", "flops_best"}, {"bytes_per_second_median", "bytes_per_second_best"}};
+	static const char *const names[2][2] = {{"flops_median", "flops_best"},
+						{"bytes_per_second_median", "bytes_per_second_best"}};
 	if (rates[0] && rates[1]) {
 		for (size_t i = 0; i < run->case_count; i++) {
 			const struct case_record *record = &run->cases[i];
 			const int bytes = record->unit == WORK_BYTES;
 			const double work = bytes ? record->bytes : record->flops;
 			const double seconds = bytes && record->cold.measured ? record->cold.median : record->hot.median;
-			if (record->artifact == artifact && record->judgement.status == STATUS_PASS && record->hot.measured && seconds > 0 &&
-			    work > 0)
+			if (record->artifact == artifact && record->judgement.status == STATUS_PASS && record->hot.measured &&
+			    seconds > 0 && work > 0)
 				rates[bytes][counts[bytes]++] = work / seconds;
 		}
 		for (int k = 0; k < 2; k++) {
@@ -175,8 +178,8 @@ static json_t *run_json(const struct doctor *doctor, const struct run_record *ru
 		if (inventory_is_broken(&run->inventories[i]))
 			put(&object, "incomplete", json_boolean(1));
 	for (size_t i = 0; i < run->dataset_count; i++)
-		json_array_append_new(datasets, json_pack("{s:o, s:s}", "name", text_json(path_base(run->datasets[i].path)), "sha256",
-							  run->datasets[i].sha256));
+		json_array_append_new(datasets, json_pack("{s:o, s:s}", "name", text_json(path_base(run->datasets[i].path)),
+							  "sha256", run->datasets[i].sha256));
 	for (size_t i = 0; i < run->artifact_count; i++)
 		if (json_array_append_new(artifacts, run_artifact_json(doctor, run, (int)i)))
 			object.failed = 1;
@@ -218,7 +221,8 @@ static json_t *runs_json(const struct doctor *doctor, const struct pack_options 
 		if (strcmp(its, architecture) == 0)
 			continue;
 		json_t *kept = still_true(doctor, run);
-		if (!kept || json_array_size(json_object_get(kept, "artifacts")) < json_array_size(json_object_get(run, "artifacts"))) {
+		if (!kept ||
+		    json_array_size(json_object_get(kept, "artifacts")) < json_array_size(json_object_get(run, "artifacts"))) {
 			text_append(out, "What was measured on ");
 			cli_append_clean(out, its, strlen(its));
 			text_append(out, " is of other files%s, and is left out.\n", kept ? " in part" : "");
@@ -235,11 +239,15 @@ static json_t *runs_json(const struct doctor *doctor, const struct pack_options 
 
 static json_t *policy_json(const struct pack_policy *policy)
 {
-	return json_pack("{s:s, s:i, s:O}", "verdict", !policy->is_set ? "not checked" : policy->failures ? "fail" : "pass", "failed",
-			 policy->failures, "failures", policy->failed);
+	return json_pack("{s:s, s:i, s:O}", "verdict",
+			 !policy->is_set    ? "not checked"
+			 : policy->failures ? "fail"
+					    : "pass",
+			 "failed", policy->failures, "failures", policy->failed);
 }
 
-int pack_manifest(const struct doctor *doctor, const struct pack_options *options, json_t **manifest, struct text *out, struct error *err)
+int pack_manifest(const struct doctor *doctor, const struct pack_options *options, json_t **manifest, struct text *out,
+		  struct error *err)
 {
 	struct object object = object_new();
 	json_t *folders = json_array();
@@ -342,7 +350,8 @@ void pack_table(const json_t *manifest, struct text *out)
 		for (size_t i = 0; i < json_array_size(artifacts); i++) {
 			const json_t *artifact = json_array_get(artifacts, i);
 			char host[96];
-			snprintf(host, sizeof host, "%s %s", manifest_text(artifact, "system", "none"), manifest_text(artifact, "processor", ""));
+			snprintf(host, sizeof host, "%s %s", manifest_text(artifact, "system", "none"),
+				 manifest_text(artifact, "processor", ""));
 			text_append(out, "|");
 			cell(out, manifest_text(artifact, "path", "?"));
 			cell(out, manifest_text(artifact, "cuda", "not known"));
@@ -354,8 +363,11 @@ void pack_table(const json_t *manifest, struct text *out)
 			text_append(out, "\n");
 		}
 	}
-	text_append(out, "\nMade by assay %s; %s has hashes and figures. `assay doctor` tells whether it fits a project, `assay install` puts it "
-			 "there.\n", manifest_text(manifest, "assay_version", "?"), MANIFEST_NAME);
+	text_append(out,
+		    "\nMade by assay %s; %s has hashes and figures. `assay doctor` tells whether it fits a project, `assay "
+		    "install` puts it "
+		    "there.\n",
+		    manifest_text(manifest, "assay_version", "?"), MANIFEST_NAME);
 }
 
 int pack_insert(const char *name, const char *text, size_t size, const struct text *table, struct text *out, struct error *err)
@@ -367,7 +379,8 @@ int pack_insert(const char *name, const char *text, size_t size, const struct te
 	const int twice = (begin && memmem(begin + 1, (size_t)(limit - begin) - 1, PACK_BEGIN, begin_length)) ||
 			  (end && memmem(end + 1, (size_t)(limit - end) - 1, PACK_END, end_length));
 	if (twice || !begin != !end || (begin && end < begin))
-		return error_set(err, ERROR_INPUT, "%s: does not hold one line \"%s\" and one \"%s\" after it: put them right, or take both out",
+		return error_set(err, ERROR_INPUT,
+				 "%s: does not hold one line \"%s\" and one \"%s\" after it: put them right, or take both out",
 				 name, PACK_BEGIN, PACK_END);
 	const size_t before = begin ? (size_t)(begin - text) : size;
 	text_append_bytes(out, text, before);

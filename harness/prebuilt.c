@@ -36,7 +36,8 @@ struct listing {
 static int add_file(struct listing *listing, char *path, uint64_t size)
 {
 	if (listing->count == FILES_MAX)
-		return error_set(listing->err, ERROR_INPUT, "%s: more than %d files are no build script's output", path, FILES_MAX);
+		return error_set(listing->err, ERROR_INPUT, "%s: more than %d files are no build script's output", path,
+				 FILES_MAX);
 	if (listing->count == listing->capacity) {
 		const size_t capacity = listing->capacity ? listing->capacity * 2 : 32;
 		struct prebuilt_file *files = realloc(listing->files, capacity * sizeof *files);
@@ -147,13 +148,18 @@ static int name_crate(struct prebuilt_folder *folder, struct error *err)
 {
 	static const struct {
 		const char *file, *crate;
-	} known[] = {{"libflashattention.a", "candle-flash-attn"}, {"flashattention.lib", "candle-flash-attn"},
-		     {"libflashattentionv3.a", "candle-flash-attn-v3"}, {"libmoe.a", "candle-kernels"}, {"moe.lib", "candle-kernels"},
-		     {"ptx.rs", "candle-kernels"}, {"unary.ptx", "candle-kernels"}};
+	} known[] = {{"libflashattention.a", "candle-flash-attn"},
+		     {"flashattention.lib", "candle-flash-attn"},
+		     {"libflashattentionv3.a", "candle-flash-attn-v3"},
+		     {"libmoe.a", "candle-kernels"},
+		     {"moe.lib", "candle-kernels"},
+		     {"ptx.rs", "candle-kernels"},
+		     {"unary.ptx", "candle-kernels"}};
 	const char *crate = folder->provenance.crate;
 	if (crate) {
 		snprintf(folder->crate_evidence, sizeof folder->crate_evidence, "%s",
-			 strncmp(path_base(folder->provenance.folder), crate, strlen(crate)) == 0 ? "name of the folder" : "root-output");
+			 strncmp(path_base(folder->provenance.folder), crate, strlen(crate)) == 0 ? "name of the folder"
+												  : "root-output");
 	} else {
 		for (size_t i = 0; i < ARRAY_COUNT(known) && !crate; i++) {
 			if (!has_file(folder, known[i].file))
@@ -286,7 +292,8 @@ int prebuilt_open(const char *path, struct prebuilt *prebuilt, struct error *err
 		goto failed;
 	}
 	if (!path_is_dir(prebuilt->path)) {
-		error_set(err, ERROR_INPUT, "%s: is a file; name the folder that is published, such as prebuilt/ or candle-kernels-<hash>/",
+		error_set(err, ERROR_INPUT,
+			  "%s: is a file; name the folder that is published, such as prebuilt/ or candle-kernels-<hash>/",
 			  prebuilt->path);
 		goto failed;
 	}

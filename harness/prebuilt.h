@@ -10,28 +10,28 @@
 #include <stdint.h>
 
 struct prebuilt_file {
-	char *path;       /* below `out`, with '/' */
+	char *path; /* below `out`, with '/' */
 	uint64_t size;
 };
 
 struct prebuilt_folder {
-	char *path;       /* the build-output folder */
-	char *out;        /* where the build script's files are: path/out, or path itself where there is no out */
-	char *crate;      /* "candle-flash-attn"; NULL when nothing tells */
+	char *path;  /* the build-output folder */
+	char *out;   /* where the build script's files are: path/out, or path itself where there is no out */
+	char *crate; /* "candle-flash-attn"; NULL when nothing tells */
 	char crate_evidence[96];
 	struct provenance provenance;
-	int is_build_output;           /* has any of Cargo's own files */
-	struct readme_claims claims;   /* of a README in the folder, or one or two levels above */
+	int is_build_output;	     /* has any of Cargo's own files */
+	struct readme_claims claims; /* of a README in the folder, or one or two levels above */
 	int has_claims;
-	struct prebuilt_file *files;   /* all of `out`, sorted by path, those whose name starts with a dot too */
+	struct prebuilt_file *files; /* all of `out`, sorted by path, those whose name starts with a dot too */
 	size_t file_count;
 	uint64_t bytes;
-	struct artifact_list artifacts;/* those among them that can be artifacts by name */
-	double build_seconds;          /* what the run of the build script took; 0: its time stamps do not tell */
+	struct artifact_list artifacts; /* those among them that can be artifacts by name */
+	double build_seconds;		/* what the run of the build script took; 0: its time stamps do not tell */
 };
 
 struct prebuilt {
-	char *path;       /* as given, without an `out` at its end */
+	char *path; /* as given, without an `out` at its end */
 	struct prebuilt_folder *folders;
 	int count;
 };

@@ -9,13 +9,14 @@ struct verify_options {
 	enum session_kind kind;
 	const char *device, *dataset, *donor, *cache_dir, *math, *abi;
 	struct option_list filters;
-	int verbose;         /* print single cases */
+	int verbose;	     /* print single cases */
 	const char *command; /* as session_options has it */
 };
 
 /* Cases by verdict. */
 struct verify_counts {
-	size_t cases, passed, bad, undecided; /* bad: fail, mistrusted, crashed, timeout, error; undecided: skipped, unsupported */
+	size_t cases, passed, bad,
+		undecided; /* bad: fail, mistrusted, crashed, timeout, error; undecided: skipped, unsupported */
 };
 /* Of one artifact of a run, or (artifact -1) of all. */
 struct verify_counts verify_count(const struct run_record *run, int artifact);

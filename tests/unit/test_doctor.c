@@ -33,25 +33,35 @@ static void write_text(const char *folder, const char *name, const char *text)
 struct kind {
 	unsigned sm, toolkit, parameter_bytes;
 	const char *directives; /* of a Windows object; NULL: an ELF one */
-	unsigned machine;       /* of an ELF one; 0: x86-64 */
+	unsigned machine;	/* of an ELF one; 0: x86-64 */
 };
 
 static void make_archive(const struct kind *kind)
 {
-	const struct fixture_kernel kernel = {.name = "_Z16flash_fwd_kernelILi64EEv16Flash_fwd_params", .registers = 64, .barriers = 1,
+	const struct fixture_kernel kernel = {.name = "_Z16flash_fwd_kernelILi64EEv16Flash_fwd_params",
+					      .registers = 64,
+					      .barriers = 1,
 					      .parameter_sizes = {kind->parameter_bytes}};
 	const char *const defined[] = {"run_mha", NULL}, *const wanted[] = {"cudaLaunchKernel", "cudaGetLastError", NULL};
 	struct bytes cubin = {0}, fatbin = {0}, object = {0}, file = {0};
 	put_cubin(&cubin, kind->toolkit >= 130 ? 8 : 7, kind->sm, 0, kind->toolkit, &kernel, 1);
-	put_fatbin(&fatbin, &(struct fixture_entry){.kind = 2, .arch = kind->sm, .major = 1, .minor = 7,
-						    .flags = kind->directives ? 0x41 : 0x11, .payload = cubin.data, .size = cubin.size}, 1);
+	put_fatbin(&fatbin,
+		   &(struct fixture_entry){.kind = 2,
+					   .arch = kind->sm,
+					   .major = 1,
+					   .minor = 7,
+					   .flags = kind->directives ? 0x41 : 0x11,
+					   .payload = cubin.data,
+					   .size = cubin.size},
+		   1);
 	if (kind->directives)
 		put_msvc_object(&object, "run_mha", "cudaLaunchKernel", kind->directives, &fatbin, 0);
 	else
 		put_host_object(&object, defined, wanted, &fatbin);
 	if (kind->machine) /* e_machine */
 		memcpy(object.data + 18, &(uint16_t){(uint16_t)kind->machine}, 2);
-	const struct fixture_member member = {.name = kind->directives ? "flash_api.obj" : "flash_api.o", .data = object.data, .size = object.size};
+	const struct fixture_member member = {
+		.name = kind->directives ? "flash_api.obj" : "flash_api.o", .data = object.data, .size = object.size};
 	put_ar(&file, kind->directives ? FIXTURE_MSVC : FIXTURE_GNU, &member, 1, 1);
 	write_bytes(out_folder, "libflashattention.a", file.data, file.size);
 	bytes_free(&cubin);
@@ -75,10 +85,13 @@ static void make_project(const char *version, const char *build_crate)
 {
 	char text[700];
 	snprintf(text, sizeof text,
-		 "version = 3\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\n \"candle-flash-attn\",\n]\n\n"
+		 "version = 3\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\n "
+		 "\"candle-flash-attn\",\n]\n\n"
 		 "[[package]]\nname = \"candle-flash-attn\"\nversion = \"%s\"\n"
-		 "source = \"git+https://github.com/huggingface/candle?rev=63437a48c#63437a48c0123456789012345678901234567890\"\n\n"
-		 "[[package]]\nname = \"%s\"\nversion = \"0.1.5\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n",
+		 "source = "
+		 "\"git+https://github.com/huggingface/candle?rev=63437a48c#63437a48c0123456789012345678901234567890\"\n\n"
+		 "[[package]]\nname = \"%s\"\nversion = \"0.1.5\"\nsource = "
+		 "\"registry+https://github.com/rust-lang/crates.io-index\"\n",
 		 version, build_crate);
 	write_text(project, "Cargo.lock", text);
 	write_text(project, "Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
@@ -111,7 +124,8 @@ static struct doctor examine(const struct question *question)
 		.prebuilt = question->path ? question->path : prebuilt,
 		.project = question->without_project ? NULL : &with,
 		.triple = question->triple,
-		.machine = {.cuda = toolkit, .driver = question->driver ? question->driver : "560.35.03",
+		.machine = {.cuda = toolkit,
+			    .driver = question->driver ? question->driver : "560.35.03",
 			    .gpus = question->gpus ? question->gpus : "sm_86"},
 	};
 	struct doctor doctor;
@@ -168,7 +182,8 @@ static void test_fits(void)
 	text_free(&text);
 	doctor_free(&doctor);
 	/* the folder of it, and its out, are the same */
-	expect(&(struct question){.path = out_folder}, "release", FIT_YES, "README says Candle 0.9.2-alpha.2, as Cargo.lock has", NULL);
+	expect(&(struct question){.path = out_folder}, "release", FIT_YES, "README says Candle 0.9.2-alpha.2, as Cargo.lock has",
+	       NULL);
 	/* without a project its questions stay open */
 	expect(&(struct question){.without_project = 1}, "release", FIT_UNKNOWN, "no --project to compare with", NULL);
 }
@@ -177,30 +192,52 @@ static void test_release(void)
 {
 	reset();
 	make_project("0.9.1", "bindgen_cuda");
-	expect(&plain, "release", FIT_NO, "is of another Candle release: README says 0.9.2-alpha.2, and Cargo.lock has candle-flash-attn 0.9.1 "
-					  "from git revision 63437a48c012", "cargo update -p candle-flash-attn --precise 0.9.2-alpha.2");
+	expect(&plain, "release", FIT_NO,
+	       "is of another Candle release: README says 0.9.2-alpha.2, and Cargo.lock has candle-flash-attn 0.9.1 "
+	       "from git revision 63437a48c012",
+	       "cargo update -p candle-flash-attn --precise 0.9.2-alpha.2");
 	/* the archive itself tells where nobody claims anything */
 	make_project("0.11.0", "cudaforge");
 	char above[256];
 	snprintf(above, sizeof above, "%s/prebuilt", root);
 	write_text(above, "README.md", "nothing of interest\n");
-	expect(&plain, "release", FIT_NO, "is made for another Candle release: Cargo.lock has candle-flash-attn 0.11.0", "get the folder for");
+	expect(&plain, "release", FIT_NO, "is made for another Candle release: Cargo.lock has candle-flash-attn 0.11.0",
+	       "get the folder for");
 	reset();
 	make_archive(&(struct kind){.sm = 86, .toolkit = 126, .parameter_bytes = 464});
 	expect(&plain, "release", FIT_NO, "README says Candle 0.9.2-alpha.2, but libflashattention.a", "ask the publisher");
 	reset();
 	write_text(project, "Cargo.lock", "version = 3\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n");
 	expect(&plain, "release", FIT_NO, "candle-flash-attn is not among the packages of", "flash-attn");
+	/* beside a folder of a crate that the project uses it is only left out */
+	reset();
+	char other[400], command[900];
+	snprintf(other, sizeof other, "%s/prebuilt/candle-kernels-0123456789abcdef", root);
+	snprintf(command, sizeof command, "/bin/cp -r '%s' '%s'", prebuilt, other);
+	CHECK_INT(system(command), 0);
+	snprintf(command, sizeof command, "%s/prebuilt", root);
+	struct doctor doctor = examine(&(struct question){.path = command});
+	CHECK_INT(doctor.prebuilt.count, 2);
+	CHECK_INT(doctor_verdict(&doctor, 0), FIT_YES);
+	CHECK_INT(doctor_verdict(&doctor, 1), FIT_UNKNOWN);
+	for (int i = 0; i < doctor.requirement_count; i++)
+		if (doctor.requirements[i].folder == 1 && strcmp(doctor.requirements[i].name, "release") == 0)
+			CHECK_CONTAINS(doctor.requirements[i].evidence, "the project does not use candle-kernels");
+	doctor_free(&doctor);
+	snprintf(command, sizeof command, "/bin/rm -r '%s'", other);
+	CHECK_INT(system(command), 0);
 }
 
 static void test_cuda(void)
 {
 	reset();
 	make_toolkit("13.0");
-	expect(&plain, "cuda", FIT_NO, "was built with CUDA 12.6 and needs a CUDA runtime of major 12, and the toolkit here is CUDA 13.0",
+	expect(&plain, "cuda", FIT_NO,
+	       "was built with CUDA 12.6 and needs a CUDA runtime of major 12, and the toolkit here is CUDA 13.0",
 	       "use CUDA 12.x for this project");
 	make_toolkit("12.4");
-	expect(&plain, "cuda", FIT_UNKNOWN, "was built with CUDA 12.6, and here is the older CUDA 12.4", "use CUDA 12.6 or a later 12.x");
+	expect(&plain, "cuda", FIT_UNKNOWN, "was built with CUDA 12.6, and here is the older CUDA 12.4",
+	       "use CUDA 12.6 or a later 12.x");
 	make_toolkit("12.8");
 	expect(&plain, "cuda", FIT_YES, "built with CUDA 12.6, here CUDA 12.8", NULL);
 	/* the README names another release than the files are of */
@@ -212,10 +249,13 @@ static void test_cuda(void)
 static void test_gpu_and_driver(void)
 {
 	reset();
-	expect(&(struct question){.gpus = "sm_86,sm_75"}, "gpu", FIT_NO, "libflashattention.a cannot run on sm_75", "CUDA_COMPUTE_CAP=75");
+	expect(&(struct question){.gpus = "sm_86,sm_75"}, "gpu", FIT_NO, "libflashattention.a cannot run on sm_75",
+	       "CUDA_COMPUTE_CAP=75");
 	expect(&(struct question){.gpus = "sm_89"}, "gpu", FIT_YES, "runs on sm_89", NULL);
-	expect(&(struct question){.driver = "470.82.01"}, "driver", FIT_NO, "needs driver 525.60.13 or newer to load libflashattention.a, and "
-									    "here is 470.82.01", "install driver 525.60.13 or newer");
+	expect(&(struct question){.driver = "470.82.01"}, "driver", FIT_NO,
+	       "needs driver 525.60.13 or newer to load libflashattention.a, and "
+	       "here is 470.82.01",
+	       "install driver 525.60.13 or newer");
 }
 
 static void test_system(void)
@@ -233,7 +273,8 @@ static void test_system(void)
 	doctor_text(&doctor, 0, &text);
 	CHECK_CONTAINS(text.data, "SASS sm_86, CUDA 12.6, host code for Windows x86-64, C runtime /MD");
 	CHECK_CONTAINS(text.data, "run_mha of candle-0.9");
-	CHECK_CONTAINS(doctor.artifacts[0].claims, "README.md says that it is for linux; flash_api.obj (COFF object) is for windows");
+	CHECK_CONTAINS(doctor.artifacts[0].claims,
+		       "README.md says that it is for linux; flash_api.obj (COFF object) is for windows");
 	text_free(&text);
 	doctor_free(&doctor);
 	reset();
@@ -266,11 +307,13 @@ static void test_crt(void)
 	expect(&windows, "crt", FIT_NO, "is linked with the debug C runtime /MDd", "release build");
 	kind.directives = md;
 	make_archive(&kind);
-	expect(&(struct question){.triple = "x86_64-pc-windows-gnu"}, "crt", FIT_NO, "is built by MSVC", "x86_64-pc-windows-msvc");
+	expect(&(struct question){.triple = "x86_64-pc-windows-gnu"}, "crt", FIT_NO, "is built by MSVC",
+	       "x86_64-pc-windows-msvc");
 	reset();
 	expect(&(struct question){.triple = "x86_64-unknown-linux-musl"}, "crt", FIT_NO, "is built for glibc", "-gnu target");
 	setenv("RUSTFLAGS", "-C target-feature=+crt-static", 1);
-	expect(&(struct question){.triple = "x86_64-unknown-linux-gnu"}, "crt", FIT_NO, "links the C runtime statically", "without +crt-static");
+	expect(&(struct question){.triple = "x86_64-unknown-linux-gnu"}, "crt", FIT_NO, "links the C runtime statically",
+	       "without +crt-static");
 	unsetenv("RUSTFLAGS");
 }
 
@@ -287,7 +330,8 @@ static void test_build(void)
 	reset();
 	snprintf(path, sizeof path, "%s/bin/nvcc", toolkit);
 	unlink(path);
-	expect(&plain, "build", FIT_NO, "no nvcc: the build script of candle-flash-attn asks it for its targets", "install the CUDA toolkit");
+	expect(&plain, "build", FIT_NO, "no nvcc: the build script of candle-flash-attn asks it for its targets",
+	       "install the CUDA toolkit");
 }
 
 static void test_damaged(void)
@@ -304,7 +348,8 @@ static void write_manifest(const char *sha256, long long size, const char *polic
 	char text[1200], above[256];
 	snprintf(above, sizeof above, "%s/prebuilt", root);
 	snprintf(text, sizeof text,
-		 "{\"schema\": \"assay-manifest\", \"schema_version\": 1, \"folders\": [{\"path\": \"" FOLDER "/out\", \"files\": [{\"path\": "
+		 "{\"schema\": \"assay-manifest\", \"schema_version\": 1, \"folders\": [{\"path\": \"" FOLDER
+		 "/out\", \"files\": [{\"path\": "
 		 "\"libflashattention.a\", \"size\": %lld, \"sha256\": \"%s\"}]}], \"policy\": {\"verdict\": \"%s\"}, \"runs\": "
 		 "[{\"architecture\": \"sm_86\", \"artifacts\": [{\"path\": \"x\", \"sha256\": \"%s\", \"verdict\": \"%s\"}]}]}",
 		 size, sha256, policy, sha256, verdict);
@@ -313,7 +358,7 @@ static void write_manifest(const char *sha256, long long size, const char *polic
 
 static void test_packed(void)
 {
-	char path[400], hex[65], above[256];
+	char path[500], hex[65], above[400];
 	struct error err = {0};
 	struct stat status;
 	reset();
@@ -321,7 +366,8 @@ static void test_packed(void)
 	CHECK_INT(file_sha256(path, hex, &err), 0);
 	CHECK_INT(stat(path, &status), 0);
 	write_manifest(hex, status.st_size, "pass", "pass");
-	expect(&plain, "packed", FIT_YES, "1 files are those of assay.json, and passed verification on this GPU's architecture", NULL);
+	expect(&plain, "packed", FIT_YES, "1 files are those of assay.json, and passed verification on this GPU's architecture",
+	       NULL);
 	expect(&(struct question){.gpus = "sm_89"}, "packed", FIT_YES, "nobody verified them on this GPU's architecture", NULL);
 	write_manifest(hex, status.st_size, "pass", "fail");
 	expect(&plain, "packed", FIT_NO, "its publisher's verification on sm_86 gave: fail", "do not use it");
@@ -360,7 +406,9 @@ static void test_json(void)
 		struct doctor doctor = examine(&questions[i]);
 		json_t *json = doctor_json(&doctor);
 		CHECK(json && schema && schema_check_document(schema, json) == 0);
-		CHECK_TEXT(json_string_value(json_object_get(json, "verdict")), i == 0 ? "fits" : i == 1 ? "does not fit" : "not known");
+		CHECK_TEXT(json_string_value(json_object_get(json, "verdict")), i == 0	 ? "fits"
+										: i == 1 ? "does not fit"
+											 : "not known");
 		json_decref(json);
 		doctor_free(&doctor);
 	}
@@ -389,7 +437,8 @@ static void test_refused(void)
 	CHECK_CONTAINS(err.message, "is a symbolic link; only regular files are published and installed");
 	unlink(link);
 	/* Cargo.lock: keys without values, endless lines, packages without a name */
-	static const char lock[] = "[[package]]\nname = \"\n[[package]]\nversion = \"1\"\nname = \"a\"b\n[[package]]\r\nname = \"c\"\r\nversion = \"2\"\r\n"
+	static const char lock[] = "[[package]]\nname = \"\n[[package]]\nversion = \"1\"\nname = \"a\"b\n[[package]]\r\nname = "
+				   "\"c\"\r\nversion = \"2\"\r\n"
 				   "source = \"git+x#0123\"\n[[patch.unused]]\nname = \"d\"";
 	struct cargo_project parsed = {.crt_static = -1};
 	int others;
@@ -425,7 +474,8 @@ int main(void)
 	CHECK_INT(make_dirs(out_folder, &err) || make_dirs(project, &err) || make_dirs(bin, &err), 0);
 	/* neither cargo nor rustc nor a toolkit of this machine has a say */
 	setenv("PATH", "/usr/bin-of-nobody", 1);
-	static const char *const variables[] = {"CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "CUDA_COMPUTE_CAP"};
+	static const char *const variables[] = {"CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS",
+						"CUDA_COMPUTE_CAP"};
 	for (size_t i = 0; i < ARRAY_COUNT(variables); i++)
 		unsetenv(variables[i]);
 	test_fits();

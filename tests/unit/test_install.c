@@ -37,13 +37,24 @@ static void paths_are_checked(void)
 static void wrong_lists_are_refused(void)
 {
 	static const char *const wrong[] = {
-		"", "{", "[]", "{}", "null", PLACES("1"), PLACES("{}"), PLACES("{\"out\": \"relative\", \"files\": [], \"folders\": []}"),
-		PLACES("{\"out\": \"/tmp/../etc\", \"files\": [], \"folders\": []}"), PLACES("{\"out\": \"/tmp/x\", \"files\": 1, \"folders\": []}"),
-		PLACES("{\"out\": \"/tmp/x\", \"files\": [{\"path\": \"../../etc/passwd\", \"sha256\": \"" HASH "\"}], \"folders\": []}"),
-		PLACES("{\"out\": \"/tmp/x\", \"files\": [{\"path\": \"/etc/passwd\", \"sha256\": \"" HASH "\"}], \"folders\": []}"),
+		"",
+		"{",
+		"[]",
+		"{}",
+		"null",
+		PLACES("1"),
+		PLACES("{}"),
+		PLACES("{\"out\": \"relative\", \"files\": [], \"folders\": []}"),
+		PLACES("{\"out\": \"/tmp/../etc\", \"files\": [], \"folders\": []}"),
+		PLACES("{\"out\": \"/tmp/x\", \"files\": 1, \"folders\": []}"),
+		PLACES("{\"out\": \"/tmp/x\", \"files\": [{\"path\": \"../../etc/passwd\", \"sha256\": \"" HASH
+		       "\"}], \"folders\": []}"),
+		PLACES("{\"out\": \"/tmp/x\", \"files\": [{\"path\": \"/etc/passwd\", \"sha256\": \"" HASH
+		       "\"}], \"folders\": []}"),
 		PLACES("{\"out\": \"/tmp/x\", \"files\": [{\"path\": \"a\", \"sha256\": \"short\"}], \"folders\": []}"),
 		PLACES("{\"out\": \"/tmp/x\", \"files\": [{\"path\": 3, \"sha256\": \"" HASH "\"}], \"folders\": []}"),
-		PLACES("{\"out\": \"/tmp/x\", \"files\": [], \"folders\": [1]}"), PLACES("{\"out\": \"/tmp/x\", \"files\": [], \"folders\": [\"..\"]}"),
+		PLACES("{\"out\": \"/tmp/x\", \"files\": [], \"folders\": [1]}"),
+		PLACES("{\"out\": \"/tmp/x\", \"files\": [], \"folders\": [\"..\"]}"),
 		"{\"schema\": \"assay-installed\", \"schema_version\": 2, \"places\": []}",
 		"{\"schema\": \"other\", \"schema_version\": 1, \"places\": []}",
 		"{\"schema\": \"assay-installed\", \"schema_version\": 1, \"places\": {}}",
@@ -81,7 +92,8 @@ static void wrong_journals_change_nothing(void)
 			const char *what;
 			snprintf(move, sizeof move, moves[i], victim);
 			snprintf(text, sizeof text,
-				 "{\"schema\": \"assay-install-journal\", \"schema_version\": 1, \"ready\": %s, \"moves\": [%s], \"places\": []}",
+				 "{\"schema\": \"assay-install-journal\", \"schema_version\": 1, \"ready\": %s, \"moves\": [%s], "
+				 "\"places\": []}",
 				 ready ? "true" : "false", move);
 			write_in(state_folder, "journal.json", text);
 			CHECK_INT(install_state_open(target, &state, &err), 0);
@@ -96,8 +108,10 @@ static void wrong_journals_change_nothing(void)
 	struct install_state state;
 	struct error err = {0};
 	const char *what;
-	snprintf(text, sizeof text, "{\"schema\": \"assay-install-journal\", \"schema_version\": 1, \"ready\": true, \"moves\": [{\"out\": \"%s\", "
-				    "\"identity\": \"1:1\", \"drop_kept\": true}], \"places\": []}", victim);
+	snprintf(text, sizeof text,
+		 "{\"schema\": \"assay-install-journal\", \"schema_version\": 1, \"ready\": true, \"moves\": [{\"out\": \"%s\", "
+		 "\"identity\": \"1:1\", \"drop_kept\": true}], \"places\": []}",
+		 victim);
 	write_in(state_folder, "journal.json", text);
 	CHECK_INT(install_state_open(target, &state, &err), 0);
 	CHECK_INT(install_state_lock(&state, NULL, &err), 0);
@@ -192,9 +206,9 @@ static void tables_are_inserted(void)
 /* What stands in assay.json cannot leave its cell, nor its page. */
 static void cells_are_escaped(void)
 {
-	json_t *manifest = json_pack("{s:s, s:[{s:[{s:s, s:s, s:s}]}], s:[{s:s, s:s, s:[]}]}", "assay_version", "1", "folders", "artifacts",
-				     "path", "a|b<script>`*\n&", "sha256", "x", "targets", "[x](y)", "runs", "architecture", "sm_90", "device",
-				     "H100 | <b>", "artifacts");
+	json_t *manifest = json_pack("{s:s, s:[{s:[{s:s, s:s, s:s}]}], s:[{s:s, s:s, s:[]}]}", "assay_version", "1", "folders",
+				     "artifacts", "path", "a|b<script>`*\n&", "sha256", "x", "targets", "[x](y)", "runs",
+				     "architecture", "sm_90", "device", "H100 | <b>", "artifacts");
 	struct text out = {0};
 	CHECK(manifest != NULL);
 	pack_table(manifest, &out);
@@ -205,7 +219,8 @@ static void cells_are_escaped(void)
 	json_decref(manifest);
 	text_free(&out);
 	/* of another shape altogether */
-	static const char *const wrong[] = {"{}", "{\"folders\": 1, \"runs\": {}}", "{\"folders\": [1, {\"artifacts\": [[]]}], \"runs\": [null]}"};
+	static const char *const wrong[] = {"{}", "{\"folders\": 1, \"runs\": {}}",
+					    "{\"folders\": [1, {\"artifacts\": [[]]}], \"runs\": [null]}"};
 	for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
 		json_t *json = json_loads(wrong[i], 0, NULL);
 		pack_table(json, &out);
