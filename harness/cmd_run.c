@@ -5,6 +5,7 @@
 #include "inspect.h"
 #include "report.h"
 #include "session.h"
+#include "shard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,15 +60,17 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	};
 	struct session_options options = {.kind = kind, .repeats = -1, .deaths_in_a_row = -1};
 	struct option_list filters = {0}, without = {0}, baselines = {0};
-	const char *json = NULL, *markdown = NULL;
+	const char *shard = NULL, *json = NULL, *markdown = NULL;
 	struct report_files files = {0};
 	const struct option table[] = {
-		{"--device", OPTION_TEXT, "cuda:N|cpu", &options.device, "where to run; default: cuda:0 when there is one, else cpu"},
+		{"--device", OPTION_TEXT, "ID[,ID...]", &options.device, "cuda:N, cuda:all or cpu; several share the cases; default: cuda:0, else cpu"},
 		{"--dataset", OPTION_TEXT, "FILE", &options.dataset, "stored cases (.h5) or a spec: a file, or the name of an installed one"},
 		{"--filter", OPTION_LIST, "EXPR", &filters, "only cases that match; may be repeated"},
 		{"--list", OPTION_FLAG, NULL, &options.list, "print the names of the selected cases and stop"},
 		{"--seed", OPTION_COUNT, "N", &options.seed, "seed of the cases of a spec; default 0"},
 		{"--out", OPTION_TEXT, "FILE.h5", &options.out, "write the results, with every raw sample"},
+		{"--shard", OPTION_TEXT, "I/N", &shard, "only the I-th of N parts of the cases; assay merge puts them together"},
+		{"--resume", OPTION_TEXT, "FILE.h5", &options.resume, "go on with a run that was cut off; without one, start it (in place of --out)"},
 		{"--json", OPTION_TEXT, "FILE|-", &json, "write the report as JSON"},
 		{"--markdown", OPTION_TEXT, "FILE", &markdown, "write the report as Markdown"},
 		{"--html", OPTION_TEXT, "FILE", &files.html, "write the report as one page with plots that needs no network"},
@@ -125,6 +128,15 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 	options.baselines = baselines.items;
 	options.baseline_count = baselines.count;
 	options.without_count = without.count;
+	if (shard && shard_parse(shard, &options.shard_index, &options.shard_count, &err))
+		goto fail;
+	if (options.resume && options.out && strcmp(options.resume, options.out) != 0) {
+		error_set(&err, ERROR_USAGE, "--resume %s, --out %s: the result file of a resumed run is the one that is resumed; leave --out out",
+			  options.resume, options.out);
+		goto fail;
+	}
+	if (options.resume)
+		options.out = options.resume;
 	if (options.list) {
 		if (session_list(&options, &err))
 			goto fail;

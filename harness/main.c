@@ -6,6 +6,7 @@
 #include "cmd_install.h"
 #include "cmd_pack.h"
 #include "cmd_matrix.h"
+#include "cmd_merge.h"
 #include "cmd_report.h"
 #include "cmd_run.h"
 #include "core/util.h"
@@ -31,6 +32,7 @@ static const struct {
 	{"report", cmd_report, "turn a result file into a table, Markdown or JSON"},
 	{"compare", cmd_compare, "what became worse or better between result files or artifacts"},
 	{"matrix", cmd_matrix, "artifacts x datasets x devices, all of them in one table"},
+	{"merge", cmd_merge, "put the result files of a run's shards together"},
 	{"devices", cmd_devices, "which devices there are, or why there are none"},
 	{"doctor", cmd_doctor, "whether prebuilt kernels fit a Cargo project and this machine"},
 	{"install", cmd_install, "put prebuilt kernels where a Cargo project builds them"},

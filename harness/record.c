@@ -99,6 +99,7 @@ void run_record_free(struct run_record *record)
 	free(record->dataset);
 	free(record->repeat_options);
 	free(record->interleaved);
+	free(record->options);
 	free(record->notes);
 	*record = (struct run_record){0};
 }
@@ -176,6 +177,11 @@ int run_record_add_device(struct run_record *record, const struct device_propert
 		if (strcmp(record->devices[i].properties.id, properties->id) == 0 &&
 		    strcmp(record->devices[i].properties.uuid, properties->uuid) == 0 && strcmp(record->devices[i].host, host) == 0)
 			return (int)i;
+	return run_record_append_device(record, properties, host, err);
+}
+
+int run_record_append_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err)
+{
 	if (record->device_count >= RECORD_DEVICES_MAX)
 		return error_set(err, ERROR_INPUT, "a result file has room for %d devices", RECORD_DEVICES_MAX);
 	struct run_device *devices = reallocarray(record->devices, record->device_count + 1, sizeof *devices);
@@ -242,6 +248,26 @@ int artifact_record_mark(struct artifact_record *artifact, const char *kernel, s
 	return 0;
 }
 
+int artifact_record_merge_kernels(struct artifact_record *artifact, const struct artifact_record *other, struct error *err)
+{
+	for (size_t i = 0; i < other->kernel_count; i++) {
+		size_t at = 0;
+		while (at < artifact->kernel_count && strcmp(artifact->kernels[at], other->kernels[i]) != 0)
+			at++;
+		if (at == artifact->kernel_count) {
+			if (artifact_record_mark(artifact, other->kernels[i], err))
+				return -1;
+			if (at == artifact->kernel_count)
+				continue; /* its name was taken for that of another, which is longer than a launch keeps */
+			artifact->kernel_launched[at] = other->kernel_launched[i];
+		} else if (other->kernel_launched[i] == KERNEL_LAUNCHED || artifact->kernel_launched[at] == KERNEL_UNREACHABLE) {
+			/* what one device cannot reach another may */
+			artifact->kernel_launched[at] = other->kernel_launched[i];
+		}
+	}
+	return 0;
+}
+
 void artifact_record_sort_kernels(struct artifact_record *artifact)
 {
 	/* insertion: two arrays move together, and there are some hundred */
@@ -290,4 +316,7 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
 	text_append_quoted(out, record->name);
 	if (run->repeat_options)
 		text_append(out, "%s", run->repeat_options);
+	/* of several devices the one that it ran on */
+	if (run->device_count > 1 && !(run->repeat_options && strstr(run->repeat_options, " --device ")))
+		text_append(out, " --device %s", run_record_device(run, record)->properties.id);
 }

@@ -15,7 +15,7 @@
 
 /* RECORD_ENTRY_MAX: entry points have names of C functions; a longer one is refused when a run is planned. */
 enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4, RECORD_ROUNDS_MAX = 32, RECORD_BASELINES_MAX = 4,
-       RECORD_DEVICES_MAX = 16, RECORD_ENTRY_MAX = 256 };
+       RECORD_DEVICES_MAX = 64, RECORD_ENTRY_MAX = 256 };
 
 struct launch_record {
 	char kernel[320];             /* mangled name, cut to fit */
@@ -192,6 +192,8 @@ struct run_record {
 	uint64_t seed;
 	char *repeat_options;         /* what a command that repeats one case has to say beside path, dataset and filter, quoted,
 				       * with a leading space: " --device cuda:0 --image sass"; NULL: nothing */
+	char *options;                /* what was asked for, as far as results depend on it: parts of one run have the same here;
+				       * "verify --filter bf16"; NULL or "": unknown */
 	char *interleaved;            /* runs whose rounds were measured in turns, case by case, have the same here; NULL or "": none */
 	char *notes;                  /* newline-separated */
 	int64_t shard_index, shard_count; /* 1-based; count 0 or 1: not a part of a run */
@@ -215,6 +217,8 @@ const struct run_device *run_record_device(const struct run_record *record, cons
 /* Index of the device with these id, UUID and host ("" for the run's), which is added when it is not there; -1 when there are
  * RECORD_DEVICES_MAX already. */
 int run_record_add_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err);
+/* Adds one without looking for the like: nothing tells two workers of the cpu device apart. */
+int run_record_append_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err);
 /* Whether results of the two belong into one table: cards of one architecture (compute capability), or both the cpu device. */
 int run_devices_are_alike(const struct run_device *a, const struct run_device *b);
 /* Adds a zeroed one with empty strings; NULL. */
@@ -223,6 +227,9 @@ struct inventory_record *run_record_add_inventory(struct run_record *record, str
 /* Marks the kernel as launched in the artifact's coverage table; unknown names are added (an archive's own table may be
  * incomplete). */
 int artifact_record_mark(struct artifact_record *artifact, const char *kernel, struct error *err);
+
+/* Adds what is known of the kernels of the same artifact in another part of the run: what was launched in any part was launched. */
+int artifact_record_merge_kernels(struct artifact_record *artifact, const struct artifact_record *other, struct error *err);
 
 /* By name: cases that run side by side launch kernels in any order. */
 void artifact_record_sort_kernels(struct artifact_record *artifact);
@@ -241,7 +248,7 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
  *   /            attributes: schema, generator "assay"
  *   /run         attributes: version, date, host, dataset, dataset_sha256, seed, complete (0 or 1), wall_seconds, shard_index,
  *                shard_count, math; matrix_product_flops, matrix_product_flops_bf16, copy_bytes_per_second of the first device;
- *                texts (arrays of bytes): command, repeat_options, interleaved, notes
+ *                texts (arrays of bytes): command, options, repeat_options, interleaved, notes
  *   /run/datasets/N, /run/inventories/N
  *                attributes and texts: the fields of struct dataset_record and struct inventory_record
  *   /run/devices/N
@@ -278,7 +285,7 @@ int record_writer_add(struct record_writer *writer, const struct case_record *re
 /* Adds devices of `run` that the file does not have yet: before the first case that ran on one of them. */
 int record_writer_note_devices(struct record_writer *writer, const struct run_record *run, struct error *err);
 /* Writes everything of `run` but its cases once more (coverage, notes and wall time are known only at the end) with
- * complete = 1, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */
+ * run->complete, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);
 /* Ends early, and frees: PATH.partial stays, as after a kill, when it holds cases and no write failed; else it is removed. */
 void record_writer_discard(struct record_writer *writer);
@@ -287,5 +294,7 @@ void record_writer_discard(struct record_writer *writer);
  * run->complete is 0 and coverage is made from the launches of the cases. The file may be anyone's: sizes, types and
  * indices are checked. On failure *run is empty. */
 int record_read(struct run_record *run, const char *path, struct error *err);
+/* Whether a run holds the file open at the moment. */
+int record_is_being_written(const char *path);
 
 #endif

@@ -74,7 +74,7 @@ done:
 /* ---- the file ---- */
 
 /* Whether a writer holds the file: HDF5 locks what it writes. */
-static int is_locked(const char *path)
+int record_is_being_written(const char *path)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	const int locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -107,7 +107,7 @@ static int open_file(struct record_reader *reader, const char *path, struct erro
 	if (access >= 0 && H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0)
 		reader->file = H5Fopen(reader->place.file, H5F_ACC_RDONLY, access);
 	hdf5_close(access);
-	if (reader->file < 0 && is_locked(reader->place.file))
+	if (reader->file < 0 && record_is_being_written(reader->place.file))
 		return place_error(&reader->place, err, "is being written by a run: read it when that has ended");
 	if (reader->file < 0)
 		return place_hdf5_error(&reader->place, err, "is not an HDF5 file that can be read");

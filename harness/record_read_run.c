@@ -277,6 +277,7 @@ int record_read_run(struct record_reader *reader, struct run_record *run, struct
 			   get_long_text(group, "command", &run->command, place, err) ||
 			   get_long_text(group, "repeat_options", &run->repeat_options, place, err) ||
 			   get_long_text(group, "notes", &run->notes, place, err) || get_long_text(group, "interleaved", &run->interleaved, place, err) ||
+			   get_long_text(group, "options", &run->options, place, err) ||
 			   optional(read_int(group, "shard_index", &run->shard_index, place, err)) ||
 			   optional(read_int(group, "shard_count", &run->shard_count, place, err)) ||
 			   read_devices(group, run, place, err) ? -1 : 0;

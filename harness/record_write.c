@@ -428,7 +428,7 @@ int record_writer_commit(struct record_writer *writer, const struct run_record *
 		goto fail;
 	}
 	if (write_all_waiting(writer) || H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
-	    record_write_run(writer->file, run, 1) || record_write_artifacts(writer->file, run)) {
+	    record_write_run(writer->file, run, run->complete != 0) || record_write_artifacts(writer->file, run)) {
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
 	}

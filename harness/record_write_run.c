@@ -157,7 +157,8 @@ int record_write_run(hid_t file, const struct run_record *run, int complete)
 			   write_long_text(group, "notes", run->notes) || write_device_list(group, run) ||
 			   write_device(H5Gcreate2(group, "device", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), device) ||
 			   write_int(group, "shard_index", run->shard_index) || write_int(group, "shard_count", run->shard_count) ||
-			   write_long_text(group, "interleaved", run->interleaved);
+			   write_long_text(group, "interleaved", run->interleaved) ||
+			   write_long_text(group, "options", run->options);
 	hdf5_close(group);
 	return failed ? -1 : 0;
 }

@@ -1,5 +1,7 @@
 #include "selection.h"
 
+#include "shard.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,102 @@ void selection_free(struct selection *selection)
 		if (!sets[i]->is_shared)
 			case_source_close(sets[i]->source);
 		free(sets[i]->indices);
+		free(sets[i]->elsewhere);
 	}
+	free(selection->entries);
 	*selection = (struct selection){0};
+}
+
+/* ---- shards -------------------------------------------------------------------------------------------------------- */
+
+/* Of an operator's entry point beside one of its cases: loading and compiling it (operator_units.c: some 3000 bytes of PTX at 300
+ * a millisecond, a case five milliseconds). */
+static const double entry_cost = 3;
+
+static int shard_cases(struct case_set *set, int64_t index, int64_t count, struct error *err)
+{
+	struct shard_item *items = calloc(set->count + 1, sizeof *items);
+	int64_t *parts = calloc(set->count + 1, sizeof *parts);
+	int result = -1;
+	set->elsewhere = calloc(set->count + 1, 1);
+	if (!items || !parts || !set->elsewhere) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	for (size_t i = 0; i < set->count; i++)
+		items[i] = (struct shard_item){case_source_name(set->source, set->indices[i]), 1};
+	if (shard_deal(items, set->count, count, parts, err))
+		goto done;
+	for (size_t i = 0; i < set->count; i++)
+		set->elsewhere[i] = parts[i] != index;
+	result = 0;
+done:
+	free(items);
+	free(parts);
+	return result;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct shard_item *)a)->name, ((const struct shard_item *)b)->name);
+}
+
+static int shard_entries(struct selection *selection, int64_t index, int64_t count, struct error *err)
+{
+	const struct case_set *const sets[] = {&selection->operators, &selection->timed};
+	struct shard_item *items = calloc(sets[0]->count + sets[1]->count + 1, sizeof *items);
+	int64_t *parts = calloc(sets[0]->count + sets[1]->count + 1, sizeof *parts);
+	size_t found = 0, distinct = 0;
+	int result = -1;
+	selection->entries = calloc(sets[0]->count + sets[1]->count + 1, sizeof *selection->entries);
+	if (!items || !parts || !selection->entries) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	for (size_t s = 0; s < 2; s++)
+		for (size_t i = 0; i < sets[s]->count; i++)
+			items[found++] = (struct shard_item){case_source_entry(sets[s]->source, sets[s]->indices[i]), 1};
+	qsort(items, found, sizeof *items, by_name);
+	for (size_t i = 0; i < found; i++) {
+		if (distinct && strcmp(items[distinct - 1].name, items[i].name) == 0)
+			items[distinct - 1].cost++;
+		else
+			items[distinct++] = (struct shard_item){items[i].name, 1 + entry_cost};
+	}
+	if (shard_deal(items, distinct, count, parts, err))
+		goto done;
+	for (size_t i = 0; i < distinct; i++)
+		if (parts[i] == index)
+			selection->entries[selection->entry_count++] = items[i].name;
+	result = 0;
+done:
+	free(items);
+	free(parts);
+	return result;
+}
+
+int selection_shard(struct selection *selection, int64_t index, int64_t count, struct error *err)
+{
+	if (count <= 1)
+		return 0;
+	selection->shard_count = count;
+	return shard_cases(&selection->attention, index, count, err) || shard_entries(selection, index, count, err) ? -1 : 0;
+}
+
+static int by_symbol(const void *key, const void *entry)
+{
+	return strcmp(key, *(const char *const *)entry);
+}
+
+int selection_has_entry(const struct selection *selection, const char *symbol)
+{
+	return selection->shard_count <= 1 ||
+	       bsearch(symbol, selection->entries, selection->entry_count, sizeof *selection->entries, by_symbol) != NULL;
+}
+
+int selection_has_case(const struct selection *selection, const struct case_set *set, size_t position)
+{
+	if (set == &selection->attention)
+		return !set->elsewhere || !set->elsewhere[position];
+	return selection_has_entry(selection, case_source_entry(set->source, set->indices[position]));
 }

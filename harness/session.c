@@ -23,11 +23,17 @@ int session_list(const struct session_options *options, struct error *err)
 		.filter_count = options->filter_count,
 		.seed = (uint64_t)options->seed,
 	};
-	if (selection_make(&selection, &wanted, NULL, err) == 0) {
+	int made = selection_make(&selection, &wanted, NULL, err) == 0;
+	if (made && selection_shard(&selection, options->shard_index, options->shard_count, err)) {
+		selection_free(&selection);
+		made = 0;
+	}
+	if (made) {
 		const struct case_set *const sets[] = {&selection.attention, &selection.operators, &selection.timed};
 		for (size_t i = 0; i < ARRAY_COUNT(sets); i++)
 			for (size_t k = 0; k < sets[i]->count; k++)
-				puts(case_source_name(sets[i]->source, sets[i]->indices[k]));
+				if (selection_has_case(&selection, sets[i], k))
+					puts(case_source_name(sets[i]->source, sets[i]->indices[k]));
 		selection_free(&selection);
 		result = 0;
 	}
@@ -63,7 +69,9 @@ int session_open_writer(struct session *session, struct error *err)
 {
 	if (session->writer || !session->options->out)
 		return 0;
-	return record_writer_open(&session->writer, session->options->out, session->run, err);
+	if (record_writer_open(&session->writer, session->options->out, session->run, err))
+		return -1;
+	return session_resume_write(session, err);
 }
 
 static int write_case(struct session *session, const struct case_record *record, struct error *err)
@@ -74,10 +82,11 @@ static int write_case(struct session *session, const struct case_record *record,
 					  : record_writer_add(session->writer, record, err);
 }
 
-int session_keep(struct session *session, const struct job *job, struct case_record *record, struct error *err)
+int session_keep(struct session *session, size_t slot, const struct job *job, struct case_record *record, struct error *err)
 {
 	struct artifact_record *artifact = &session->run->artifacts[job->artifact];
 	record->artifact = job->artifact;
+	record->device = slot < session->devices.count && session->noted[slot] ? session->noted[slot] - 1 : 0;
 	for (int64_t i = 0; i < record->launch_count && i < RECORD_LAUNCHES_MAX; i++)
 		if (record->launches[i].device_code == 0 && artifact_record_mark(artifact, record->launches[i].kernel, err))
 			return -1;
@@ -97,44 +106,13 @@ int session_keep(struct session *session, const struct job *job, struct case_rec
 	return 0;
 }
 
-static int one_case(struct session *session, size_t index, struct case_record *record, struct error *err)
-{
-	const struct case_set *set = &session->selection->attention;
-	const struct runner_request request = {
-		.index = index,
-		.name = case_source_name(set->source, index),
-		.family = session->job->family->name,
-		.entry_point = session->job->entry_point,
-		.want_bench = session->options->kind != SESSION_VERIFY,
-	};
-	if (runner_case(session->runner, &request, record, err))
-		return -1;
-	if (session->sanitizer) {
-		/* the log is whole once the process has ended, and then all that is new in it belongs to this case */
-		runner_stop(session->runner);
-		sanitizer_fold(session->sanitizer, record, &session->policy);
-	}
-	if (session_baselines_case(session->baselines, session, &request, record, err))
-		return -1;
-	record->dataset = set->dataset;
-	record->order = session->order++;
-	return session_keep(session, session->job, record, err);
-}
-
-static struct case_record *new_record(struct error *err)
+struct case_record *session_new_record(struct error *err)
 {
 	struct case_record *record = calloc(1, sizeof *record);
 	if (!record)
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	return record;
 }
-
-/* Google Benchmark calls this for each selected benchmark: the case is verified and, when it passed, timed. */
-struct bench_entry {
-	struct session *session;
-	const struct job *job; /* NULL: a case of operators */
-	size_t index;
-};
 
 void session_skip_benchmark(struct gbench_result *result, const char *format, ...)
 {
@@ -182,156 +160,89 @@ void session_report_benchmark(const struct session *session, const struct case_r
 		gbench_count(result, "joules", record->energy_joules);
 }
 
-static int start_job(struct session *session, const struct job *job, int *refused, struct error *err);
-static void end_job(struct session *session);
-
-static int bench_callback(void *context, struct gbench_result *result)
+uint64_t session_order(const struct session *session, const struct job *job, size_t position)
 {
-	struct bench_entry *entry = context;
-	struct session *session = entry->session;
-	if (!entry->job) {
-		end_job(session);
-		session->failed = operators_bench(session, entry->index, result);
-		return session->failed;
-	}
-	struct case_record *record = new_record(&session->failure);
-	int refused = 0;
-	session->failed = !record;
-	if (!session->failed && session->job != entry->job) {
-		end_job(session);
-		session->failed = start_job(session, entry->job, &refused, &session->failure);
-	}
-	if (!session->failed && session->runner) {
-		session->failed = one_case(session, entry->index, record, &session->failure);
-		if (!session->failed)
-			session_report_benchmark(session, record, result);
-		case_record_free(record);
-	} else {
-		session_skip_benchmark(result, "the artifact cannot be run");
-	}
-	free(record);
-	return session->failed;
+	const size_t count = session->selection->attention.count;
+	return (uint64_t)(job - session->plan->jobs) * (count ? count : 1) + position;
 }
 
-static int register_one(struct bench_entry *entry, struct text *name, struct error *err)
+int session_refuse_case(struct session *session, const struct job *job, size_t position, enum status status, const char *reason,
+			struct error *err)
 {
-	const int failed = name->failed ? error_set(err, ERROR_ENVIRONMENT, "out of memory")
-					: gbench_register(name->data, bench_callback, entry, err);
-	text_free(name);
-	return failed;
-}
-
-/* One registration for all artifacts: the library keeps its state for the whole process. */
-static int run_benchmarks(struct session *session, struct error *err)
-{
-	const struct plan *plan = session->plan;
 	const struct case_set *set = &session->selection->attention;
-	const size_t operators = operators_bench_count(session);
-	struct bench_entry *entries = calloc(plan->count * set->count + operators + 1, sizeof *entries);
-	size_t count = 0;
-	int result = -1;
-	if (!entries)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	const struct gbench_options options = {
-		.json_path = session->options->gbench_json,
-		.console = session->options->kind == SESSION_BENCH && !session->options->quiet,
-	};
-	if (gbench_initialize(&options, err) || gbench_context("assay_version", ASSAY_VERSION, err))
-		goto done;
-	for (size_t j = 0; j < plan->count; j++) {
-		if (plan->jobs[j].reason[0] || job_is_operators(&plan->jobs[j]))
-			continue;
-		for (size_t i = 0; i < set->count; i++) {
-			struct text name = {0};
-			entries[count] = (struct bench_entry){session, &plan->jobs[j], set->indices[i]};
-			if (plan->count > 1)
-				text_append(&name, "%s:", plan->jobs[j].artifact_path);
-			text_append(&name, "%s", case_source_name(set->source, set->indices[i]));
-			if (register_one(&entries[count++], &name, err))
-				goto done;
-		}
+	const uint64_t order = session_order(session, job, position);
+	if (session_earlier(session, order))
+		return 0;
+	if (session_open_writer(session, err))
+		return -1;
+	struct case_record *record = session_new_record(err);
+	if (!record)
+		return -1;
+	*record = (struct case_record){.artifact = job->artifact, .order = order, .dataset = set->dataset};
+	if (set->count) {
+		record->case_index = set->indices[position];
+		snprintf(record->name, sizeof record->name, "%s", case_source_name(set->source, record->case_index));
+	} else {
+		snprintf(record->name, sizeof record->name, "%s", path_base(job->artifact_path));
 	}
-	for (size_t i = 0; i < operators; i++) {
-		struct text name = {0};
-		entries[count] = (struct bench_entry){session, NULL, i};
-		operators_bench_name(session, i, &name);
-		if (register_one(&entries[count++], &name, err))
-			goto done;
-	}
-	if (count && gbench_run(err) < 0 && !session->failed)
-		goto done;
-	if (session->failed) {
-		*err = session->failure;
-		goto done;
-	}
-	result = 0;
-done:
-	end_job(session);
-	operators_bench_end(session);
-	free(entries);
+	snprintf(record->family, sizeof record->family, "%s", job->family ? job->family->name : "");
+	snprintf(record->entry_point, sizeof record->entry_point, "%s", job->entry_point);
+	record->judgement.status = status;
+	snprintf(record->judgement.reason, sizeof record->judgement.reason, "%s", reason);
+	int result = write_case(session, record, err);
+	if (result == 0)
+		result = run_record_add(session->run, record, err);
+	free(record);
 	return result;
 }
 
-static int run_verification(struct session *session, struct error *err)
+void session_print_refusal(const struct session *session, enum status status, const char *reason)
 {
-	struct case_record *record = new_record(err);
-	int result = record ? 0 : -1;
-	for (size_t i = 0; result == 0 && i < session->selection->attention.count; i++) {
-		result = one_case(session, session->selection->attention.indices[i], record, err);
-		case_record_free(record);
-	}
-	free(record);
-	return result;
+	if (session->options->quiet)
+		return;
+	struct text clean = {0};
+	cli_append_clean(&clean, reason, strlen(reason));
+	printf("%-11s %s%s\n", status_name(status), session->selection->attention.count > 1 ? "every case: " : "", clean.data ? clean.data : "");
+	text_free(&clean);
 }
 
 /* A job that cannot run still answers for every case, so that nothing is silently left out; or once, where there is none. */
-static int refuse_job(struct session *session, enum status status, const char *reason, struct error *err)
+static int refuse_job(struct session *session, const struct job *job, enum status status, const char *reason, struct error *err)
 {
 	const struct case_set *set = &session->selection->attention;
-	struct case_record *record = new_record(err);
-	int result = record ? 0 : -1;
-	const int quiet_rest = set->count > 1;
+	int result = 0;
+	/* one that has no case belongs to the first shard */
+	if (set->count == 0 && session->options->shard_index <= 1)
+		result = session_refuse_case(session, job, 0, status, reason, err);
+	for (size_t i = 0; result == 0 && i < set->count; i++)
+		if (selection_has_case(session->selection, set, i))
+			result = session_refuse_case(session, job, i, status, reason, err);
 	if (result == 0)
-		result = session_open_writer(session, err);
-	for (size_t i = 0; result == 0 && (i < set->count || i == 0); i++) {
-		*record = (struct case_record){.artifact = session->job->artifact, .order = session->order++, .dataset = set->dataset};
-		if (set->count) {
-			record->case_index = set->indices[i];
-			snprintf(record->name, sizeof record->name, "%s", case_source_name(set->source, record->case_index));
-		} else {
-			snprintf(record->name, sizeof record->name, "%s", path_base(session->job->artifact_path));
-		}
-		snprintf(record->family, sizeof record->family, "%s", session->job->family ? session->job->family->name : "");
-		snprintf(record->entry_point, sizeof record->entry_point, "%s", session->job->entry_point);
-		record->judgement.status = status;
-		snprintf(record->judgement.reason, sizeof record->judgement.reason, "%s", reason);
-		result = write_case(session, record, err);
-		if (result == 0)
-			result = run_record_add(session->run, record, err);
-	}
-	free(record);
-	if (result == 0 && !session->options->quiet) {
-		struct text clean = {0};
-		cli_append_clean(&clean, reason, strlen(reason));
-		printf("%-11s %s%s\n", status_name(status), quiet_rest ? "every case: " : "", clean.data ? clean.data : "");
-		text_free(&clean);
-	}
+		session_print_refusal(session, status, reason);
 	return result;
 }
 
-static int set_text(char **field, const char *value, struct error *err)
+int session_note_device(struct session *session, size_t slot, const struct worker_ready *ready, struct error *err)
 {
-	free(*field);
-	*field = strdup(value);
-	return *field ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
-}
-
-int session_note_device(struct session *session, const struct worker_ready *ready, struct error *err)
-{
-	const int index = run_record_add_device(session->run, &ready->device, "", err);
-	if (index < 0)
-		return -1;
-	struct run_device *device = &session->run->devices[index];
+	struct run_record *run = session->run;
+	if (!session->noted[slot]) {
+		int index = -1;
+		/* one of an earlier part of the run, unless another worker has it: there may be several of the cpu */
+		for (size_t i = 0; i < run->device_count && index < 0; i++) {
+			int is_taken = strcmp(run->devices[i].properties.id, ready->device.id) != 0 ||
+				       strcmp(run->devices[i].properties.uuid, ready->device.uuid) != 0 || run->devices[i].host[0];
+			for (size_t k = 0; k < session->devices.count; k++)
+				is_taken |= session->noted[k] == (int)i + 1;
+			if (!is_taken)
+				index = (int)i;
+		}
+		if (index < 0 && (index = run_record_append_device(run, &ready->device, "", err)) < 0)
+			return -1;
+		session->noted[slot] = index + 1;
+		if (session->writer && record_writer_note_devices(session->writer, run, err))
+			return -1;
+	}
+	struct run_device *device = &run->devices[session->noted[slot] - 1];
 	device->properties = ready->device; /* the library behind matrix products is known from the first product on */
 	if (ready->matrix_product_flops > 0) {
 		device->matrix_product_flops = ready->matrix_product_flops;
@@ -341,112 +252,7 @@ int session_note_device(struct session *session, const struct worker_ready *read
 		device->copy_bytes_per_second = ready->copy_bytes_per_second;
 	if (ready->other_processes > device->other_processes)
 		device->other_processes = ready->other_processes;
-	return index;
-}
-
-/* What the worker told about device and archive goes into the record. */
-static int note_ready(struct session *session, struct error *err)
-{
-	const struct worker_ready *ready = runner_ready(session->runner);
-	struct artifact_record *artifact = &session->run->artifacts[session->job->artifact];
-	if (session_note_device(session, ready, err) < 0)
-		return -1;
-	artifact->link_seconds = ready->link_seconds;
-	artifact->load_seconds = ready->load_seconds;
-	if (set_text(&artifact->cudart, session->options->cudart && strcmp(session->options->cudart, "real") == 0 ? "real" : "shim", err))
-		return -1;
-	struct text stubs = {0};
-	for (size_t i = 0; runner_stub(session->runner, i); i++)
-		text_append(&stubs, "%s%s", i ? "\n" : "", runner_stub(session->runner, i));
-	const int failed = set_text(&artifact->stubbed, stubs.data ? stubs.data : "", err);
-	text_free(&stubs);
-	if (failed)
-		return -1;
-	if (session_note_donor(session, session->job, &ready->device, err))
-		return -1;
-	size_t count = 0;
-	while (runner_kernel(session->runner, count))
-		count++;
-	if (artifact->kernel_count || !count)
-		return 0;
-	artifact->kernels = calloc(count, sizeof *artifact->kernels);
-	artifact->kernel_launched = calloc(count, 1);
-	if (!artifact->kernels || !artifact->kernel_launched)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	for (size_t i = 0; i < count; i++) {
-		artifact->kernels[i] = strdup(runner_kernel(session->runner, i));
-		if (!artifact->kernels[i])
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-		const struct family *family = session->job->family;
-		if (family->reaches && !family->reaches(artifact->kernels[i], &ready->device))
-			artifact->kernel_launched[i] = KERNEL_UNREACHABLE;
-		artifact->kernel_count++;
-	}
 	return 0;
-}
-
-/* Starts workers for a job. A job that turns out to be the artifact's fault answers for its cases here: *refused is set and
- * no runner is left. */
-static int start_job(struct session *session, const struct job *job, int *refused, struct error *err)
-{
-	const struct session_options *options = session->options;
-	struct worker_setup *setup = calloc(1, sizeof *setup);
-	int result = -1;
-	session->job = job;
-	*refused = 0;
-	if (!setup)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	const char *dataset = session->run->datasets[session->selection->attention.dataset].path;
-	if (make_setup(options, job, dataset, session->device, setup, err))
-		goto done;
-	session->policy.disabled_checks = setup->disabled_checks;
-	if (options->sanitize && sanitizer_open(&session->sanitizer, err))
-		goto done;
-	const struct runner_options runner_options = make_runner_options(options, 0, session->device, session->sanitizer);
-	if (runner_open(&session->runner, setup, &runner_options, err))
-		goto done;
-	struct error refusal = {0};
-	if (runner_start(session->runner, &refusal)) {
-		/* the artifact's fault is the job's verdict; a missing device or library is everybody's */
-		if (refusal.kind != ERROR_UNSUPPORTED && refusal.kind != ERROR_INPUT) {
-			*err = refusal;
-			goto done;
-		}
-		*refused = 1;
-		result = refuse_job(session, runner_refusal(session->runner), refusal.message, err);
-		runner_close(session->runner);
-		session->runner = NULL;
-		goto done;
-	}
-	result = note_ready(session, err) || session_open_writer(session, err) ? -1 : 0;
-done:
-	free(setup);
-	return result;
-}
-
-static void end_job(struct session *session)
-{
-	runner_close(session->runner);
-	session->runner = NULL;
-	sanitizer_close(session->sanitizer);
-	session->sanitizer = NULL;
-	session->job = NULL;
-}
-
-static int verify_jobs(struct session *session, struct error *err)
-{
-	const struct plan *plan = session->plan;
-	int result = 0;
-	for (size_t i = 0; result == 0 && i < plan->count; i++) {
-		int refused;
-		if (plan->jobs[i].reason[0] || job_is_operators(&plan->jobs[i]) || !session->selection->attention.count)
-			continue;
-		result = start_job(session, &plan->jobs[i], &refused, err);
-		if (result == 0 && !refused)
-			result = run_verification(session, err);
-		end_job(session);
-	}
-	return result;
 }
 
 /* Jobs that were refused while planning answer for their cases first; the others run. */
@@ -458,17 +264,13 @@ static int run_jobs(struct session *session, struct error *err)
 		const int has_case = job_is_operators(job) || session->selection->attention.count > 0;
 		if (!job->reason[0] && (has_case || session->options->filter_count))
 			continue;
-		session->job = job;
-		if (job->reason[0] ? refuse_job(session, job->refused, job->reason, err)
-				   : refuse_job(session, STATUS_SKIPPED, "the dataset has no case for it", err))
+		if (job->reason[0] ? refuse_job(session, job, job->refused, job->reason, err)
+				   : refuse_job(session, job, STATUS_SKIPPED, "the dataset has no case for it", err))
 			return -1;
-		session->job = NULL;
 	}
 	int result = session->operators ? operators_verify(session, err) : 0;
-	if (result == 0 && session->options->kind != SESSION_VERIFY)
-		result = run_benchmarks(session, err);
-	else if (result == 0)
-		result = verify_jobs(session, err);
+	if (result == 0)
+		result = session_lanes_run(session, err);
 	/* last, so that the result file knows the device by then */
 	if (result == 0 && session->operators)
 		result = operators_answer_rest(session, err);
@@ -497,7 +299,9 @@ static int make_selection(struct session *session, struct selection *selection, 
 		.filter_count = options->filter_count,
 		.seed = (uint64_t)options->seed,
 	};
-	const int result = selection_make(selection, &wanted, session->run, err);
+	int result = selection_make(selection, &wanted, session->run, err);
+	if (result == 0)
+		result = selection_shard(selection, options->shard_index, options->shard_count, err);
 	dataset_paths_free(&paths);
 	return result;
 }
@@ -519,18 +323,33 @@ int session_run(const struct session_options *options, struct run_record *run, s
 		goto done;
 	session.plan = &plan;
 	session.selection = &selection;
-	session.device = options->device ? options->device : device_default_id();
-	if (session_baselines_open(&session.baselines, &session, err) || make_selection(&session, &selection, err) ||
-	    operators_session_open(&session, &cases, err))
+	if (device_list_parse(&session.devices, options->device, err))
 		goto done;
-	for (size_t i = 0; i < plan.count; i++)
-		cases += job_is_operators(&plan.jobs[i]) ? 0 : selection.attention.count;
+	session.device = session.devices.ids[0];
+	if (options->sanitize && session.devices.count > 1) {
+		error_set(err, ERROR_USAGE, "--sanitize: compute-sanitizer's findings are told apart on one device only; name one with --device");
+		goto done;
+	}
+	for (size_t i = 0; i < session.devices.count; i++)
+		if (session_baselines_open(&session.baselines[i], &session, session.devices.ids[i], err))
+			goto done;
+	if (make_selection(&session, &selection, err) || operators_session_open(&session, &cases, err) || session_lanes_open(&session, &cases, err))
+		goto done;
+	const int resumed = session_resume(&session, err);
+	if (resumed < 0)
+		goto done;
+	if (resumed > 0) { /* all of it was there */
+		result = 0;
+		goto done;
+	}
 	progress_start(&session.progress, cases);
-	if (run_jobs(&session, err))
+	session.progress.done = session.earlier_count;
+	/* a part may have no case at all, or none left: its result file says so */
+	if (run_jobs(&session, err) || session_resume_coverage(&session, err) || session_open_writer(&session, err))
 		goto done;
 	progress_clear(&session.progress);
 	run_record_sort(run);
-	run->wall_seconds = monotonic_seconds() - start;
+	run->wall_seconds += monotonic_seconds() - start;
 	run->complete = 1;
 	if (session.writer) {
 		result = record_writer_commit(session.writer, run, err);
@@ -542,8 +361,11 @@ done:
 	progress_clear(&session.progress);
 	if (session.writer)
 		record_writer_discard(session.writer);
+	session_lanes_close(&session);
 	operators_session_close(&session);
-	session_baselines_close(session.baselines);
+	for (size_t i = 0; i < session.devices.count; i++)
+		session_baselines_close(session.baselines[i]);
+	session_resume_close(&session, result == 0);
 	plan_free(&plan);
 	selection_free(&selection);
 	return result;

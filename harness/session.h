@@ -29,6 +29,10 @@ struct session_options { /* as the command line gave them; NULL or 0: the defaul
 	 * record.h for how much of them */
 	int keep_outputs, hold_outputs;
 	const char *command;     /* the command line, quoted */
+	/* --shard I/N: that part of the cases only; 0: all of them */
+	int64_t shard_index, shard_count;
+	/* Result file of a run that was cut off: what it had finished is taken over, and `out` is the same file. */
+	const char *resume;
 };
 
 /* Runs it and fills *run (run_record_free it). Verdicts other than pass are printed to stdout as they come, with the command

@@ -15,6 +15,7 @@ struct side {
 };
 
 struct session_baselines {
+	const char *device;
 	size_t count;
 	struct side sides[SESSION_BASELINES_MAX];
 };
@@ -62,7 +63,7 @@ static int open_side(struct session_baselines *baselines, struct side *side, con
 	return 0;
 }
 
-int session_baselines_open(struct session_baselines **out, const struct session *session, struct error *err)
+int session_baselines_open(struct session_baselines **out, const struct session *session, const char *device, struct error *err)
 {
 	const struct session_options *options = session->options;
 	*out = NULL;
@@ -73,6 +74,7 @@ int session_baselines_open(struct session_baselines **out, const struct session 
 	struct session_baselines *baselines = calloc(1, sizeof *baselines);
 	if (!baselines)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	baselines->device = device;
 	for (int i = 0; i < options->baseline_count; i++)
 		if (open_side(baselines, &baselines->sides[baselines->count++], session, options->baselines[i], err)) {
 			session_baselines_close(baselines);
@@ -82,17 +84,16 @@ int session_baselines_open(struct session_baselines **out, const struct session 
 	return 0;
 }
 
-static int start(struct side *side, const struct session *session, struct error *err)
+static int start(struct side *side, const struct session *session, const char *device, struct error *err)
 {
 	const struct session_options *options = session->options;
-	const struct runner_options runner_options = make_runner_options(options, 0, session->device, NULL);
+	const struct runner_options runner_options = make_runner_options(options, 0, device, NULL);
 	struct worker_setup *setup = calloc(1, sizeof *setup);
 	struct error refusal = {0};
 	int result = -1;
 	if (!setup)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	if (make_setup(options, side->job, session->run->datasets[session->selection->attention.dataset].path, session->device, setup,
-		       err))
+	if (make_setup(options, side->job, session->run->datasets[session->selection->attention.dataset].path, device, setup, err))
 		goto done;
 	setup->keep_failures[0] = '\0';
 	setup->baseline = 0;
@@ -147,7 +148,7 @@ int session_baselines_case(struct session_baselines *baselines, const struct ses
 		struct baseline_record *baseline = case_record_add_baseline(record, side->name);
 		if (!baseline)
 			break; /* the family has more of its own than expected: those are there */
-		if (!side->runner && !side->refusal[0] && start(side, session, err)) {
+		if (!side->runner && !side->refusal[0] && start(side, session, baselines->device, err)) {
 			result = -1;
 			break;
 		}

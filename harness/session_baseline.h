@@ -11,9 +11,9 @@ enum { SESSION_BASELINES_MAX = 2 };
 
 struct session_baselines;
 
-/* NULL in *baselines when none were given. ERROR_USAGE: too many. ERROR_INPUT: a path that cannot be read, or has no host
+/* For one device, as device_open takes it. NULL in *baselines when none were given. ERROR_USAGE: too many. ERROR_INPUT: a path that cannot be read, or has no host
  * function that a family knows. */
-int session_baselines_open(struct session_baselines **baselines, const struct session *session, struct error *err);
+int session_baselines_open(struct session_baselines **baselines, const struct session *session, const char *device, struct error *err);
 /* Adds the baselines to the record of a case that passed; the worker is started by the first one. -1 only for faults that are
  * everybody's. `request` is what the artifact's worker was given. To be called by one thread. */
 int session_baselines_case(struct session_baselines *baselines, const struct session *session,

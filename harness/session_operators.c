@@ -12,18 +12,12 @@
 
 /* ---- records of what is not run ------------------------------------------------------------------------------------ */
 
-static struct case_record *new_record(struct error *err)
-{
-	struct case_record *record = calloc(1, sizeof *record);
-	if (!record)
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	return record;
-}
-
 static int keep_refusal(struct session *session, const struct job *job, const struct job_entry *entry, enum status status,
-			const char *reason, struct error *err)
+			const char *reason, uint64_t order, struct error *err)
 {
-	struct case_record *record = new_record(err);
+	if (session_earlier(session, order))
+		return 0;
+	struct case_record *record = session_new_record(err);
 	if (!record)
 		return -1;
 	snprintf(record->name, sizeof record->name, "%s", entry->symbol);
@@ -36,10 +30,10 @@ static int keep_refusal(struct session *session, const struct job *job, const st
 		snprintf(record->module, sizeof record->module, "%.*s", (int)strcspn(path_base(job->artifact_path), "."), path_base(job->artifact_path));
 	record->dtype = DTYPE_INVALID;
 	record->fast_math = entry->fast;
-	record->order = session->order++;
+	record->order = order;
 	record->judgement.status = status;
 	snprintf(record->judgement.reason, sizeof record->judgement.reason, "%s", reason);
-	const int result = session_keep(session, job, record, err);
+	const int result = session_keep(session, SIZE_MAX, job, record, err);
 	free(record);
 	return result;
 }
@@ -47,23 +41,26 @@ static int keep_refusal(struct session *session, const struct job *job, const st
 int operators_answer_rest(struct session *session, struct error *err)
 {
 	struct operators_session *operators = session->operators;
+	/* what has no case belongs to the first shard */
+	const int is_ours = !session->options->filter_count && session->options->shard_index <= 1;
 	int result = session_open_writer(session, err);
-	session->order = ORDER_REST;
+	uint64_t order = ORDER_REST;
 	for (size_t i = 0; result == 0 && i < session->plan->count; i++) {
 		const struct job *job = &session->plan->jobs[i];
-		for (size_t k = 0; result == 0 && k < job->entry_count; k++) {
+		for (size_t k = 0; result == 0 && k < job->entry_count; k++, order++) {
 			const struct job_entry *entry = &job->entries[k];
 			if (!entry->family) {
-				if (!session->options->filter_count)
-					result = keep_refusal(session, job, entry, STATUS_UNSUPPORTED, "unknown entry point: no family has it under this profile", err);
+				if (is_ours)
+					result = keep_refusal(session, job, entry, STATUS_UNSUPPORTED,
+							      "unknown entry point: no family has it under this profile", order, err);
 				continue;
 			}
 			if (cases_by_entry_find(&operators->verified, entry->symbol).count +
 			    cases_by_entry_find(&operators->timed, entry->symbol).count)
 				continue;
 			session->run->inventories[job->inventory].without_case++;
-			if (!session->options->filter_count)
-				result = keep_refusal(session, job, entry, STATUS_SKIPPED, "the dataset has no case for it", err);
+			if (is_ours)
+				result = keep_refusal(session, job, entry, STATUS_SKIPPED, "the dataset has no case for it", order, err);
 		}
 	}
 	return result;
@@ -71,31 +68,22 @@ int operators_answer_rest(struct session *session, struct error *err)
 
 /* ---- one unit ----------------------------------------------------------------------------------------------------- */
 
-/* A thread of verification, or the timing. */
-struct crew {
-	struct session *session;
-	size_t index;
-	struct runner *runner;
-	struct case_record *record;
-	const char **symbols;
-};
-
-static int note_device(struct session *session, const struct worker_ready *ready, struct error *err)
+int operators_note_device(struct session *session, size_t slot, const struct worker_ready *ready, struct error *err)
 {
 	struct operators_session *operators = session->operators;
-	if (session_note_device(session, ready, err) < 0)
+	if (session_note_device(session, slot, ready, err))
 		return -1;
-	if (operators->allowed)
+	if (operators->allowed[slot])
 		return 0;
-	operators->allowed = operators->jobs;
+	operators->allowed[slot] = operators->jobs;
 	if (ready->device.kind == DEVICE_CUDA && session->options->jobs <= 0) {
 		const double fit = (double)ready->device.memory_bytes / 2 / CONTEXT_BYTES;
-		operators->allowed = fit < 1 ? 1 : fit < (double)operators->jobs ? (size_t)fit : operators->jobs;
+		operators->allowed[slot] = fit < 1 ? 1 : fit < (double)operators->jobs ? (size_t)fit : operators->jobs;
 	}
 	return 0;
 }
 
-static int note_load(const struct crew *crew, const struct job *job, const struct wire_loaded *loaded, struct error *err)
+int operators_note_load(const struct crew *crew, const struct job *job, const struct wire_loaded *loaded, struct error *err)
 {
 	struct session *session = crew->session;
 	struct artifact_record *artifact = &session->run->artifacts[job->artifact];
@@ -129,10 +117,9 @@ static int note_refused(struct session *session, const struct entry_work *work, 
 	return 0;
 }
 
-static void complete_record(struct session *session, const struct entry_work *work, const struct case_set *set, size_t source_index,
+void operators_complete_record(const struct entry_work *work, const struct case_set *set, size_t source_index,
 			    uint64_t order, struct case_record *record)
 {
-	(void)session;
 	snprintf(record->module, sizeof record->module, "%s", work->entry->module);
 	record->fast_math = work->entry->fast;
 	record->dataset = set->dataset;
@@ -141,14 +128,15 @@ static void complete_record(struct session *session, const struct entry_work *wo
 }
 
 /* Under the mutex. */
-static int keep(struct session *session, const struct entry_work *work, struct case_record *record, struct error *err)
+static int keep(struct crew *crew, const struct entry_work *work, struct error *err)
 {
+	struct session *session = crew->session;
 	if (session->sanitizer)
-		sanitizer_fold(session->sanitizer, record, &session->policy);
-	return session_keep(session, work->job, record, err);
+		sanitizer_fold(session->sanitizer, crew->record, &session->policy);
+	return session_keep(session, crew->slot, work->job, crew->record, err);
 }
 
-static int load(struct crew *crew, size_t first, size_t count, int whole, struct wire_loaded *loaded, struct error *err)
+int operators_load_unit(struct crew *crew, size_t first, size_t count, int whole, struct wire_loaded *loaded, struct error *err)
 {
 	const struct entry_work *works = &crew->session->operators->units.entries[first];
 	for (size_t i = 0; i < count; i++)
@@ -166,12 +154,12 @@ static int load(struct crew *crew, size_t first, size_t count, int whole, struct
 	return runner_load(crew->runner, &unit, loaded, err);
 }
 
-static int is_refusal(const struct error *err)
+int operators_is_refusal(const struct error *err)
 {
 	return err->kind == ERROR_INPUT || err->kind == ERROR_UNSUPPORTED;
 }
 
-static void describe_case(struct case_record *record, const struct entry_work *work, const struct case_set *set, size_t source_index)
+void operators_describe_case(struct case_record *record, const struct entry_work *work, const struct case_set *set, size_t source_index)
 {
 	*record = (struct case_record){.dtype = DTYPE_INVALID};
 	snprintf(record->name, sizeof record->name, "%s", case_source_name(set->source, source_index));
@@ -189,11 +177,13 @@ static int answer_for(struct crew *crew, const struct entry_work *work, enum sta
 	result = note_refused(session, work, message, err);
 	for (size_t i = 0; result == 0 && i < work->verified.count; i++) {
 		const size_t source_index = cases->sorted[work->verified.first + i];
-		describe_case(crew->record, work, cases->set, source_index);
-		complete_record(session, work, cases->set, source_index, work->verified_order + i, crew->record);
+		if (session_earlier(session, work->verified_order + i))
+			continue;
+		operators_describe_case(crew->record, work, cases->set, source_index);
+		operators_complete_record(work, cases->set, source_index, work->verified_order + i, crew->record);
 		crew->record->judgement.status = status;
 		snprintf(crew->record->judgement.reason, sizeof crew->record->judgement.reason, "not loaded: %.480s", message);
-		result = session_keep(session, work->job, crew->record, err);
+		result = session_keep(session, crew->slot, work->job, crew->record, err);
 	}
 	pthread_mutex_unlock(&session->mutex);
 	return result;
@@ -207,6 +197,8 @@ static int run_entry(struct crew *crew, const struct entry_work *work, struct er
 	runner_forget_deaths(crew->runner);
 	for (size_t i = 0; result == 0 && i < work->verified.count; i++) {
 		const size_t source_index = cases->sorted[work->verified.first + i];
+		if (session_earlier(session, work->verified_order + i))
+			continue;
 		const struct runner_request request = {
 			.index = case_source_place(cases->set->source, source_index),
 			.name = case_source_name(cases->set->source, source_index),
@@ -217,13 +209,24 @@ static int run_entry(struct crew *crew, const struct entry_work *work, struct er
 			return -1;
 		if (session->sanitizer)
 			runner_stop(crew->runner); /* its log is whole only then */
-		complete_record(session, work, cases->set, source_index, work->verified_order + i, crew->record);
+		operators_complete_record(work, cases->set, source_index, work->verified_order + i, crew->record);
 		pthread_mutex_lock(&session->mutex);
-		result = session->operators->failed ? -1 : keep(session, work, crew->record, err);
+		result = session->operators->failed ? -1 : keep(crew, work, err);
 		pthread_mutex_unlock(&session->mutex);
 		case_record_free(crew->record);
 	}
 	return result;
+}
+
+/* Whether an earlier part of the run has all of it. */
+static int is_finished(const struct session *session, const struct unit *unit)
+{
+	const struct entry_work *works = &session->operators->units.entries[unit->first];
+	size_t left = 0;
+	for (size_t i = 0; session->earlier_count && i < unit->count; i++)
+		for (size_t k = 0; k < works[i].verified.count; k++)
+			left += !session_earlier(session, works[i].verified_order + k);
+	return session->earlier_count && !left;
 }
 
 static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
@@ -232,15 +235,17 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 	const struct entry_work *works = &session->operators->units.entries[unit->first];
 	struct wire_loaded loaded;
 	struct error problem = {0};
-	const int failed = load(crew, unit->first, unit->count, session->options->whole, &loaded, &problem);
-	if (failed && !is_refusal(&problem)) {
+	if (is_finished(session, unit))
+		return 0;
+	const int failed = operators_load_unit(crew, unit->first, unit->count, session->options->whole, &loaded, &problem);
+	if (failed && !operators_is_refusal(&problem)) {
 		*err = problem;
 		return -1;
 	}
 	pthread_mutex_lock(&session->mutex);
-	int problem_here = runner_ready(crew->runner) ? note_device(session, runner_ready(crew->runner), err) : 0;
+	int problem_here = runner_ready(crew->runner) ? operators_note_device(session, crew->slot, runner_ready(crew->runner), err) : 0;
 	if (!problem_here && !failed && !unit->is_counted) {
-		problem_here = note_load(crew, works[0].job, &loaded, err);
+		problem_here = operators_note_load(crew, works[0].job, &loaded, err);
 		unit->is_counted = 1;
 	}
 	problem_here = problem_here || session_open_writer(session, err);
@@ -256,15 +261,15 @@ static int run_unit(struct crew *crew, struct unit *unit, struct error *err)
 	/* one bad kernel must not cost those that are compiled with it */
 	for (size_t i = 0; i < unit->count; i++) {
 		const int alone = unit->count > 1;
-		if (alone && load(crew, unit->first + i, 1, 0, &loaded, &problem) == 0) {
+		if (alone && operators_load_unit(crew, unit->first + i, 1, 0, &loaded, &problem) == 0) {
 			pthread_mutex_lock(&session->mutex);
-			const int unnoted = note_load(crew, works[0].job, &loaded, err);
+			const int unnoted = operators_note_load(crew, works[0].job, &loaded, err);
 			pthread_mutex_unlock(&session->mutex);
 			if (unnoted || run_entry(crew, &works[i], err))
 				return -1;
 			continue;
 		}
-		if (!is_refusal(&problem)) {
+		if (!operators_is_refusal(&problem)) {
 			*err = problem;
 			return -1;
 		}
@@ -281,7 +286,8 @@ static struct unit *take_unit(struct crew *crew)
 	struct operators_session *operators = crew->session->operators;
 	size_t index = SIZE_MAX;
 	pthread_mutex_lock(&crew->session->mutex);
-	if (operators->failed || (operators->allowed && crew->index >= operators->allowed))
+	const size_t allowed = operators->allowed[crew->slot];
+	if (operators->failed || (allowed && crew->index / crew->session->devices.count >= allowed))
 		;
 	else if (operators->returned_count && runner_ready(crew->runner)) /* not to the one that has returned it */
 		index = operators->returned[--operators->returned_count];
@@ -291,7 +297,7 @@ static struct unit *take_unit(struct crew *crew)
 	return index == SIZE_MAX ? NULL : &operators->units.units[index];
 }
 
-static int crew_open(struct crew *crew, int bench, struct error *err)
+int operators_crew_open(struct crew *crew, int bench, struct error *err)
 {
 	struct session *session = crew->session;
 	struct operators_session *operators = session->operators;
@@ -300,23 +306,23 @@ static int crew_open(struct crew *crew, int bench, struct error *err)
 	int result = -1;
 	if (!set->source)
 		set = &session->selection->timed; /* only loaded, not run */
-	crew->record = new_record(err);
+	crew->record = session_new_record(err);
 	crew->symbols = calloc(operators->units.entry_count + 1, sizeof *crew->symbols);
 	if (!setup || !crew->record || !crew->symbols) {
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto done;
 	}
-	if (make_setup(session->options, NULL, session->run->datasets[set->dataset].path, session->device, setup, err))
+	if (make_setup(session->options, NULL, session->run->datasets[set->dataset].path, crew->device, setup, err))
 		goto done;
 	setup->bench = bench;
-	const struct runner_options options = make_runner_options(session->options, 1, session->device, session->sanitizer);
+	const struct runner_options options = make_runner_options(session->options, 1, crew->device, session->sanitizer);
 	result = runner_open(&crew->runner, setup, &options, err);
 done:
 	free(setup);
 	return result;
 }
 
-static void crew_close(struct crew *crew)
+void operators_crew_close(struct crew *crew)
 {
 	runner_close(crew->runner);
 	free(crew->record);
@@ -344,13 +350,13 @@ static void *work(void *context)
 	struct session *session = crew->session;
 	struct operators_session *operators = session->operators;
 	struct error err = {0};
-	int failed = crew_open(crew, 0, &err);
+	int failed = operators_crew_open(crew, 0, &err);
 	struct unit *unit = NULL;
 	while (!failed && (unit = take_unit(crew)))
 		failed = run_unit(crew, unit, &err);
 	if (failed)
 		note_failure(crew, unit, &err);
-	crew_close(crew);
+	operators_crew_close(crew);
 	pthread_mutex_lock(&session->mutex);
 	operators->running--;
 	pthread_cond_signal(&operators->ended);
@@ -407,7 +413,8 @@ int operators_verify(struct session *session, struct error *err)
 	operators->failed = 0;
 	size_t started = 0;
 	for (; started < count; started++) {
-		crews[started] = (struct crew){.session = session, .index = started};
+		const size_t slot = started % session->devices.count;
+		crews[started] = (struct crew){.session = session, .index = started, .slot = slot, .device = session->devices.ids[slot]};
 		pthread_mutex_lock(&session->mutex);
 		operators->running++;
 		pthread_mutex_unlock(&session->mutex);
@@ -439,124 +446,4 @@ done:
 	free(crews);
 	free(threads);
 	return result;
-}
-
-/* ---- timing ------------------------------------------------------------------------------------------------------- */
-
-size_t operators_bench_count(const struct session *session)
-{
-	return session->operators ? session->operators->bench_count : 0;
-}
-
-void operators_bench_name(const struct session *session, size_t index, struct text *name)
-{
-	const struct operators_session *operators = session->operators;
-	const struct bench_item *item = &operators->bench[index];
-	if (session->plan->count > 1)
-		text_append(name, "%s:", operators->units.entries[item->entry].job->artifact_path);
-	text_append(name, "%s", case_source_name(operators->timed.set->source, item->source_index));
-}
-
-/* Loads entries [first, first + count), which are (part of) the unit; a refusal is kept. */
-static int load_part_for_bench(struct session *session, struct crew *crew, size_t first, size_t count, int whole, struct unit *unit,
-			       struct error *err)
-{
-	struct operators_session *operators = session->operators;
-	struct wire_loaded loaded;
-	operators->is_refused = 0;
-	if (load(crew, first, count, whole, &loaded, &operators->refusal)) {
-		if (!is_refusal(&operators->refusal)) {
-			*err = operators->refusal;
-			return -1;
-		}
-		operators->is_refused = 1;
-		operators->refused_as = runner_refusal(crew->runner);
-	} else if (!unit->is_counted) {
-		if (note_load(crew, operators->units.entries[first].job, &loaded, err))
-			return -1;
-		unit->is_counted = count == unit->count;
-	}
-	return 0;
-}
-
-/* What the case needs, with what it was verified with, so that the driver finds it compiled; alone where that is refused. */
-static int load_for_bench(struct session *session, struct crew *crew, const struct bench_item *item, struct error *err)
-{
-	struct operators_session *operators = session->operators;
-	struct unit *unit = &operators->units.units[item->unit];
-	if (operators->loaded_unit != item->unit) {
-		operators->loaded_unit = item->unit;
-		operators->loaded_entry = SIZE_MAX;
-		if (load_part_for_bench(session, crew, unit->first, unit->count, session->options->whole, unit, err))
-			return -1;
-		if (runner_ready(crew->runner) && note_device(session, runner_ready(crew->runner), err))
-			return -1;
-		if (!operators->is_refused || unit->count == 1)
-			operators->loaded_entry = SIZE_MAX - 1; /* every one of the unit is there, or none */
-	}
-	if (operators->loaded_entry != SIZE_MAX - 1 && operators->loaded_entry != item->entry) {
-		operators->loaded_entry = item->entry;
-		if (load_part_for_bench(session, crew, item->entry, 1, 0, unit, err))
-			return -1;
-	}
-	return session_open_writer(session, err);
-}
-
-int operators_bench(struct session *session, size_t index, struct gbench_result *result)
-{
-	struct operators_session *operators = session->operators;
-	struct error *err = &session->failure;
-	const struct bench_item *item = &operators->bench[index];
-	const struct entry_work *work = &operators->units.entries[item->entry];
-	const struct case_set *set = operators->timed.set;
-	struct crew crew = {.session = session, .runner = operators->runner, .symbols = operators->symbols};
-	int failed = 0;
-	if (!crew.runner) {
-		const char **symbols = NULL;
-		failed = crew_open(&crew, 1, err);
-		symbols = crew.symbols;
-		free(symbols);
-		free(crew.record);
-		crew.symbols = operators->symbols;
-		crew.record = NULL;
-		operators->runner = crew.runner;
-	}
-	crew.record = failed ? NULL : new_record(err);
-	failed = failed || !crew.record || load_for_bench(session, &crew, item, err);
-	if (!failed && operators->is_refused) {
-		describe_case(crew.record, work, set, item->source_index);
-		crew.record->judgement.status = operators->refused_as;
-		snprintf(crew.record->judgement.reason, sizeof crew.record->judgement.reason, "not loaded: %.480s", operators->refusal.message);
-	} else if (!failed) {
-		const struct runner_request request = {
-			.index = case_source_place(set->source, item->source_index),
-			.name = case_source_name(set->source, item->source_index),
-			.family = work->entry->family->name,
-			.entry_point = work->entry->symbol,
-			.want_bench = 1,
-		};
-		if (index == 0 || operators->bench[index - 1].entry != item->entry)
-			runner_forget_deaths(crew.runner);
-		failed = runner_case(crew.runner, &request, crew.record, err);
-	}
-	if (!failed) {
-		complete_record(session, work, set, item->source_index, item->order, crew.record);
-		failed = session_keep(session, work->job, crew.record, err);
-		if (!failed)
-			session_report_benchmark(session, crew.record, result);
-		case_record_free(crew.record);
-	}
-	if (failed)
-		session_skip_benchmark(result, "%.200s", err->message);
-	free(crew.record);
-	return failed ? -1 : 0;
-}
-
-void operators_bench_end(struct session *session)
-{
-	if (!session->operators)
-		return;
-	runner_close(session->operators->runner);
-	session->operators->runner = NULL;
-	session->operators->loaded_unit = SIZE_MAX;
 }

@@ -50,6 +50,7 @@ static void add_work(struct operators_session *operators, const struct entry_wor
 		operators->units.entries[operators->units.entry_count++] = work;
 		left -= work.verified.count;
 		work.verified.first += work.verified.count;
+		work.verified_order += work.verified.count;
 		work.timed.count = 0;
 	} while (left);
 }
@@ -67,11 +68,14 @@ static int pair_entries(struct session *session, struct operators_session *opera
 	operators->units.entries = calloc(entries + 1, sizeof *operators->units.entries);
 	if (!operators->units.entries)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	uint64_t ordinal = 0; /* of the entry point among all that the artifacts have: whatever part of them this run takes */
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct job *job = &plan->jobs[i];
-		for (size_t k = 0; k < job->entry_count; k++) {
-			struct entry_work work = {.job = job, .entry = &job->entries[k]};
-			if (!work.entry->family)
+		for (size_t k = 0; k < job->entry_count; k++, ordinal++) {
+			struct entry_work work = {.job = job, .entry = &job->entries[k],
+						  .verified_order = ORDER_VERIFIED + (ordinal << ORDER_ENTRY_BITS),
+						  .timed_order = ORDER_TIMED + (ordinal << ORDER_ENTRY_BITS)};
+			if (!work.entry->family || !selection_has_entry(session->selection, work.entry->symbol))
 				continue;
 			work.verified = cases_by_entry_find(&operators->verified, work.entry->symbol);
 			work.timed = cases_by_entry_find(&operators->timed, work.entry->symbol);
@@ -83,33 +87,29 @@ static int pair_entries(struct session *session, struct operators_session *opera
 	return 0;
 }
 
-static size_t workers_wanted(const struct session_options *options)
+static size_t workers_wanted(const struct session *session)
 {
+	const struct session_options *options = session->options;
+	const size_t devices = session->devices.count;
 	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t wanted = processors > 0 ? (size_t)processors : 1;
 	if (options->sanitize)
 		return 1; /* one log for one worker */
 	if (options->jobs > 0)
 		return options->jobs < JOBS_ASKED_MAX ? (size_t)options->jobs : JOBS_ASKED_MAX;
-	if (!options->device ? strcmp(device_default_id(), "cpu") != 0 : strcmp(options->device, "cpu") != 0)
-		wanted = wanted < JOBS_MAX ? wanted : JOBS_MAX;
-	return wanted;
+	if (strcmp(session->device, "cpu") != 0)
+		wanted = wanted < JOBS_MAX * devices ? wanted : JOBS_MAX * devices;
+	return wanted > devices ? wanted : devices;
 }
 
 static int list_benchmarks(struct operators_session *operators, struct error *err)
 {
-	size_t total = 0, verified = 0;
-	for (size_t i = 0; i < operators->units.entry_count; i++) {
-		struct entry_work *work = &operators->units.entries[i];
-		work->verified_order = ORDER_VERIFIED + verified;
-		work->timed_order = ORDER_TIMED + total;
-		verified += work->verified.count;
-		total += work->timed.count;
-	}
+	size_t total = 0;
+	for (size_t i = 0; i < operators->units.entry_count; i++)
+		total += operators->units.entries[i].timed.count;
 	operators->bench = calloc(total + 1, sizeof *operators->bench);
-	operators->symbols = calloc(operators->units.entry_count + 1, sizeof *operators->symbols);
 	operators->returned = calloc(operators->units.unit_count + 1, sizeof *operators->returned);
-	if (!operators->bench || !operators->symbols || !operators->returned)
+	if (!operators->bench || !operators->returned)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	for (size_t u = 0; u < operators->units.unit_count; u++)
 		for (size_t i = 0; i < operators->units.units[u].count; i++) {
@@ -153,8 +153,7 @@ int operators_session_open(struct session *session, size_t *cases, struct error 
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	session->operators = operators;
 	pthread_cond_init(&operators->ended, NULL);
-	operators->loaded_unit = SIZE_MAX;
-	operators->jobs = workers_wanted(session->options);
+	operators->jobs = workers_wanted(session);
 	if (cases_by_entry_make(&operators->verified, &selection->operators, err) ||
 	    cases_by_entry_make(&operators->timed, &selection->timed, err) || pair_entries(session, operators, err))
 		return -1;
@@ -175,13 +174,11 @@ void operators_session_close(struct session *session)
 	struct operators_session *operators = session->operators;
 	if (!operators)
 		return;
-	operators_bench_end(session);
 	pthread_cond_destroy(&operators->ended);
 	operator_units_free(&operators->units);
 	cases_by_entry_free(&operators->verified);
 	cases_by_entry_free(&operators->timed);
 	free(operators->bench);
-	free(operators->symbols);
 	free(operators->returned);
 	free(operators);
 	session->operators = NULL;

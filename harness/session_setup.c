@@ -107,13 +107,31 @@ void dataset_paths_free(struct dataset_paths *paths)
 
 /* ---- the record's conditions --------------------------------------------------------------------------------------- */
 
+static void append_conditions(struct text *out, const struct session_options *options)
+{
+	if (options->math)
+		text_append(out, " --math %s", options->math);
+	if (options->whole)
+		text_append(out, " --whole");
+	if (options->repeats >= 0)
+		text_append(out, " --repeats %" PRId64, options->repeats);
+	if (options->sanitize)
+		text_append(out, " --sanitize");
+	if (options->no_check)
+		text_append(out, " --no-check");
+	for (int i = 0; i < options->without_count; i++)
+		text_append(out, " --without-check %s", options->without_checks[i]);
+}
+
 /* What a command that repeats one case has to say beside path, dataset and filter. */
 static char *repeat_options(const struct session_options *options)
 {
+	/* of several, the record of a case says which */
+	const int is_one_device = options->device && !strchr(options->device, ',') && strcmp(options->device, "cuda:all") != 0;
 	const struct {
 		const char *name, *value;
-	} given[] = {{"--device", options->device}, {"--donor", options->donor}, {"--image", options->image}, {"--abi", options->abi},
-		     {"--guard", options->guard},
+	} given[] = {{"--device", is_one_device ? options->device : NULL}, {"--donor", options->donor}, {"--image", options->image},
+		     {"--abi", options->abi}, {"--guard", options->guard},
 		     {"--cudart", options->cudart}, {"--cudart-path", options->cudart_path}, {"--cublas", options->cublas},
 		     {"--reference", options->reference}};
 	struct text out = {0};
@@ -125,20 +143,42 @@ static char *repeat_options(const struct session_options *options)
 			text_append(&out, " %s ", given[i].name);
 			text_append_quoted(&out, given[i].value);
 		}
-	if (options->math)
-		text_append(&out, " --math %s", options->math);
-	if (options->whole)
-		text_append(&out, " --whole");
+	append_conditions(&out, options);
 	if (options->timeout > 0)
 		text_append(&out, " --timeout %g", options->timeout);
-	if (options->repeats >= 0)
-		text_append(&out, " --repeats %" PRId64, options->repeats);
-	if (options->sanitize)
-		text_append(&out, " --sanitize");
-	if (options->no_check)
-		text_append(&out, " --no-check");
-	for (int i = 0; i < options->without_count; i++)
-		text_append(&out, " --without-check %s", options->without_checks[i]);
+	if (out.failed)
+		text_free(&out);
+	return out.data;
+}
+
+/* What results depend on and paths, devices and limits do not say. */
+static char *result_options(const struct session_options *options)
+{
+	static const char *const kinds[] = {"verify", "bench", "run"};
+	const struct {
+		const char *name, *value;
+	} given[] = {{"--image", options->image}, {"--abi", options->abi}, {"--guard", options->guard}, {"--cudart", options->cudart},
+		     {"--reference", options->reference}};
+	struct text out = {0};
+	text_append(&out, "%s", kinds[options->kind]);
+	for (size_t i = 0; i < ARRAY_COUNT(given); i++)
+		if (given[i].value)
+			text_append(&out, " %s %s", given[i].name, given[i].value);
+	if (options->donor)
+		text_append(&out, " --donor");
+	append_conditions(&out, options);
+	for (int i = 0; i < options->filter_count; i++) {
+		text_append(&out, " --filter ");
+		text_append_quoted(&out, options->filters[i]);
+	}
+	if (options->bench_seconds > 0)
+		text_append(&out, " --bench-seconds %g", options->bench_seconds);
+	if (options->no_baseline)
+		text_append(&out, " --no-baseline");
+	if (options->baseline_count)
+		text_append(&out, " --baseline (%d)", options->baseline_count);
+	if (options->deaths_in_a_row >= 0)
+		text_append(&out, " --deaths %" PRId64, options->deaths_in_a_row);
 	if (out.failed)
 		text_free(&out);
 	return out.data;
@@ -159,8 +199,11 @@ int describe_run(struct run_record *run, const struct session_options *options, 
 	run->math = strdup(options->math ? options->math : "precise");
 	run->notes = strdup("");
 	run->repeat_options = repeat_options(options);
+	run->options = result_options(options);
+	run->shard_index = options->shard_count > 1 ? options->shard_index : 0;
+	run->shard_count = options->shard_count > 1 ? options->shard_count : 0;
 	run->seed = (uint64_t)options->seed;
-	if (!run->command || !run->version || !run->date || !run->host || !run->math || !run->notes || !run->repeat_options)
+	if (!run->options || !run->command || !run->version || !run->date || !run->host || !run->math || !run->notes || !run->repeat_options)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	return 0;
 }

@@ -1,4 +1,4 @@
-for command in '' inspect devices report compare matrix; do
+for command in '' inspect devices report compare matrix merge; do
     # shellcheck disable=SC2086
     try assay $command --help
 done

@@ -1,0 +1,211 @@
+/* --resume: what an earlier part of a run had finished is taken over from its result file.
+ *
+ * FILE.h5.partial is what a killed run leaves. It is renamed to FILE.h5.earlier before the new file of that name is begun, and
+ * stays until the run is complete: whenever and however this run ends early, one of the two has everything. */
+#include "session_private.h"
+
+#include "record_match.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int by_order(const void *a, const void *b)
+{
+	const struct earlier_case *x = a, *y = b;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+const struct case_record *session_earlier(const struct session *session, uint64_t order)
+{
+	const struct earlier_case key = {.order = order};
+	if (!session->earlier_count)
+		return NULL;
+	const struct earlier_case *found = bsearch(&key, session->earlier, session->earlier_count, sizeof key, by_order);
+	return found ? &session->run->cases[found->index] : NULL;
+}
+
+/* The cases of `from` that are finished move into the run. */
+static int take_cases(struct session *session, struct run_record *from, struct error *err)
+{
+	struct run_record *run = session->run;
+	session->earlier = calloc(from->case_count + 1, sizeof *session->earlier);
+	if (!session->earlier)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	run->devices = from->devices;
+	run->device_count = from->device_count;
+	from->devices = NULL;
+	from->device_count = 0;
+	for (size_t i = 0; i < from->case_count; i++) {
+		struct case_record *record = &from->cases[i];
+		/* what this program could not do then it may be able to do now */
+		if (record->judgement.status == STATUS_ERROR)
+			continue;
+		session->earlier[session->earlier_count] = (struct earlier_case){record->order, run->case_count};
+		if (run_record_add(run, record, err))
+			return -1;
+		case_record_forget(record);
+		session->earlier_count++;
+	}
+	qsort(session->earlier, session->earlier_count, sizeof *session->earlier, by_order);
+	for (size_t i = 1; i < session->earlier_count; i++)
+		if (session->earlier[i].order == session->earlier[i - 1].order)
+			return error_set(err, ERROR_INPUT, "%s: has the case %s twice", session->options->resume,
+					 run->cases[session->earlier[i].index].name);
+	return 0;
+}
+
+static int note_resumed(struct session *session, const char *path, struct error *err)
+{
+	char *notes = NULL;
+	if (asprintf(&notes, "%s%sresumed: %zu cases were taken over from %s, a run of %s", session->run->notes,
+		     session->run->notes[0] ? "\n" : "", session->earlier_count, path, session->earlier_run.date) < 0)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	free(session->run->notes);
+	session->run->notes = notes;
+	if (!session->options->quiet)
+		fprintf(stderr, "assay: %s: %zu cases are taken over\n", path, session->earlier_count);
+	return 0;
+}
+
+/* A file that cannot be read is put aside: whoever resumes unattended goes on, and nothing is deleted. */
+static int put_aside(const char *path, const struct error *why, struct error *err)
+{
+	char *aside = NULL;
+	if (asprintf(&aside, "%s.damaged", path) < 0)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	int result = 0;
+	if (rename(path, aside))
+		result = error_set(err, ERROR_INPUT, "%s: cannot be renamed: %s", path, strerror(errno));
+	else
+		fprintf(stderr, "assay: %s; it is kept as %s, and its cases are run again\n", why->message, aside);
+	free(aside);
+	return result;
+}
+
+static int read_earlier(struct session *session, const char *path, const char *file, int is_partial, struct error *err)
+{
+	struct run_record *from = &session->earlier_run;
+	struct error problem = {0};
+	if (record_read(from, file, &problem)) {
+		if (is_partial && problem.kind == ERROR_INPUT && !record_is_being_written(file))
+			return put_aside(file, &problem, err);
+		*err = problem;
+		return -1;
+	}
+	if (record_same_run(session->run, from, file, RECORD_SAME_RESUMED, err))
+		return -1;
+	if (from->complete) {
+		run_record_free(session->run);
+		*session->run = *from;
+		*from = (struct run_record){0};
+		if (!session->options->quiet)
+			fprintf(stderr, "assay: %s is complete: nothing is left to be run\n", path);
+		return 1;
+	}
+	return take_cases(session, from, err) || note_resumed(session, file, err) ? -1 : 0;
+}
+
+static size_t cases_in(const char *file)
+{
+	struct run_record run;
+	if (record_read(&run, file, NULL))
+		return 0;
+	const size_t count = run.case_count;
+	run_record_free(&run);
+	return count;
+}
+
+static int holds_less(const char *partial, const char *earlier)
+{
+	return path_exists(earlier) && cases_in(partial) < cases_in(earlier);
+}
+
+int session_resume(struct session *session, struct error *err)
+{
+	const char *path = session->options->resume;
+	char *partial = NULL;
+	int result = -1;
+	if (!path)
+		return 0;
+	if (asprintf(&partial, "%s.partial", path) < 0 || asprintf(&session->earlier_file, "%s.earlier", path) < 0) {
+		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		goto done;
+	}
+	result = 0;
+	if (path_exists(partial)) {
+		if (record_is_being_written(partial)) {
+			result = error_set(err, ERROR_INPUT, "%s: is being written by a run: resume it when that has ended", partial);
+			goto done;
+		}
+		/* the new file starts with what the earlier one has: as long as it has less, it was cut off in the midst of that */
+		if (!holds_less(partial, session->earlier_file) && rename(partial, session->earlier_file)) {
+			result = error_set(err, ERROR_INPUT, "%s: cannot be renamed: %s", partial, strerror(errno));
+			goto done;
+		}
+	}
+	if (path_exists(session->earlier_file))
+		result = read_earlier(session, path, session->earlier_file, 1, err);
+	else if (path_exists(path))
+		result = read_earlier(session, path, path, 0, err);
+	else if (!session->options->quiet)
+		fprintf(stderr, "assay: %s: there is nothing of an earlier run; this one starts anew\n", path);
+done:
+	free(partial);
+	return result;
+}
+
+int session_resume_write(struct session *session, struct error *err)
+{
+	/* those before were kept before the writer was there */
+	for (size_t i = 0; i < session->earlier_count; i++)
+		if (record_writer_add_unflushed(session->writer, &session->run->cases[i], err))
+			return -1;
+	if (record_writer_flush(session->writer, err))
+		return -1;
+	if (session->earlier_file)
+		return 0;
+	/* what a killed --resume of an older run left would otherwise be taken for a part of this one */
+	char *stale = NULL;
+	if (asprintf(&stale, "%s.earlier", session->options->out) < 0)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	unlink(stale);
+	free(stale);
+	return 0;
+}
+
+int session_resume_coverage(struct session *session, struct error *err)
+{
+	struct run_record *run = session->run;
+	for (size_t i = 0; session->earlier_count && i < run->artifact_count && i < session->earlier_run.artifact_count; i++)
+		if (artifact_record_merge_kernels(&run->artifacts[i], &session->earlier_run.artifacts[i], err))
+			return -1;
+	for (size_t i = 0; i < session->earlier_count; i++) {
+		const struct case_record *record = &run->cases[i];
+		for (int64_t k = 0; k < record->launch_count && k < RECORD_LAUNCHES_MAX; k++)
+			if (record->launches[k].device_code == 0 &&
+			    artifact_record_mark(&run->artifacts[record->artifact], record->launches[k].kernel, err))
+				return -1;
+	}
+	return 0;
+}
+
+void session_resume_close(struct session *session, int is_complete)
+{
+	char *partial = NULL;
+	if (session->earlier_file && is_complete) {
+		unlink(session->earlier_file);
+	} else if (session->earlier_file && asprintf(&partial, "%s.partial", session->options->resume) >= 0) {
+		/* under the name by which everything finds it, where this run has left nothing better */
+		if (!path_exists(partial) && path_exists(session->earlier_file))
+			rename(session->earlier_file, partial);
+		free(partial);
+	}
+	run_record_free(&session->earlier_run);
+	free(session->earlier);
+	free(session->earlier_file);
+	session->earlier = NULL;
+	session->earlier_file = NULL;
+	session->earlier_count = 0;
+}
