@@ -202,65 +202,105 @@ exec 9<&-
 outs user | cmp -s "$work/before" - || fail "an install that had to wait changed something"
 
 # ---- killed, or out of room, at every step: what there is is the old or the new, and the next command puts it in order ----
-mkdir -p "$work/small/target/release/build/candle-flash-attn-0123456789abcdef/out/sub" "$work/one/candle-flash-attn-aaaabbbbccccdddd/out/deep"
-cp "$here/project/Cargo.toml" "$work/small/" && cp "$work/user/Cargo.lock" "$work/small/" || exit 1
-small=$work/small/target/release/build/candle-flash-attn-0123456789abcdef
+# in memory where that can be: what is tested is the order of the steps, not the disk; without cargo, rustc or nvcc: the same, and fast
+rooms=$(mktemp -d /dev/shm/assay-cargo.XXXXXX 2>/dev/null || mktemp -d "$work/rooms.XXXXXX")
+trap 'rm -rf "$work" "$rooms"' EXIT
+mkdir -p "$work/one/candle-flash-attn-aaaabbbbccccdddd/out/deep" "$work/failed"
 cp "$attention/out/libflashattention.a" "$work/one/candle-flash-attn-aaaabbbbccccdddd/out/"
 echo theirs >"$work/one/candle-flash-attn-aaaabbbbccccdddd/out/deep/note.txt"
-echo mine >"$small/out/libflashattention.a"
-echo mine >"$small/out/sub/other.o"
-touch -d '2026-02-02' "$small/output" "$small/out/libflashattention.a"
-# without cargo, rustc or nvcc: the same, and fast
 alone=(env PATH=/nonexistent HOME="$work" "$assay")
-state() { # of the folder, with the times that count
-    tree "$small" && stat -c '%n %y' "$small/output" "$small/out/libflashattention.a"
-}
-state >"$work/old"
-install_one=(install "$work/one" --project "$work/small" --no-verify --force)
-FAULT_COUNT=$work/count LD_PRELOAD=$fault "${alone[@]}" "${install_one[@]}" >/dev/null 2>&1 || fail "the small install"
-steps=$(cat "$work/count")
-[ "$steps" -gt 20 ] || fail "only $steps steps are counted"
-tree "$small/out" >"$work/new"
-cp -a "$work/small" "$work/small.installed"
-FAULT_COUNT=$work/count LD_PRELOAD=$fault "${alone[@]}" uninstall --project "$work/small" >/dev/null 2>&1 || fail "the small uninstall"
-back=$(cat "$work/count")
-state | cmp -s "$work/old" - || fail "the small uninstall leaves another state: $(state | diff "$work/old" -)"
-tree "$small/out" >"$work/old.out"
 
-# after KIND STEP: the folder is the old or the new one, and uninstalling leads to the old one
-after() {
-    tree "$small/out" >"$work/now"
-    cmp -s "$work/now" "$work/old.out" || cmp -s "$work/now" "$work/new" || fail "$1 at step $2: half installed: $(diff "$work/old.out" "$work/now")"
-    "${alone[@]}" uninstall --project "$work/small" >"$work/out" 2>&1 || fail "$1 at step $2: uninstall: $(cat "$work/out")"
-    state | cmp -s "$work/old" - || fail "$1 at step $2: $(state | diff "$work/old" -)"
-    local left
-    left=$(cd "$work/small/target" && find assay -type f ! -name lock ! -name installed.json; find "$work/small" -name '.assay*')
-    [ -z "$left" ] || fail "$1 at step $2 leaves $left"
+# The project of one series: $room, its build folder $built, and what it looks like before ($room.old) and after ($room.new).
+open_room() {
+    room=$rooms/$1
+    built=$room/target/release/build/candle-flash-attn-0123456789abcdef
+    mkdir -p "$built/out/sub"
+    cp "$here/project/Cargo.toml" "$work/user/Cargo.lock" "$room/"
+    echo mine | tee "$built/out/libflashattention.a" >"$built/out/sub/other.o"
+    touch -d '2026-02-02' "$built/output" "$built/out/libflashattention.a"
+    install_one=(install "$work/one" --project "$room" --no-verify --force)
+    uninstall_one=(uninstall --project "$room")
+    state >"$room.old"
+    tree "$built/out" >"$room.old.out"
+    steps install "${install_one[@]}"
+    tree "$built/out" >"$room.new.out"
+    cmp -s "$room.old.out" "$room.new.out" && complain "the install changes nothing"
+    steps uninstall "${uninstall_one[@]}"
+    state | cmp -s "$room.old" - || complain "uninstall leaves another state"
 }
-for ((step = 1; step <= steps; step++)); do
-    { FAULT_AT=$step LD_PRELOAD=$fault "${alone[@]}" "${install_one[@]}" >/dev/null 2>&1; } 2>/dev/null
-    expect "killed at step $step" 137 $?
-    after "install killed" $step
-done
-for ((step = 1; step <= steps; step++)); do
-    FAULT_ERRNO=28 FAULT_AT=$step LD_PRELOAD=$fault "${alone[@]}" "${install_one[@]}" >"$work/out" 2>&1
+state() { # of the room, with the times that count
+    tree "$built" && stat -c '%n %y' "$built/output" "$built/out/libflashattention.a"
+}
+steps() { # WHAT COMMAND...: how many steps it has, in $room.WHAT
+    local what=$1
+    shift
+    FAULT_COUNT=$room.$what LD_PRELOAD=$fault "${alone[@]}" "$@" >"$room.said" 2>&1 || complain "$what: $(cat "$room.said")"
+    [ "$(cat "$room.$what")" -gt 20 ] || complain "only $(cat "$room.$what") steps of $what are counted"
+}
+complain() { # a series runs in a process of its own
+    echo "FAILED: ${room##*/}: $*" >&2
+    : >"$(mktemp "$work/failed/XXXXXX")"
+}
+# faulty EXPECTED-CODES COMMAND...: with FAULT_AT and FAULT_ERRNO of the caller
+faulty() {
+    local codes=$1 code
+    shift
+    { LD_PRELOAD=$fault "${alone[@]}" "$@" >"$room.said" 2>&1; } 2>/dev/null
     code=$?
-    [ $code = 0 ] || [ $code = 3 ] || fail "no room from step $step on: exit code $code: $(cat "$work/out")"
-    after "no room for install" $step
+    case " $codes " in
+    *" $code "*) ;;
+    *) complain "step $FAULT_AT: exit code $code: $(cat "$room.said")" ;;
+    esac
+}
+# The folder is the old or the new one, and uninstalling leads to the old one.
+in_order() {
+    local left
+    tree "$built/out" >"$room.now"
+    cmp -s "$room.now" "$room.old.out" || cmp -s "$room.now" "$room.new.out" ||
+        complain "step $FAULT_AT: half installed: $(diff "$room.old.out" "$room.now")"
+    env -u FAULT_AT -u FAULT_ERRNO "${alone[@]}" "${uninstall_one[@]}" >"$room.said" 2>&1 ||
+        complain "step $FAULT_AT: uninstall: $(cat "$room.said")"
+    state | cmp -s "$room.old" - || complain "step $FAULT_AT: $(state | diff "$room.old" -)"
+    left=$(find "$room" -name '.assay*' -o -path '*/assay/*' -type f ! -name lock ! -name installed.json)
+    [ -z "$left" ] || complain "step $FAULT_AT leaves $left"
+}
+install_killed() {
+    open_room install_killed
+    for ((FAULT_AT = 1; FAULT_AT <= $(cat "$room.install"); FAULT_AT++)); do
+        export FAULT_AT
+        faulty 137 "${install_one[@]}"
+        in_order
+    done
+}
+no_room() {
+    open_room no_room
+    for ((FAULT_AT = 1; FAULT_AT <= $(cat "$room.install"); FAULT_AT++)); do
+        export FAULT_AT FAULT_ERRNO=28
+        faulty "0 3" "${install_one[@]}"
+        in_order
+    done
+    export FAULT_AT=1 FAULT_ERRNO=30
+    faulty 3 "${install_one[@]}"
+    grep -q 'Read-only file system' "$room.said" || complain "a read-only target: $(cat "$room.said")"
+    in_order
+}
+uninstall_killed() {
+    open_room uninstall_killed
+    for ((FAULT_AT = 1; FAULT_AT <= $(cat "$room.uninstall"); FAULT_AT++)); do
+        env -u FAULT_AT "${alone[@]}" "${install_one[@]}" >"$room.said" 2>&1 || complain "install: $(cat "$room.said")"
+        export FAULT_AT
+        faulty 137 "${uninstall_one[@]}"
+        in_order
+    done
+}
+for series in install_killed no_room uninstall_killed; do
+    ("$series") &
 done
-FAULT_ERRNO=30 FAULT_AT=1 LD_PRELOAD=$fault "${alone[@]}" "${install_one[@]}" >"$work/out" 2>&1
-expect "a read-only target" 3 $?
-expect_line "a read-only target" 'Read-only file system'
-after "a read-only target" 1
-for ((step = 1; step <= back; step++)); do
-    rm -rf "$work/small"
-    cp -a "$work/small.installed" "$work/small"
-    { FAULT_AT=$step LD_PRELOAD=$fault "${alone[@]}" uninstall --project "$work/small" >/dev/null 2>&1; } 2>/dev/null
-    after "uninstall killed" $step
-done
+wait
+failures=$((failures + $(find "$work/failed" -type f | wc -l)))
 
 [ $failures = 0 ] || {
     echo "$failures failures"
     exit 1
 }
-echo "all as expected: $steps steps of an install, $back of an uninstall"
+echo "all as expected: $(cat "$rooms/no_room.install") steps of an install, $(cat "$rooms/no_room.uninstall") of an uninstall"
