@@ -333,7 +333,11 @@ static void append_tiles(struct builder *builder, const struct run_record *run, 
 		entries += (size_t)(run->artifacts[i].entry_points > 0 ? run->artifacts[i].entry_points : 0);
 		launched += run->artifacts[i].load_parts ? 0 : counts.launched;
 		reachable += run->artifacts[i].load_parts ? 0 : counts.reachable;
-		load += run->artifacts[i].load_parts ? run->artifacts[i].load_wall_seconds : run->artifacts[i].link_seconds + run->artifacts[i].load_seconds;
+		/* modules are loaded side by side: the last one's end counts */
+		if (!run->artifacts[i].load_parts)
+			load += run->artifacts[i].link_seconds + run->artifacts[i].load_seconds;
+		else if (run->artifacts[i].load_wall_seconds > load)
+			load = run->artifacts[i].load_wall_seconds;
 	}
 	if (reachable) {
 		snprintf(value, sizeof value, "%zu", launched);
@@ -538,9 +542,14 @@ static void append_run(struct builder *builder, const struct run_record *run, si
 		text_append(&builder->body, "<div class=\"notice\" role=\"note\"><b>This run was cut short.</b> What follows is what it had by then.</div>\n");
 	append_warnings(builder, run);
 	append_tiles(builder, run, &summary);
+	/* what is wrong comes first; where nothing is, what the reader came for */
+	const int is_wrong = tally_of(run).bad || broken_inventories(run);
+	if (is_wrong)
+		part(builder, run, number, "verdicts", "Verdicts", 0, part_verdicts);
 	part(builder, run, number, "throughput", "Speed", 1, part_throughput);
 	part(builder, run, number, "errors", "Errors", 1, part_errors);
-	part(builder, run, number, "verdicts", "Verdicts", 0, part_verdicts);
+	if (!is_wrong)
+		part(builder, run, number, "verdicts", "Verdicts", 0, part_verdicts);
 	part(builder, run, number, "figures", "Figures", 0, part_figures);
 	part(builder, run, number, "artifacts", "Artifacts", 0, part_artifacts);
 	part(builder, run, number, "conditions", "Conditions", 0, part_conditions);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHAPES_MAX = 6, BARS_MAX = 16, ERROR_BINS = 14, TYPES_MAX = 16 };
+enum { SHAPES_MAX = 6, BARS_MAX = 16, ERROR_BINS = 14, TYPES_MAX = 16, FAMILIES_MAX = 64 };
 
 /* What the name of an attention case says (kernels/attention_case.c makes it): "attention/f16/d64/h16:16/b1/s512:512/causal/..." */
 struct shape {
@@ -187,6 +187,26 @@ void html_throughput_charts(struct page *page, struct chart_list *list, const st
 	free(shapes);
 }
 
+/* Names of the families, in the order of their first cases. */
+static size_t families_of(const struct run_record *run, const char *names[FAMILIES_MAX])
+{
+	size_t count = 0, last = 0;
+	for (size_t i = 0; i < run->case_count; i++) {
+		const char *family = run->cases[i].family;
+		size_t at = 0;
+		if (last < count && strcmp(names[last], family) == 0)
+			continue; /* neighbours mostly belong together */
+		while (at < count && strcmp(names[at], family) != 0)
+			at++;
+		if (at == FAMILIES_MAX)
+			continue;
+		if (at == count)
+			names[count++] = family;
+		last = at;
+	}
+	return count;
+}
+
 /* ---- roofline; hot against cold ---- */
 
 static struct chart_series *series_of(struct chart *chart, const struct case_record *record)
@@ -309,18 +329,25 @@ static void case_error_chart(struct page *page, struct chart_list *list, const s
 	page_chart(page, list, &chart);
 }
 
-static void element_error_chart(struct page *page, struct chart_list *list, const struct run_record *run)
+/* Attention counts elements by their error relative to the size of what was summed up (judge.h), operators by error / bound
+ * (expect.c): two charts. */
+static void element_error_chart(struct page *page, struct chart_list *list, const struct run_record *run, int of_operators)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "scaled error of an element: up to 2^x", .y_title = "% of elements"};
+	struct chart chart = {.kind = CHART_LINES, .x_title = of_operators ? "error / bound of an element: up to 2^x" : "scaled error of an element: up to 2^x",
+			      .y_title = "% of elements"};
 	enum dtype types[TYPES_MAX];
 	double counts[TYPES_MAX][JUDGE_HISTOGRAM_BINS] = {{0}};
 	size_t type_count = 0;
 	int first = JUDGE_HISTOGRAM_BINS, last = 0;
-	snprintf(chart.title, sizeof chart.title, "Errors of single elements");
-	snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type; each error relative to the size of what was "
-						  "summed up. 2^-11 is half a unit in the last place of f16, 2^-8 of bf16, 2^-24 of f32.");
+	snprintf(chart.title, sizeof chart.title, "Errors of single elements%s", of_operators ? ", operators" : "");
+	if (of_operators)
+		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type: each error over its own bound. Up to 2^0 is "
+							  "right, beyond it wrong; at the left edge stand those that are exact.");
+	else
+		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type; each error relative to the size of what "
+							  "was summed up. 2^-11 is half a unit in the last place of f16, 2^-8 of bf16, 2^-24 of f32.");
 	for (size_t i = 0; i < run->case_count; i++) {
-		if (!has_numbers(&run->cases[i]))
+		if (!has_numbers(&run->cases[i]) || case_is_operator(&run->cases[i]) != of_operators)
 			continue;
 		double *const of = counts[type_index(types, &type_count, run->cases[i].dtype)];
 		for (int bin = 0; bin < JUDGE_HISTOGRAM_BINS; bin++)
@@ -349,6 +376,8 @@ static void family_error_chart(struct page *page, struct chart_list *list, const
 {
 	struct chart chart = {.kind = CHART_BARS, .horizontal = 1, .y_title = "error / bound", .label_title = "family"};
 	double *values = calloc(run->case_count + 1, sizeof *values);
+	const char *names[FAMILIES_MAX];
+	const size_t families_count = families_of(run, names);
 	size_t shown = 0;
 	if (!values) {
 		page->out->failed = 1;
@@ -357,14 +386,10 @@ static void family_error_chart(struct page *page, struct chart_list *list, const
 	snprintf(chart.title, sizeof chart.title, "Errors by family");
 	snprintf(chart.about, sizeof chart.about, "Cases that passed: the median case, the 95th percentile and the largest. Operations that round once come "
 						  "near 1 by nature: half a unit in the last place is both the error and the bound.");
-	for (size_t i = 0; i < run->case_count; i++) {
-		const char *family = run->cases[i].family;
-		size_t earlier = 0, count = 0;
-		while (strcmp(run->cases[earlier].family, family) != 0)
-			earlier++;
-		if (earlier < i)
-			continue;
-		for (size_t k = i; k < run->case_count; k++)
+	for (size_t i = 0; i < families_count; i++) {
+		const char *family = names[i];
+		size_t count = 0;
+		for (size_t k = 0; k < run->case_count; k++)
 			if (strcmp(run->cases[k].family, family) == 0 && run->cases[k].judgement.status == STATUS_PASS && has_numbers(&run->cases[k]))
 				values[count++] = run->cases[k].judgement.margin;
 		if (count == 0)
@@ -384,7 +409,8 @@ static void family_error_chart(struct page *page, struct chart_list *list, const
 void html_error_charts(struct page *page, struct chart_list *list, const struct run_record *run)
 {
 	case_error_chart(page, list, run);
-	element_error_chart(page, list, run);
+	element_error_chart(page, list, run, 0);
+	element_error_chart(page, list, run, 1);
 	family_error_chart(page, list, run);
 }
 
@@ -394,6 +420,8 @@ void html_operator_charts(struct page *page, struct chart_list *list, const stru
 {
 	struct chart chart = {.kind = CHART_BARS, .horizontal = 1, .y_title = "% of what this card can do", .label_title = "family"};
 	double *values = calloc(run->case_count + 1, sizeof *values);
+	const char *names[FAMILIES_MAX];
+	const size_t families_count = families_of(run, names);
 	if (!values) {
 		page->out->failed = 1;
 		return;
@@ -401,25 +429,21 @@ void html_operator_charts(struct page *page, struct chart_list *list, const stru
 	snprintf(chart.title, sizeof chart.title, "Operators against this card's roof");
 	snprintf(chart.about, sizeof chart.about, "Of the copy rate where bytes bound the operation (from memory, not from the cache), of the matrix product where "
 						  "arithmetic does; by family, the median case and the best. Small cases never reach the roof.");
-	for (size_t i = 0; i < run->case_count; i++) {
-		const struct case_record *of = &run->cases[i];
-		size_t earlier = 0, count = 0;
-		while (strcmp(run->cases[earlier].family, of->family) != 0)
-			earlier++;
-		if (earlier < i || !case_is_operator(of))
-			continue;
-		for (size_t k = i; k < run->case_count; k++) {
-			if (strcmp(run->cases[k].family, of->family) != 0 || !case_is_timed(&run->cases[k]))
+	for (size_t i = 0; i < families_count; i++) {
+		size_t count = 0;
+		for (size_t k = 0; k < run->case_count; k++) {
+			const struct case_record *record = &run->cases[k];
+			if (!case_is_operator(record) || !case_is_timed(record) || strcmp(record->family, names[i]) != 0)
 				continue;
-			const double share = operator_rate_of(run, &run->cases[k]).share;
+			const double share = operator_rate_of(run, record).share;
 			if (isfinite(share))
 				values[count++] = 100 * share;
 		}
 		if (count == 0)
 			continue;
 		const struct spread spread = spread_of(values, count);
-		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "best case"), (struct chart_point){.y = spread.maximum, .label = of->family});
-		chart_point(&chart, chart_series(&chart, CHART_SOLID, 4, "median case"), (struct chart_point){.y = spread.median, .label = of->family});
+		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "best case"), (struct chart_point){.y = spread.maximum, .label = names[i]});
+		chart_point(&chart, chart_series(&chart, CHART_SOLID, 4, "median case"), (struct chart_point){.y = spread.median, .label = names[i]});
 	}
 	free(values);
 	page_chart(page, list, &chart);
