@@ -10,7 +10,7 @@
  * T less about 2.
  *
  * The share is a variable in memory: kernels of different shares, 0 too, are the same code bit for bit.
- * One launch at a time: the state belongs to the module.
+ * One launch at a time: the state belongs to the module. Two at once have no known share, but they end.
  */
 #pragma once
 
@@ -19,6 +19,7 @@ namespace specimen {
 #ifdef SPECIMEN_DELAY
 
 constexpr unsigned delay_places = 1024; /* more than any GPU has multiprocessors */
+constexpr long long delay_most = 1ll << 32; /* of cycles, seconds: beyond it the start is no start */
 static __device__ volatile unsigned delay_percent = SPECIMEN_DELAY;
 static __device__ unsigned delay_ended;                             /* blocks of this launch */
 static __device__ unsigned long long delay_started[delay_places];   /* ~clock64() of the first block; 0: none yet */
@@ -43,8 +44,9 @@ public:
         const unsigned blocks = gridDim.x * gridDim.y * gridDim.z;
         if (!__syncthreads_or(threadIdx.x == 0 && atomicAdd(&delay_ended, 1) == blocks - 1))
             return;
-        const unsigned long long start = ~atomicMax(&delay_started[place], 0ull);
-        const unsigned long long elapsed = clock64() - start, wanted = elapsed + elapsed * delay_percent / 100;
+        const long long start = static_cast<long long>(~atomicMax(&delay_started[place], 0ull));
+        const long long elapsed = clock64() - start, share = elapsed * delay_percent / 100;
+        const long long wanted = elapsed + (share > 0 && share < delay_most ? share : 0);
         __syncthreads();
         for (unsigned i = threadIdx.x; i < delay_places; i += blockDim.x)
             delay_started[i] = 0;
