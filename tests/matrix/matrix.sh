@@ -26,8 +26,8 @@ if [ -z "$built" ]; then
         done
     fi
     releases=$(for toolkit in "${toolkits[@]}"; do # two folders may be the same toolkit
-        find -L "$toolkit" \( -path '*/bin/nvcc' -o -path '*/bin/ptxas' \) -type f 2>/dev/null | sort | head -n 1 |
-            xargs -r -I{} {} --version | sed -n "s|.*release \([0-9.]*\),.*|\1 $toolkit|p"
+        program=$(find -L "$toolkit" \( -path '*/bin/nvcc' -o -path '*/bin/ptxas' \) -type f 2>/dev/null | sort | head -n 1)
+        [ -z "$program" ] || "$program" --version | sed -n "s|.*release \([0-9.]*\),.*|\1 $toolkit|p"
     done | sort -u -k 1,1)
     [ "$(grep -c . <<<"$releases")" -ge 2 ] ||
         skip "fewer than two CUDA versions here (${releases:-none}); set ASSAY_TOOLKITS or ASSAY_MATRIX" \
