@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS_DETAILED = 6, FAILURES_SHOWN = 100, LIST_SHOWN = 60, CASES_SHOWN = 200, ENTRIES_SHOWN = 1000, ARTIFACTS_OPEN = 3 };
+enum { RUNS_DETAILED = 6, FAILURES_SHOWN = 100, LIST_SHOWN = 60, CASES_SHOWN = 200, ARTIFACTS_OPEN = 3 };
 
 struct builder {
 	struct page page;
@@ -371,10 +371,16 @@ static void part_artifacts(struct builder *builder, const struct run_record *run
 		text_append(&builder->body, "</summary>\n");
 		report_artifact(&builder->page, artifact);
 		page_fact(&builder->page, "sha256", "%s", artifact->sha256);
+		char images[256];
+		snprintf(images, sizeof images, "%s", or_empty(artifact->images));
+		for (char *at = images; (at = strchr(at, '\n')) != NULL;)
+			*at = ';';
+		page_fact(&builder->page, "images", "%s", images);
 		page_fact(&builder->page, "size", "%llu bytes", (unsigned long long)artifact->size);
 		if (counts.reachable && !artifact->load_parts)
 			page_fact(&builder->page, "kernels", "%zu of %zu that can be reached here were launched; %zu in all", counts.launched, counts.reachable,
 				  artifact->kernel_count);
+		html_kernel_table(&builder->page, run, (int32_t)i);
 		page_close(&builder->page);
 		text_append(&builder->body, "</details>\n");
 	}
@@ -429,70 +435,6 @@ static void part_throughput(struct builder *builder, const struct run_record *ru
 	html_roofline_charts(&builder->page, &builder->charts, run);
 }
 
-/* By entry point: the best and the median case. */
-static int by_entry(const void *a, const void *b)
-{
-	const struct case_record *x = *(const struct case_record *const *)a, *y = *(const struct case_record *const *)b;
-	int order = strcmp(x->family, y->family);
-	if (!order)
-		order = strcmp(x->entry_point, y->entry_point);
-	return order ? order : (x > y) - (x < y);
-}
-
-static void append_entry_rates(struct page *page, const struct run_record *run)
-{
-	struct table table = {.titles = {"family", "entry point", "bound by", "timed cases", "median rate", "best rate", "unit", "best of roof (%)", "best case"},
-			      .left = {1, 1, 1, 0, 0, 0, 1, 0, 1},
-			      .columns = 9};
-	const struct case_record **cases = calloc(run->case_count + 1, sizeof *cases);
-	double *rates = calloc(run->case_count + 1, sizeof *rates);
-	size_t count = 0, left_out = 0;
-	for (size_t i = 0; cases && rates && i < run->case_count; i++)
-		if (case_is_operator(&run->cases[i]) && case_is_timed(&run->cases[i]))
-			cases[count++] = &run->cases[i];
-	if (!cases || !rates)
-		page->out->failed = 1;
-	else
-		qsort(cases, count, sizeof *cases, by_entry);
-	for (size_t from = 0, to; from < count; from = to) {
-		const struct case_record *best = cases[from];
-		const double unit = best->unit == WORK_BYTES ? 1e9 : 1e12;
-		for (to = from; to < count && strcmp(cases[to]->entry_point, cases[from]->entry_point) == 0 &&
-				strcmp(cases[to]->family, cases[from]->family) == 0;
-		     to++) {
-			rates[to - from] = operator_rate_of(run, cases[to]).rate;
-			if (rates[to - from] > operator_rate_of(run, best).rate)
-				best = cases[to];
-		}
-		if (table.rows == ENTRIES_SHOWN) {
-			left_out++;
-			continue;
-		}
-		const double share = operator_rate_of(run, best).share;
-		table_cell(&table, "%s", best->family);
-		table_cell(&table, "%s", best->entry_point);
-		table_cell(&table, "%s", best->unit == WORK_BYTES ? "memory" : "arithmetic");
-		table_cell(&table, "%zu", to - from);
-		table_cell(&table, "%.4g", spread_of(rates, to - from).median / unit);
-		table_cell(&table, "%.4g", operator_rate_of(run, best).rate / unit);
-		table_cell(&table, "%s", best->unit == WORK_BYTES ? "GB/s" : "TFLOP/s");
-		if (isfinite(share))
-			table_cell(&table, "%.1f", 100 * share);
-		else
-			table_cell(&table, "-");
-		table_cell(&table, "%s", best->name);
-	}
-	free(cases);
-	free(rates);
-	if (count) {
-		page_heading(page, 3, "Rates by entry point");
-		page_table(page, &table);
-		if (left_out)
-			page_paragraph(page, "... and %zu more entry points; --csv has every case.", left_out);
-	}
-	text_free(&table.cells);
-}
-
 static void part_figures(struct builder *builder, const struct run_record *run)
 {
 	struct run_summary summary;
@@ -501,7 +443,7 @@ static void part_figures(struct builder *builder, const struct run_record *run)
 		return;
 	}
 	report_throughput(&builder->page, run, &summary, CASES_SHOWN);
-	append_entry_rates(&builder->page, run);
+	html_entry_table(&builder->page, run);
 	report_operator_throughput(&builder->page, run, CASES_SHOWN);
 	report_counts(&builder->page, run, CASES_SHOWN);
 }

@@ -1,6 +1,7 @@
 /* Reports as one HTML page: readable by who has never seen this program, and safe to publish whatever a result file says.
  *
  * report_html.c says what is on the page and in which order, report_html_charts.c and report_history.c which charts there are,
+ * report_html_tables.c which tables other reports do not have,
  * report_chart.c how a chart goes into it, report_html_page.c puts it together. Style, scripts and frame are in html/.
  *
  * The page needs no network, and a policy in its head (Content-Security-Policy) forbids it: only the two scripts and the style that
@@ -27,6 +28,10 @@ void html_roofline_charts(struct page *page, struct chart_list *list, const stru
 void html_error_charts(struct page *page, struct chart_list *list, const struct run_record *run);
 void html_operator_charts(struct page *page, struct chart_list *list, const struct run_record *run);
 void html_condition_charts(struct page *page, struct chart_list *list, const struct run_record *run);
+
+/* ---- report_html_tables.c ---- */
+void html_kernel_table(struct page *page, const struct run_record *run, int32_t artifact); /* kernels of the artifact as loaded */
+void html_entry_table(struct page *page, const struct run_record *run);                    /* rates of operators by entry point */
 
 /* ---- report_history.c: runs[] by date; nothing where no two runs of a GPU model have timed cases in common ---- */
 int history_is_there(const struct run_record *const *runs, size_t count);

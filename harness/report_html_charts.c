@@ -341,8 +341,8 @@ static void element_error_chart(struct page *page, struct chart_list *list, cons
 	int first = JUDGE_HISTOGRAM_BINS, last = 0;
 	snprintf(chart.title, sizeof chart.title, "Errors of single elements%s", of_operators ? ", operators" : "");
 	if (of_operators)
-		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type: each error over its own bound. Up to 2^0 is "
-							  "right, beyond it wrong; at the left edge stand those that are exact.");
+		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type: each error over its own bound. The last "
+							  "point has those from 1 up, where 1 itself is still right; the first one those that are exact.");
 	else
 		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type; each error relative to the size of what "
 							  "was summed up. 2^-11 is half a unit in the last place of f16, 2^-8 of bf16, 2^-24 of f32.");

@@ -6,7 +6,7 @@
 	const data = JSON.parse(document.getElementById("data").textContent);
 	const drawn = [];
 	const shapes = ["circle", "triangle", "rect", "rectRot", "star", "crossRot", "rectRounded", "cross"];
-	const dashes = [[7, 4], [2, 3], [10, 3, 2, 3], [4, 4]];
+	const dashes = [[7, 4], [12, 4], [10, 3, 2, 3], [5, 2]];
 
 	function isDark() {
 		return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
