@@ -151,7 +151,7 @@ void judge_gpu(struct judge *judge)
 		int at = -1;
 		facts = judge_next(judge, &at);
 		judge_add(judge, "gpu", FIT_UNKNOWN, "no GPU here (%.*s); %s holds %s|--gpu sm_XX asks for another machine's",
-			  (int)strcspn(machine->gpu_evidence, "(;"), machine->gpu_evidence, facts ? judge_file(facts) : "it",
+			  (int)strcspn(machine->gpu_evidence, ":;("), machine->gpu_evidence, facts ? judge_file(facts) : "it",
 			  facts && facts->targets[0] ? facts->targets : "no device code");
 		return;
 	}

@@ -50,9 +50,10 @@ void judge_system(struct judge *judge)
 			continue;
 		judge_add(judge, "system", FIT_NO,
 			  "%s holds host code for %s (%s), and the target is %s (%s)|get the folder that was built on %s: no "
-			  "linker for %s takes such objects; its device code can be verified here (assay verify --donor)",
+			  "linker for %s takes such objects%s",
 			  judge_file(facts), host_os_name(facts->host), facts->machine ? facts->machine : "unknown processor",
-			  triple, evidence, host_os_name(wanted), host_os_name(wanted));
+			  triple, evidence, host_os_name(wanted), host_os_name(wanted),
+			  wanted == HOST_LINUX ? "; its device code can be verified here (assay verify --donor)" : "");
 		return;
 	}
 	if ((facts = with_host_code(judge)))
