@@ -194,7 +194,8 @@ void page_chart(struct page *page, struct chart_list *list, struct chart *chart)
 		text_append(page->out, " Of %zu points one in %zu is drawn.", count, step);
 	text_append(page->out, "</p></figcaption>\n");
 	if (list->is_drawn) {
-		text_append(page->out, "<div class=\"plot%s\"><canvas id=\"%s\" role=\"img\" aria-label=\"", chart->horizontal || chart->tall ? " tall" : "", id);
+		text_append(page->out, "<div class=\"plot%s\"><canvas id=\"%s\" role=\"img\" aria-label=\"", chart->horizontal || chart->tall
+				? " tall" : "", id);
 		xml_append_text(page->out, chart->title);
 		text_append(page->out, ". The table below has its figures.\"></canvas></div>\n<details>");
 		json_t *json = chart_json(chart, id, step);

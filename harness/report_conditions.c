@@ -57,7 +57,8 @@ struct list {
 	int count;
 };
 
-static void warn(struct list *list, int is_grave, const char *remedy, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void warn(struct list *list, int is_grave, const char *remedy, const char *format, ...) __attribute__((format(printf, 4,
+		5)));
 
 static void warn(struct list *list, int is_grave, const char *remedy, const char *format, ...)
 {
@@ -99,7 +100,8 @@ static void warn_mildly(struct list *list, const struct conditions *of)
 		warn(list, 0, "Compare only with runs under the same power limit, or lock a clock that it can hold (nvidia-smi -lgc MHZ).",
 		     "the card was at its power limit in %zu of %zu timed cases, where its clock follows the load", of->capped, of->timed);
 	if (of->set_lower)
-		warn(list, 0, "nvidia-smi -rac takes the setting back.", "somebody had set the card's clocks (%zu of %zu timed cases)", of->set_lower,
+		warn(list, 0, "nvidia-smi -rac takes the setting back.", "somebody had set the card's clocks (%zu of %zu timed cases)",
+				of->set_lower,
 		     of->timed);
 	if (of->highest_mhz - of->lowest_mhz > wandering_share * of->highest_mhz)
 		warn(list, 0, "Lock the clock (nvidia-smi -lgc MHZ) where cases of one run are to be compared with each other.",

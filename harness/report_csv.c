@@ -84,13 +84,15 @@ static void find_baselines(const struct run_record *const *runs, size_t count, s
 
 static void append_head(struct row *row, const struct baseline_columns *baselines)
 {
-	static const char *const before[] = {"run date (UTC)", "host", "device", "architecture", "driver", "artifact", "artifact sha256", "toolkit",
+	static const char *const before[] = {"run date (UTC)", "host", "device", "architecture", "driver", "artifact",
+			"artifact sha256", "toolkit",
 					     "family", "entry point", "case", "dtype", "head dim", "image", "status", "reason",
 					     "error / bound", "log-sum-exp error / bound", "scaled error", "scaled error allowed", "absolute error",
 					     "relative error", "largest ULP", "hot median (s)", "hot interval low (s)", "hot interval high (s)",
 					     "confidence of the interval", "hot samples", "cold median (s)", "cold interval low (s)",
 					     "cold interval high (s)"};
-	static const char *const after[] = {"FLOPs of a call", "bytes of a call", "rate (FLOP/s)", "rate (bytes/s)", "share of this card's roof",
+	static const char *const after[] = {"FLOPs of a call", "bytes of a call", "rate (FLOP/s)", "rate (bytes/s)",
+			"share of this card's roof",
 					    "energy of a call (J)", "energy (J/TFLOP)", "verifying (s)", "wall time (s)", "reproduce"};
 	for (size_t i = 0; i < ARRAY_COUNT(before); i++)
 		cell_text(row, before[i]);

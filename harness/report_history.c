@@ -21,7 +21,8 @@ static const char *file_of(const struct run_record *run, const struct case_recor
 }
 
 /* A case is the same in another run when family, entry point and name are, and the artifact's file has the same name. */
-static int by_identity(const struct run_record *xr, const struct case_record *x, const struct run_record *yr, const struct case_record *y)
+static int by_identity(const struct run_record *xr, const struct case_record *x, const struct run_record *yr,
+		const struct case_record *y)
 {
 	int order = strcmp(x->name, y->name);
 	if (!order)
@@ -86,7 +87,8 @@ static void name_run(const struct history *history, size_t index, char *name, si
 {
 	const struct run_record *run = history->runs[index];
 	const char *date = or_empty(run->date), *toolkit = run->artifact_count ? or_empty(run->artifacts[0].toolkit) : "";
-	snprintf(name, size, "%.10s %.5s%s%.*s", date, strlen(date) > 16 ? date + 11 : "", toolkit[0] ? ", " : "", (int)strcspn(toolkit, "("), toolkit);
+	snprintf(name, size, "%.10s %.5s%s%.*s", date, strlen(date) > 16 ? date + 11 : "", toolkit[0] ? ", " : "",
+			(int)strcspn(toolkit, "("), toolkit);
 	const size_t length = strlen(name);
 	if (length && name[length - 1] == ' ')
 		name[length - 1] = '\0';
@@ -117,14 +119,16 @@ static int take_run(struct history *history, const struct run_record *run)
 /* Median over the common cases of time / time in the first run, and the quarters around it. */
 static void overall_chart(struct page *page, struct chart_list *list, const struct history *history)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run", .is_labelled = 1, .y_free = 1};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run",
+			.is_labelled = 1, .y_free = 1};
 	double *ratios = calloc(history->timed[0].count + 1, sizeof *ratios);
 	if (!ratios) {
 		page->out->failed = 1;
 		return;
 	}
 	snprintf(chart.title, sizeof chart.title, "All cases together, %s", run_device(history->runs[0])->name);
-	snprintf(chart.about, sizeof chart.about, "Median over the cases that a run has in common with the first one, with the range in which the middle half of "
+	snprintf(chart.about, sizeof chart.about, "Median over the cases that a run has in common with the first one, with the "
+			"range in which the middle half of "
 						  "them lies; 1: as in the first run, lower is faster.");
 	for (size_t i = 0; i < history->count; i++) {
 		size_t count = 0;
@@ -137,7 +141,8 @@ static void overall_chart(struct page *page, struct chart_list *list, const stru
 			continue;
 		const struct spread spread = spread_of(ratios, count);
 		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "median of the common cases"),
-			    (struct chart_point){.x = (double)i + 1, .y = spread.median, .low = ratios[count / 4], .high = ratios[count - 1 - count / 4],
+			    (struct chart_point){.x = (double)i + 1, .y = spread.median, .low = ratios[count / 4],
+					.high = ratios[count - 1 - count / 4],
 						 .label = history->names[i]});
 	}
 	free(ratios);
@@ -160,12 +165,15 @@ static size_t times_found(const struct history *history, const struct entry *ent
 	return found;
 }
 
-static void trend_chart(struct page *page, struct chart_list *list, const struct history *history, const struct entry *const *entries, size_t count)
+static void trend_chart(struct page *page, struct chart_list *list, const struct history *history,
+		const struct entry *const *entries, size_t count)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run", .is_labelled = 1, .y_free = 1,
+	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run",
+			.is_labelled = 1, .y_free = 1,
 			      .tall = 1};
 	snprintf(chart.title, sizeof chart.title, "The longest cases one by one");
-	snprintf(chart.about, sizeof chart.about, "Hot median relative to the first run that has the case, with the interval of the median; lower is faster.");
+	snprintf(chart.about, sizeof chart.about, "Hot median relative to the first run that has the case, with the interval of "
+			"the median; lower is faster.");
 	for (size_t k = 0; k < count && k < TRENDS_MAX; k++) {
 		double first = 0;
 		const char *name = entries[k]->record->name;
@@ -177,7 +185,8 @@ static void trend_chart(struct page *page, struct chart_list *list, const struct
 			if (!found)
 				continue;
 			first = first > 0 ? first : found->hot.median;
-			chart_point(&chart, series, (struct chart_point){.x = (double)i + 1, .y = found->hot.median / first, .low = found->hot.low / first,
+			chart_point(&chart, series, (struct chart_point){.x = (double)i + 1, .y = found->hot.median / first,
+					.low = found->hot.low / first,
 									 .high = found->hot.high / first, .label = history->names[i]});
 		}
 	}

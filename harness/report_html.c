@@ -50,12 +50,14 @@ static void close_section(struct builder *builder)
 }
 
 /* A part of a run; nothing is left of it when `append` has nothing to say. */
-static void part(struct builder *builder, const struct run_record *run, size_t number, const char *id, const char *title, int in_grid,
+static void part(struct builder *builder, const struct run_record *run, size_t number, const char *id, const char *title,
+		int in_grid,
 		 void (*append)(struct builder *builder, const struct run_record *run))
 {
 	const size_t before = builder->body.length;
 	page_close(&builder->page);
-	text_append(&builder->body, "<section id=\"%s%zu\">\n<h3>%s</h3>\n%s", id, number, title, in_grid ? "<div class=\"charts\">\n" : "");
+	text_append(&builder->body, "<section id=\"%s%zu\">\n<h3>%s</h3>\n%s", id, number, title, in_grid ? "<div class=\"charts\">\n"
+			: "");
 	const size_t empty = builder->body.length;
 	append(builder, run);
 	page_close(&builder->page);
@@ -143,11 +145,13 @@ static void append_status_bar(struct text *out, const struct tally *tally)
 	const struct {
 		const char *class;
 		size_t count;
-	} parts[] = {{"good", tally->passed}, {"bad", tally->bad - tally->mistrusted}, {"doubtful", tally->mistrusted}, {"plain", tally->refused}};
+	} parts[] = {{"good", tally->passed}, {"bad", tally->bad - tally->mistrusted}, {"doubtful", tally->mistrusted}, {"plain",
+			tally->refused}};
 	double x = 0;
 	if (tally->cases == 0)
 		return;
-	text_append(out, "<svg class=\"statuses\" viewBox=\"0 0 1000 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%zu passed, %zu did not, "
+	text_append(out, "<svg class=\"statuses\" viewBox=\"0 0 1000 14\" preserveAspectRatio=\"none\" role=\"img\" "
+			"aria-label=\"%zu passed, %zu did not, "
 			 "%zu mistrusted, %zu not judged\">", tally->passed, tally->bad - tally->mistrusted, tally->mistrusted, tally->refused);
 	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
 		double width = 1000.0 * (double)parts[i].count / (double)tally->cases;
@@ -177,7 +181,8 @@ static void append_verdict(struct builder *builder, const struct run_record *con
 		artifacts += runs[i]->artifact_count;
 	}
 	const int is_bad = all.bad || broken, is_good = !is_bad && all.passed && !unfinished;
-	text_append(out, "<section id=\"summary\" class=\"verdict %s\">\n<span class=\"word %s\">%s</span>\n<h1>", is_bad ? "bad" : is_good ? "good" : "doubtful",
+	text_append(out, "<section id=\"summary\" class=\"verdict %s\">\n<span class=\"word %s\">%s</span>\n<h1>", is_bad ? "bad"
+			: is_good ? "good" : "doubtful",
 		    is_bad ? "bad" : is_good ? "good" : "doubtful", is_bad ? "not fit to publish" : is_good ? "passed" : "no verdict");
 	if (is_bad && all.bad)
 		text_append(out, "%s of %s cases did not pass", grouped(a, all.bad), grouped(b, all.cases));
@@ -322,7 +327,8 @@ static void append_tiles(struct builder *builder, const struct run_record *run, 
 	text_append(out, "<div class=\"tiles\">\n");
 	if (summary->margins.count) {
 		snprintf(value, sizeof value, "%.2f", summary->margins.maximum);
-		tile(out, "Largest error / bound", value, "of 1", "median %.2f; among the passed: %s", summary->margins.median, summary->worst->name);
+		tile(out, "Largest error / bound", value, "of 1", "median %.2f; among the passed: %s", summary->margins.median,
+				summary->worst->name);
 	}
 	best_tiles(out, run);
 	baseline_tiles(out, run);
@@ -378,7 +384,8 @@ static void part_artifacts(struct builder *builder, const struct run_record *run
 		page_fact(&builder->page, "images", "%s", images);
 		page_fact(&builder->page, "size", "%llu bytes", (unsigned long long)artifact->size);
 		if (counts.reachable && !artifact->load_parts)
-			page_fact(&builder->page, "kernels", "%zu of %zu that can be reached here were launched; %zu in all", counts.launched, counts.reachable,
+			page_fact(&builder->page, "kernels", "%zu of %zu that can be reached here were launched; %zu in all", counts.launched,
+					counts.reachable,
 				  artifact->kernel_count);
 		html_kernel_table(&builder->page, run, (int32_t)i);
 		page_close(&builder->page);
@@ -475,13 +482,15 @@ static void append_run(struct builder *builder, const struct run_record *run, si
 		xml_append_text(&builder->body, device);
 		text_append(&builder->body, ", ");
 		xml_append_text(&builder->body, run->date);
-		text_append(&builder->body, "</h2>\n<p>%zu of %zu cases passed, %zu did not, %zu were not judged.</p>\n", tally.passed, tally.cases,
+		text_append(&builder->body, "</h2>\n<p>%zu of %zu cases passed, %zu did not, %zu were not judged.</p>\n", tally.passed,
+				tally.cases,
 			    tally.bad, tally.refused);
 		append_status_bar(&builder->body, &tally);
 		text_append(&builder->navigation, "<a href=\"#run%zu\">Run %zu</a>", number, number);
 	}
 	if (!run->complete)
-		text_append(&builder->body, "<div class=\"notice\" role=\"note\"><b>This run was cut short.</b> What follows is what it had by then.</div>\n");
+		text_append(&builder->body, "<div class=\"notice\" role=\"note\"><b>This run was cut short.</b> What follows is what it "
+				"had by then.</div>\n");
 	append_warnings(builder, run);
 	append_tiles(builder, run, &summary);
 	/* what is wrong comes first; where nothing is, what the reader came for */
@@ -500,9 +509,11 @@ static void append_run(struct builder *builder, const struct run_record *run, si
 
 /* ---- several runs ---- */
 
-static void append_runs_table(struct builder *builder, const struct run_record *const *runs, const char *const *files, size_t count)
+static void append_runs_table(struct builder *builder, const struct run_record *const *runs, const char *const *files,
+		size_t count)
 {
-	struct table table = {.titles = {"run", "file", "date (UTC)", "GPU", "driver", "toolkit", "cases", "passed", "did not", "largest error / bound",
+	struct table table = {.titles = {"run", "file", "date (UTC)", "GPU", "driver", "toolkit", "cases", "passed", "did not",
+			"largest error / bound",
 					 "best TFLOP/s", "of matrix product (%)"},
 			      .left = {0, 1, 1, 1, 1, 1},
 			      .columns = 12};

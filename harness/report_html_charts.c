@@ -53,7 +53,8 @@ static int read_shape(const struct case_record *record, struct shape *shape)
 	}
 	if (found && shape->query != shape->key) {
 		const size_t have = strlen(shape->group);
-		snprintf(shape->group + have, sizeof shape->group - have, ", %lld quer%s", (long long)shape->query, shape->query == 1 ? "y" : "ies");
+		snprintf(shape->group + have, sizeof shape->group - have, ", %lld quer%s", (long long)shape->query, shape->query == 1 ? "y"
+				: "ies");
 	}
 	return found ? 0 : -1;
 }
@@ -82,7 +83,8 @@ static double tflops(const struct case_record *record, double seconds)
 	return record->flops / seconds / 1e12;
 }
 
-static void add_rate(struct chart *chart, struct chart_series *series, const struct shape *shape, const struct timing_record *timing)
+static void add_rate(struct chart *chart, struct chart_series *series, const struct shape *shape,
+		const struct timing_record *timing)
 {
 	const double work = is_decoding(shape) ? shape->record->bytes / 1e9 : shape->record->flops / 1e12;
 	chart_point(chart, series, (struct chart_point){.x = (double)shape->key, .y = work / timing->median,
@@ -90,14 +92,16 @@ static void add_rate(struct chart *chart, struct chart_series *series, const str
 							.high = timing->low > 0 ? work / timing->low : 0, .label = shape->record->name});
 }
 
-static void throughput_chart(struct page *page, struct chart_list *list, const struct run_record *run, const struct shape *shapes, size_t count)
+static void throughput_chart(struct page *page, struct chart_list *list, const struct run_record *run,
+		const struct shape *shapes, size_t count)
 {
 	struct chart chart = {.kind = CHART_LINES, .x_title = "keys in the sequence", .label_title = "case"};
 	const int decodes = is_decoding(&shapes[0]);
 	int colour = 0;
 	chart.y_title = decodes ? "GB/s" : "TFLOP/s";
 	snprintf(chart.title, sizeof chart.title, "Attention, %.140s", shapes[0].group);
-	snprintf(chart.about, sizeof chart.about, "Throughput over sequence length by head dimension (d); higher is better. Dashed: other implementations "
+	snprintf(chart.about, sizeof chart.about, "Throughput over sequence length by head dimension (d); higher is better. "
+			"Dashed: other implementations "
 						  "on the same inputs. Dotted: what this card's %s reaches.", decodes ? "copy rate" : "matrix product");
 	for (size_t i = 0; i < count; i++) {
 		const struct case_record *record = shapes[i].record;
@@ -112,7 +116,8 @@ static void throughput_chart(struct page *page, struct chart_list *list, const s
 	}
 	const struct run_device *device = run_record_device(run, shapes[0].record);
 	const int is_bf16 = shapes[0].record->dtype == DTYPE_BF16;
-	const double roof = decodes ? device->copy_bytes_per_second : is_bf16 ? device->matrix_product_flops_bf16 : device->matrix_product_flops;
+	const double roof = decodes ? device->copy_bytes_per_second : is_bf16 ? device->matrix_product_flops_bf16
+			: device->matrix_product_flops;
 	if (roof > 0) {
 		struct chart_series *series = decodes ? chart_series(&chart, CHART_ROOF, 0, "copy rate")
 						      : chart_series(&chart, CHART_ROOF, 0, "matrix product in %s", is_bf16 ? "bf16" : "f16");
@@ -140,10 +145,12 @@ static int by_flops(const void *a, const void *b)
 /* Speed relative to the artifact's own: what would be gained or lost by taking the other one. */
 static void baseline_chart(struct page *page, struct chart_list *list, struct shape *shapes, size_t count)
 {
-	struct chart chart = {.kind = CHART_BARS, .horizontal = 1, .y_title = "speed relative to the baseline (1: as fast)", .label_title = "case"};
+	struct chart chart = {.kind = CHART_BARS, .horizontal = 1, .y_title = "speed relative to the baseline (1: as fast)",
+			.label_title = "case"};
 	size_t shown = 0;
 	snprintf(chart.title, sizeof chart.title, "Against each baseline");
-	snprintf(chart.about, sizeof chart.about, "Time of the baseline over time of this artifact, on the cases with the most work; above 1 this artifact "
+	snprintf(chart.about, sizeof chart.about, "Time of the baseline over time of this artifact, on the cases with the most "
+			"work; above 1 this artifact "
 						  "is faster.");
 	qsort(shapes, count, sizeof *shapes, by_flops);
 	for (size_t i = 0; i < count && shown < BARS_MAX; i++) {
@@ -182,7 +189,8 @@ void html_throughput_charts(struct page *page, struct chart_list *list, const st
 			throughput_chart(page, list, run, shapes + from, to - from);
 	}
 	if (charts > SHAPES_MAX)
-		page_paragraph(page, "%zu more shapes were timed at several lengths; the table below and --csv have them.", charts - SHAPES_MAX);
+		page_paragraph(page, "%zu more shapes were timed at several lengths; the table below and --csv have them.",
+				charts - SHAPES_MAX);
 	baseline_chart(page, list, shapes, count);
 	free(shapes);
 }
@@ -237,28 +245,33 @@ static void add_roof(struct chart *chart, const struct run_device *device, doubl
 
 static void hot_cold_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .x_title = "hot time (us)", .y_title = "cold time / hot time", .label_title = "case",
+	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .x_title = "hot time (us)", .y_title = "cold time / hot time",
+			.label_title = "case",
 			      .y_free = 1};
 	snprintf(chart.title, sizeof chart.title, "Hot against cold");
-	snprintf(chart.about, sizeof chart.about, "How much longer a call takes when its inputs come from memory instead of the cache. 1: it makes no "
+	snprintf(chart.about, sizeof chart.about, "How much longer a call takes when its inputs come from memory instead of the "
+			"cache. 1: it makes no "
 						  "difference.");
 	for (size_t i = 0; i < run->case_count; i++) {
 		const struct case_record *record = &run->cases[i];
 		if (case_is_timed(record) && record->cold.measured && record->cold.median > 0)
 			chart_point(&chart, series_of(&chart, record),
-				    (struct chart_point){.x = record->hot.median * 1e6, .y = record->cold.median / record->hot.median, .label = record->name});
+				    (struct chart_point){.x = record->hot.median * 1e6, .y = record->cold.median / record->hot.median,
+						.label = record->name});
 	}
 	page_chart(page, list, &chart);
 }
 
 void html_roofline_charts(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .y_log = 1, .x_title = "arithmetic intensity (FLOP / byte)", .y_title = "TFLOP/s",
+	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .y_log = 1, .x_title = "arithmetic intensity (FLOP / byte)",
+			.y_title = "TFLOP/s",
 			      .label_title = "case"};
 	const struct run_device *device = run_record_device(run, NULL);
 	double low = INFINITY, high = 0;
 	snprintf(chart.title, sizeof chart.title, "Roofline");
-	snprintf(chart.about, sizeof chart.about, "Each point a case that was timed. The dotted line is the most that this card can do: by its copy rate on the "
+	snprintf(chart.about, sizeof chart.about, "Each point a case that was timed. The dotted line is the most that this card "
+			"can do: by its copy rate on the "
 						  "left, by its matrix product on the right, both measured in this run. Points above it had their inputs in the cache.");
 	for (size_t i = 0; i < run->case_count; i++) {
 		const struct case_record *record = &run->cases[i];
@@ -313,11 +326,13 @@ static size_t type_index(enum dtype types[TYPES_MAX], size_t *count, enum dtype 
 
 static void case_error_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart chart = {.kind = CHART_STACKS, .x_title = "largest error / bound of the case", .y_title = "cases", .label_title = "error / bound"};
+	struct chart chart = {.kind = CHART_STACKS, .x_title = "largest error / bound of the case", .y_title = "cases",
+			.label_title = "error / bound"};
 	enum dtype types[TYPES_MAX];
 	size_t counts[TYPES_MAX][ERROR_BINS] = {{0}}, type_count = 0;
 	snprintf(chart.title, sizeof chart.title, "How near the cases come to their bounds");
-	snprintf(chart.about, sizeof chart.about, "Cases by their largest error / bound, by type. Left is better; 1 is the most that rounding can explain, beyond "
+	snprintf(chart.about, sizeof chart.about, "Cases by their largest error / bound, by type. Left is better; 1 is the most "
+			"that rounding can explain, beyond "
 						  "it the result is wrong.");
 	for (size_t i = 0; i < run->case_count; i++)
 		if (has_numbers(&run->cases[i]))
@@ -333,7 +348,8 @@ static void case_error_chart(struct page *page, struct chart_list *list, const s
  * (expect.c): two charts. */
 static void element_error_chart(struct page *page, struct chart_list *list, const struct run_record *run, int of_operators)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = of_operators ? "error / bound of an element: up to 2^x" : "scaled error of an element: up to 2^x",
+	struct chart chart = {.kind = CHART_LINES, .x_title = of_operators ? "error / bound of an element: up to 2^x"
+			: "scaled error of an element: up to 2^x",
 			      .y_title = "% of elements"};
 	enum dtype types[TYPES_MAX];
 	double counts[TYPES_MAX][JUDGE_HISTOGRAM_BINS] = {{0}};
@@ -341,10 +357,12 @@ static void element_error_chart(struct page *page, struct chart_list *list, cons
 	int first = JUDGE_HISTOGRAM_BINS, last = 0;
 	snprintf(chart.title, sizeof chart.title, "Errors of single elements%s", of_operators ? ", operators" : "");
 	if (of_operators)
-		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type: each error over its own bound. The last "
+		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type: each error "
+				"over its own bound. The last "
 							  "point has those from 1 up, where 1 itself is still right; the first one those that are exact.");
 	else
-		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type; each error relative to the size of what "
+		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type; each error "
+				"relative to the size of what "
 							  "was summed up. 2^-11 is half a unit in the last place of f16, 2^-8 of bf16, 2^-24 of f32.");
 	for (size_t i = 0; i < run->case_count; i++) {
 		if (!has_numbers(&run->cases[i]) || case_is_operator(&run->cases[i]) != of_operators)
@@ -384,7 +402,8 @@ static void family_error_chart(struct page *page, struct chart_list *list, const
 		return;
 	}
 	snprintf(chart.title, sizeof chart.title, "Errors by family");
-	snprintf(chart.about, sizeof chart.about, "Cases that passed: the median case, the 95th percentile and the largest. Operations that round once come "
+	snprintf(chart.about, sizeof chart.about, "Cases that passed: the median case, the 95th percentile and the largest. "
+			"Operations that round once come "
 						  "near 1 by nature: half a unit in the last place is both the error and the bound.");
 	for (size_t i = 0; i < families_count; i++) {
 		const char *family = names[i];
@@ -397,8 +416,10 @@ static void family_error_chart(struct page *page, struct chart_list *list, const
 		const struct spread spread = spread_of(values, count);
 		shown++;
 		chart_point(&chart, chart_series(&chart, CHART_SOLID, 2, "median"), (struct chart_point){.y = spread.median, .label = family});
-		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "95th percentile"), (struct chart_point){.y = spread.high, .label = family});
-		chart_point(&chart, chart_series(&chart, CHART_SOLID, 1, "largest"), (struct chart_point){.y = spread.maximum, .label = family});
+		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "95th percentile"), (struct chart_point){.y = spread.high,
+				.label = family});
+		chart_point(&chart, chart_series(&chart, CHART_SOLID, 1, "largest"), (struct chart_point){.y = spread.maximum,
+				.label = family});
 	}
 	if (shown > 1)
 		page_chart(page, list, &chart);
@@ -427,7 +448,8 @@ void html_operator_charts(struct page *page, struct chart_list *list, const stru
 		return;
 	}
 	snprintf(chart.title, sizeof chart.title, "Operators against this card's roof");
-	snprintf(chart.about, sizeof chart.about, "Of the copy rate where bytes bound the operation (from memory, not from the cache), of the matrix product where "
+	snprintf(chart.about, sizeof chart.about, "Of the copy rate where bytes bound the operation (from memory, not from the "
+			"cache), of the matrix product where "
 						  "arithmetic does; by family, the median case and the best. Small cases never reach the roof.");
 	for (size_t i = 0; i < families_count; i++) {
 		size_t count = 0;
@@ -442,8 +464,10 @@ void html_operator_charts(struct page *page, struct chart_list *list, const stru
 		if (count == 0)
 			continue;
 		const struct spread spread = spread_of(values, count);
-		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "best case"), (struct chart_point){.y = spread.maximum, .label = names[i]});
-		chart_point(&chart, chart_series(&chart, CHART_SOLID, 4, "median case"), (struct chart_point){.y = spread.median, .label = names[i]});
+		chart_point(&chart, chart_series(&chart, CHART_SOLID, 0, "best case"), (struct chart_point){.y = spread.maximum,
+				.label = names[i]});
+		chart_point(&chart, chart_series(&chart, CHART_SOLID, 4, "median case"), (struct chart_point){.y = spread.median,
+				.label = names[i]});
 	}
 	free(values);
 	page_chart(page, list, &chart);
@@ -453,11 +477,13 @@ void html_operator_charts(struct page *page, struct chart_list *list, const stru
 
 static void clock_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart clock = {.kind = CHART_POINTS, .x_title = "timed case, in order", .y_title = "MHz", .label_title = "case", .y_free = 1};
+	struct chart clock = {.kind = CHART_POINTS, .x_title = "timed case, in order", .y_title = "MHz", .label_title = "case",
+			.y_free = 1};
 	struct chart power = {.kind = CHART_POINTS, .x_title = "timed case, in order", .y_title = "W", .label_title = "case"};
 	double order = 0;
 	snprintf(clock.title, sizeof clock.title, "Clock of the multiprocessors");
-	snprintf(clock.about, sizeof clock.about, "While each case was timed: highest and lowest reading. A level line is what good conditions look like.");
+	snprintf(clock.about, sizeof clock.about, "While each case was timed: highest and lowest reading. A level line is what "
+			"good conditions look like.");
 	snprintf(power.title, sizeof power.title, "Power");
 	snprintf(power.about, sizeof power.about, "Highest reading while each case was timed. A card at its limit lowers its clock.");
 	for (size_t i = 0; i < run->case_count; i++) {
@@ -472,9 +498,12 @@ static void clock_chart(struct page *page, struct chart_list *list, const struct
 			watts = w > watts ? w : watts;
 		}
 		order++;
-		chart_point(&clock, chart_series(&clock, CHART_SOLID, 0, "highest"), (struct chart_point){.x = order, .y = high, .label = record->name});
-		chart_point(&clock, chart_series(&clock, CHART_SOLID, 1, "lowest"), (struct chart_point){.x = order, .y = low, .label = record->name});
-		chart_point(&power, chart_series(&power, CHART_SOLID, 3, "power"), (struct chart_point){.x = order, .y = watts, .label = record->name});
+		chart_point(&clock, chart_series(&clock, CHART_SOLID, 0, "highest"), (struct chart_point){.x = order, .y = high,
+				.label = record->name});
+		chart_point(&clock, chart_series(&clock, CHART_SOLID, 1, "lowest"), (struct chart_point){.x = order, .y = low,
+				.label = record->name});
+		chart_point(&power, chart_series(&power, CHART_SOLID, 3, "power"), (struct chart_point){.x = order, .y = watts,
+				.label = record->name});
 	}
 	page_chart(page, list, &clock);
 	page_chart(page, list, &power);
@@ -484,7 +513,8 @@ static void energy_chart(struct page *page, struct chart_list *list, const struc
 {
 	struct chart chart = {.kind = CHART_POINTS, .x_title = "TFLOP/s", .y_title = "J / TFLOP", .label_title = "case"};
 	snprintf(chart.title, sizeof chart.title, "Energy");
-	snprintf(chart.about, sizeof chart.about, "Energy of the whole card for 10^12 floating-point operations, over throughput; lower is better.");
+	snprintf(chart.about, sizeof chart.about, "Energy of the whole card for 10^12 floating-point operations, over throughput; "
+			"lower is better.");
 	for (size_t i = 0; i < run->case_count; i++)
 		if (case_is_timed(&run->cases[i]))
 			chart_point(&chart, series_of(&chart, &run->cases[i]),

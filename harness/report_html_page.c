@@ -82,20 +82,23 @@ static void append_footer(struct text *out)
 	if (assay_chart_js_size)
 		text_append(out, "<details><summary>Licence of the plotting library</summary><pre>%s</pre></details>\n", assay_chart_licence);
 	else
-		text_append(out, "<p>It has no plots because this assay was built without Chart.js (Debian and Ubuntu: package libjs-chart.js); "
+		text_append(out, "<p>It has no plots because this assay was built without Chart.js (Debian and Ubuntu: package "
+				"libjs-chart.js); "
 				 "the tables have the same figures.</p>\n");
 }
 
 void html_assemble(const struct html_content *content, struct text *out)
 {
-	static const char *const names[] = {"policy", "generator", "title", "style", "navigation", "body", "data", "library", "script", "footer"};
+	static const char *const names[] = {"policy", "generator", "title", "style", "navigation", "body", "data", "library", "script",
+			"footer"};
 	const char *at = assay_page_html;
 	for (const char *mark; (mark = strstr(at, "{{")) != NULL;) {
 		const char *name = mark + 2, *end = strstr(name, "}}");
 		size_t which = 0;
 		if (!end)
 			break;
-		while (which < ARRAY_COUNT(names) && (strlen(names[which]) != (size_t)(end - name) || strncmp(names[which], name, (size_t)(end - name)) != 0))
+		while (which < ARRAY_COUNT(names) && (strlen(names[which]) != (size_t)(end - name) || strncmp(names[which], name,
+				(size_t)(end - name)) != 0))
 			which++;
 		text_append_bytes(out, at, (size_t)(mark - at));
 		switch (which) {
@@ -162,7 +165,8 @@ static int write_text(const char *path, struct text *text, struct error *err)
 	return result;
 }
 
-int report_files_write(const struct report_files *files, const struct run_record *const *runs, const char *const *names, size_t count,
+int report_files_write(const struct report_files *files, const struct run_record *const *runs, const char *const *names,
+		size_t count,
 		       struct error *err)
 {
 	struct text text = {0};

@@ -27,7 +27,8 @@ static int is_told(const struct launch_record *const *told, size_t count, const 
 /* What the driver says of the kernels of one artifact that the cases launched, each once. */
 void html_kernel_table(struct page *page, const struct run_record *run, int32_t artifact)
 {
-	struct table table = {.titles = {"kernel as loaded", "registers", "static shared (B)", "dynamic shared (B)", "local (B)", "threads of a block"},
+	struct table table = {.titles = {"kernel as loaded", "registers", "static shared (B)", "dynamic shared (B)", "local (B)",
+			"threads of a block"},
 			      .left = {1},
 			      .columns = 6};
 	const struct launch_record *told[KERNELS_SHOWN];
@@ -68,7 +69,8 @@ static int by_entry(const void *a, const void *b)
 
 void html_entry_table(struct page *page, const struct run_record *run)
 {
-	struct table table = {.titles = {"family", "entry point", "bound by", "timed cases", "median rate", "best rate", "unit", "best of roof (%)", "best case"},
+	struct table table = {.titles = {"family", "entry point", "bound by", "timed cases", "median rate", "best rate", "unit",
+			"best of roof (%)", "best case"},
 			      .left = {1, 1, 1, 0, 0, 0, 1, 0, 1},
 			      .columns = 9};
 	const struct case_record **cases = calloc(run->case_count + 1, sizeof *cases);

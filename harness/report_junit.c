@@ -146,7 +146,8 @@ static void append_case(const struct run_record *run, const struct case_record *
 }
 
 /* The date as ISO 8601 without a zone, which is what readers of JUnit take. */
-static void append_suite_head(const struct run_record *run, const char *name, const char *family, const struct suite *suite, struct text *out)
+static void append_suite_head(const struct run_record *run, const char *name, const char *family, const struct suite *suite,
+		struct text *out)
 {
 	text_append(out, "  <testsuite name=\"");
 	xml_append_text(out, name);
@@ -227,7 +228,8 @@ void report_append_junit(const struct run_record *const *runs, size_t count, str
 		for (size_t k = 0; k < runs[i]->inventory_count; k++)
 			failures += inventory_is_broken(&runs[i]->inventories[k]) != 0;
 	}
-	text_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"assay\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n",
+	text_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"assay\" tests=\"%zu\" failures=\"%zu\" "
+			"errors=\"%zu\">\n",
 		    cases, failures, errors);
 	for (size_t i = 0; i < count; i++) {
 		append_run(runs[i], out);

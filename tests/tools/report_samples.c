@@ -21,7 +21,8 @@ static char *own(const char *text)
 
 static struct timing_record timing(double seconds)
 {
-	struct timing_record timing = {.measured = 1, .median = seconds, .low = 0.995 * seconds, .high = 1.005 * seconds, .confidence = 0.95,
+	struct timing_record timing = {.measured = 1, .median = seconds, .low = 0.995 * seconds, .high = 1.005 * seconds,
+			.confidence = 0.95,
 				       .minimum = 0.99 * seconds, .maximum = 1.02 * seconds, .samples = SAMPLES, .converged = 1};
 	timing.raw = calloc(SAMPLES, sizeof *timing.raw);
 	if (!timing.raw)
@@ -35,17 +36,20 @@ static struct run_record empty_run(int day)
 {
 	char date[32];
 	snprintf(date, sizeof date, "2026-01-0%dT10:20:30Z", day);
-	struct run_record run = {.schema = RECORD_SCHEMA, .command = own("assay run out/libflashattention.a"), .version = own("0.1.0"), .date = own(date),
+	struct run_record run = {.schema = RECORD_SCHEMA, .command = own("assay run out/libflashattention.a"), .version = own("0.1.0"),
+			.date = own(date),
 				 .host = own("machine"), .devices = calloc(1, sizeof(struct run_device)), .device_count = 1, .math = own("precise"),
 				 .dataset = own("bench.spec"), .dataset_sha256 = "0011", .repeat_options = own(""), .notes = own(""), .complete = 1,
 				 .artifacts = calloc(1, sizeof(struct artifact_record)), .artifact_count = 1, .wall_seconds = 12};
 	if (!run.devices || !run.artifacts)
 		exit(3);
-	run.devices[0] = (struct run_device){.properties = {.kind = DEVICE_CUDA, .id = "cuda:0", .name = "Model card", .uuid = "GPU-1", .cc_major = 9,
+	run.devices[0] = (struct run_device){.properties = {.kind = DEVICE_CUDA, .id = "cuda:0", .name = "Model card", .uuid = "GPU-1",
+			.cc_major = 9,
 							    .multiprocessors = 132, .memory_bytes = (size_t)80 << 30, .l2_bytes = 50 << 20,
 							    .driver_version = 13000, .driver_text = "580.1", .gemm_library = "cuBLAS 13"},
 					     .matrix_product_flops = 7.5e14, .matrix_product_flops_bf16 = 7.6e14, .copy_bytes_per_second = 2.9e12};
-	run.artifacts[0] = (struct artifact_record){.path = own("out/libflashattention.a"), .sha256 = "ab12", .size = 46000000, .kind = own("ELF archive"),
+	run.artifacts[0] = (struct artifact_record){.path = own("out/libflashattention.a"), .sha256 = "ab12", .size = 46000000,
+			.kind = own("ELF archive"),
 						    .toolkit = own("CUDA 13.0 (V13.0.88)"), .provenance = own(""), .abi = own("0.9.2"),
 						    .cudart = own("shim"), .stubbed = own(""), .refused = own(""), .images = own("SASS sm_90"),
 						    .set = own(""), .donor = own(""), .link_seconds = 0.2, .load_seconds = 0.1};
@@ -118,7 +122,8 @@ static void write_timed(const char *folder, int day)
 
 static void write_hostile(const char *folder)
 {
-	static const char *const texts[] = {"</script><script>document.title='taken'</script>", "\"><img src=x onerror=\"document.title='taken'\">",
+	static const char *const texts[] = {"</script><script>document.title='taken'</script>",
+			"\"><img src=x onerror=\"document.title='taken'\">",
 					    "'; document.title='taken'; '", "=HYPERLINK(\"http://example.invalid\")", "<!--<script>", "a\nb\tc\x1b[31m\x01\xff",
 					    "]]>&amp;&#0;", "@import url(http://example.invalid/x.css)", "{{data}}", "-1+1"};
 	struct run_record run = empty_run(9);
