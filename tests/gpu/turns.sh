@@ -38,7 +38,8 @@ verdicts() {
 
 total=0 flagged=0
 for ((i = 1; i <= ${REPEATS:-1}; i++)); do
-    held "same_$i" "$plain" "$plain"
+    # 224 of the cases: verified anew in each round, a case costs some 50 ms a side and round
+    held "same_$i" "$plain" "$plain" --filter '-*d192*' --filter '-*d256*' --filter '-*window*'
     verdicts "$keep/same_$i.json" >"$work/lines"
     cases=$(wc -l <"$work/lines")
     wrong=$(grep -cE 'SLOWER|FASTER' "$work/lines")
