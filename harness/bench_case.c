@@ -260,7 +260,8 @@ static struct sampler_options options_of(const struct bencher *bencher, enum fig
 		.max_samples = SAMPLES_MOST,
 		.warmup_seconds = settling,
 		.capped_warmup_seconds = figure == FIGURE_HOT && settling > 0 ? CAPPED_SECONDS : 0,
-		.read_clocks = bencher->nvml ? sampler_read_nvml : NULL,
+		/* they are kept for the hot figure only; asking costs some ten milliseconds */
+		.read_clocks = bencher->nvml && figure == FIGURE_HOT ? sampler_read_nvml : NULL,
 		.clocks_context = bencher->nvml,
 		/* asking costs milliseconds, and within less time the counter does not move often enough */
 		.read_energy = bencher->nvml && figure == FIGURE_HOT && settling > 0 ? sampler_read_energy : NULL,
