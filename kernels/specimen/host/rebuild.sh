@@ -3,6 +3,7 @@
 #   rebuild.sh specimens   ../prebuilt/specimens.zst: the PTX of every bucket of the good specimen and of every twin
 #   rebuild.sh slow        ../prebuilt/slow.zst: the PTX of what is slower by a known share (../delay.cuh)
 #   rebuild.sh moe         ../prebuilt/moe.zst: the PTX of ../moe/gguf_moe.cu and of its twins
+#                          and ../prebuilt/moe.sha256, which says what of
 # Without an argument all. Run it after a change to the device code, and commit the files. JOBS: how many compilers at once,
 # default 2.
 set -eu
@@ -68,4 +69,6 @@ for what in ${*:-specimens slow moe}; do
 	sed "s|^[^ ]*|$work/$what/&.ptx|" "$work/$what.list" | NVCC=$nvcc xargs -P "${JOBS:-2}" -L 1 "$here/rebuild.sh" --one
 	# shellcheck disable=SC2046 # names without spaces
 	"$work/prebuilt_ptx" pack-tree "$source/prebuilt/$what.zst" "$work/$what" $(sed 's/ .*/.ptx/' "$work/$what.list")
+	# the operators' have a check of what they were made of, and so have these (../operators/check_prebuilt.sh)
+	[ "$what" != moe ] || (cd "$source/moe" && sha256sum $(./sources.sh) >../prebuilt/moe.sha256)
 done
