@@ -265,7 +265,7 @@ static int run_place(struct interleave *all, const struct group *group, const st
 			*side->record = (struct case_record){.dtype = DTYPE_INVALID};
 			snprintf(side->record->name, sizeof side->record->name, "%s", request.name);
 			snprintf(side->record->family, sizeof side->record->family, "%s", request.family);
-			snprintf(side->record->entry_point, sizeof side->record->entry_point, "%.63s", request.entry_point);
+			snprintf(side->record->entry_point, sizeof side->record->entry_point, "%s", request.entry_point);
 			side->record->judgement.status = runner_refusal(side->runner);
 			snprintf(side->record->judgement.reason, sizeof side->record->judgement.reason, "not loaded: %.480s", problem.message);
 			return 0;

@@ -9,7 +9,10 @@
 
 /* An entry point of an operator family, or one that no family knows. */
 struct job_entry {
-	char symbol[CASE_NAME_MAX];  /* known ones have less than 64 bytes */
+	/* its name; of one with RECORD_ENTRY_MAX bytes or more, which cannot be called: how it begins, '~', and 16 digits of the
+	 * SHA-256 of the whole name, so that two of them are two */
+	char symbol[RECORD_ENTRY_MAX];
+	size_t whole_length;         /* of a name that is not whole in `symbol`; else 0 */
 	const struct family *family; /* NULL: unknown */
 	char module[24];             /* that the profile has it in; "" when unknown */
 	int fast;                    /* compiled with fast math */
@@ -21,7 +24,7 @@ struct job_entry {
 struct job {
 	char *artifact_path;
 	char *donor_path;      /* archive whose host code is called instead of the artifact's own; NULL: its own */
-	char entry_point[64];
+	char entry_point[RECORD_ENTRY_MAX];
 	const struct family *family;
 	int abi;               /* index into family->profiles; of operators: enum operator_abi */
 	int runtime_major;     /* of the CUDA runtime the artifact was built for; 13 when nothing tells */

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "artifact/ptx_slice.h"
+#include "core/util.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,10 +10,27 @@
 
 /* ---- the entry points of one artifact ---- */
 
+/* The whole name's length where it is not whole in `name`, else 0. */
+static size_t entry_name(char name[RECORD_ENTRY_MAX], const char *symbol)
+{
+	enum { DIGITS = 16 };
+	const size_t length = strlen(symbol);
+	if (length < RECORD_ENTRY_MAX) {
+		memcpy(name, symbol, length + 1);
+		return 0;
+	}
+	char hex[65];
+	sha256_hex(symbol, length, hex);
+	snprintf(name, RECORD_ENTRY_MAX, "%.*s~%.*s", RECORD_ENTRY_MAX - DIGITS - 2, symbol, DIGITS, hex);
+	return length;
+}
+
 static struct job_entry *add_entry(struct job *job, const char *symbol, struct error *err)
 {
+	char name[RECORD_ENTRY_MAX];
+	const size_t whole_length = entry_name(name, symbol);
 	for (size_t i = 0; i < job->entry_count; i++)
-		if (strncmp(job->entries[i].symbol, symbol, sizeof job->entries[i].symbol - 1) == 0)
+		if (strcmp(job->entries[i].symbol, name) == 0)
 			return &job->entries[i]; /* of another image */
 	struct job_entry *entries = reallocarray(job->entries, job->entry_count + 1, sizeof *entries);
 	if (!entries) {
@@ -21,8 +39,8 @@ static struct job_entry *add_entry(struct job *job, const char *symbol, struct e
 	}
 	job->entries = entries;
 	struct job_entry *entry = &entries[job->entry_count++];
-	*entry = (struct job_entry){0};
-	snprintf(entry->symbol, sizeof entry->symbol, "%s", symbol);
+	*entry = (struct job_entry){.whole_length = whole_length};
+	memcpy(entry->symbol, name, sizeof name);
 	return entry;
 }
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* RECORD_ENTRY_MAX: entry points have names of C functions; a longer one is refused when a run is planned. */
+/* RECORD_ENTRY_MAX: entry points have names of C functions; a longer one is listed as unsupported (struct job_entry). */
 enum { RECORD_SCHEMA = 1, RECORD_LAUNCHES_MAX = 8, RECORD_OUTPUTS_MAX = 4, RECORD_ROUNDS_MAX = 32, RECORD_BASELINES_MAX = 4,
        RECORD_DEVICES_MAX = 64, RECORD_ENTRY_MAX = 256 };
 

@@ -20,7 +20,8 @@ static int keep_refusal(struct session *session, const struct job *job, const st
 	struct case_record *record = session_new_record(err);
 	if (!record)
 		return -1;
-	snprintf(record->name, sizeof record->name, "%s", entry->symbol);
+	/* there is no case: what is listed instead may be longer than a case's name, and the entry point has it whole */
+	snprintf(record->name, sizeof record->name, "%.*s", CASE_NAME_MAX - 1, entry->symbol);
 	snprintf(record->family, sizeof record->family, "%s", entry->family ? entry->family->name : "");
 	snprintf(record->entry_point, sizeof record->entry_point, "%s", entry->symbol);
 	/* an unknown one has no module by the profile: the file's name is what there is */
@@ -49,6 +50,14 @@ int operators_answer_rest(struct session *session, struct error *err)
 		const struct job *job = &session->plan->jobs[i];
 		for (size_t k = 0; result == 0 && k < job->entry_count; k++, order++) {
 			const struct job_entry *entry = &job->entries[k];
+			if (entry->whole_length) {
+				char reason[160];
+				snprintf(reason, sizeof reason, "its name has %zu characters: entry points with names of up to %d can be "
+					 "called", entry->whole_length, RECORD_ENTRY_MAX - 1);
+				if (is_ours)
+					result = keep_refusal(session, job, entry, STATUS_UNSUPPORTED, reason, order, err);
+				continue;
+			}
 			if (!entry->family) {
 				if (is_ours)
 					result = keep_refusal(session, job, entry, STATUS_UNSUPPORTED,

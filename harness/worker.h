@@ -13,7 +13,7 @@ enum { WORKER_PATH_MAX = 4096, WORKER_FD = 3 };
 struct worker_setup {
 	char archive[WORKER_PATH_MAX];       /* operators: "", units name their own */
 	char donor[WORKER_PATH_MAX];         /* whose host code is called instead of the archive's; "": its own; operators: likewise */
-	char entry_point[64];                /* likewise */
+	char entry_point[RECORD_ENTRY_MAX];  /* likewise */
 	char family[32];                     /* likewise */
 	int operators;                       /* 1: runs units of operator families (struct wire_unit) */
 	int math;                            /* enum math: what a build with fast math is held to */
@@ -59,7 +59,7 @@ struct wire_case {
 	int32_t want_bench;
 	char name[CASE_NAME_MAX];            /* operators, likewise what follows */
 	char family[32];
-	char entry_point[64];
+	char entry_point[RECORD_ENTRY_MAX];
 };
 
 /* Some entry points of an artifact, which are loaded together in place of those before. */

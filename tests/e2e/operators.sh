@@ -82,6 +82,17 @@ for name in $(sed -n 's/.*\.entry \([a-z0-9_]*\).*/\1/p' "$work/modules/foreign/
     says foreign.json "\"name\": \"$name\""
 done
 
+# names as long as nobody writes them: up to 255 characters they are whole everywhere, longer ones are told to be
+mkdir "$work/modules/lengthy"
+long200=f$(printf '%0199d' 0) long300=g$(printf '%0299d' 0)
+sed "s/fill_u8/$long200/g;s/fill_u32/$long300/g" "$modules/fill.ptx" >"$work/modules/lengthy/fill.ptx"
+run lengthy 0 "$assay" verify "$work/modules/lengthy" "${options[@]}" --json "$work/lengthy.json" --out "$work/lengthy.h5"
+says lengthy "unsupported 1 entry point: its name has 300 characters: entry points with names of up to 255 can be called"
+says lengthy.json "\"entry_point\": \"$long200\""
+expect "long names" 2 "$(value lengthy runs.0.summary.statuses.unsupported)"
+"$assay" report "$work/lengthy.h5" --json - >"$work/again.json"
+cmp "$work/lengthy.json" "$work/again.json" || fail "a report of a result file with long names says something else"
+
 # fill_f16 has an instruction that there is not, fill_f32 a trap; the others are none the worse for it
 awk '/\.entry fill_/ { name = $0 } /^\tret;/ && name ~ /fill_f16\(/ { print "\tfrobnicate.f64 %fd1, %fd1;" }
      /^\tret;/ && name ~ /fill_f32\(/ { print "\ttrap;" } { print } /^}/ { name = "" }' "$modules/fill.ptx" >"$work/modules/bad/fill.ptx"

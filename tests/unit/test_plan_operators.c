@@ -142,6 +142,43 @@ static void foreign_modules_are_named(void)
 	unlink(in_folder("other.ptx"));
 }
 
+/* Names of C functions are whole; what is longer is listed, each once, and told to be so. */
+static void long_names_are_whole_or_told(void)
+{
+	enum { NAMES = 5 };
+	static const size_t lengths[NAMES] = {200, RECORD_ENTRY_MAX - 1, RECORD_ENTRY_MAX, 300, 300};
+	char names[NAMES][301];
+	const char *entries[NAMES + 1] = {NULL};
+	for (size_t i = 0; i < NAMES; i++) {
+		memset(names[i], 'k', lengths[i]);
+		names[i][lengths[i]] = '\0';
+		names[i][lengths[i] - 1] = (char)('a' + i);
+		entries[i] = names[i];
+	}
+	struct error err = {0};
+	struct plan plan;
+	struct run_record run;
+	CHECK_INT(make(&plan, &run, write_module("long.ptx", 80, entries, NULL), NULL, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(plan.jobs[0].entry_count, NAMES);
+	for (size_t i = 0; i < NAMES && i < plan.jobs[0].entry_count; i++) {
+		const struct job_entry *entry = &plan.jobs[0].entries[i];
+		const int is_whole = lengths[i] < RECORD_ENTRY_MAX;
+		CHECK_INT(entry->whole_length, is_whole ? 0 : lengths[i]);
+		CHECK_INT(strlen(entry->symbol), is_whole ? lengths[i] : RECORD_ENTRY_MAX - 1);
+		CHECK(entry->family == NULL);
+		if (is_whole)
+			CHECK_TEXT(entry->symbol, names[i]);
+		else
+			CHECK_INT(entry->symbol[RECORD_ENTRY_MAX - 18], '~');
+		for (size_t k = 0; k < i; k++)
+			CHECK(strcmp(plan.jobs[0].entries[k].symbol, entry->symbol) != 0);
+	}
+	plan_free(&plan);
+	run_record_free(&run);
+	unlink(in_folder("long.ptx"));
+}
+
 /* What only one release has tells it. */
 static void the_release_is_told(void)
 {
@@ -257,6 +294,7 @@ int main(void)
 	older_architectures_have_less();
 	unlink(in_folder("affine.ptx"));
 	foreign_modules_are_named();
+	long_names_are_whole_or_told();
 	the_release_is_told();
 	folders_claim();
 	units_are_balanced();
