@@ -17,8 +17,9 @@ const char *executor_stub(const struct executor *executor, size_t index);
 const char *executor_kernel(const struct executor *executor, size_t index);
 
 /* Runs the case and fills *record whole, whatever happens: problems become a status and a reason. Returns 1 when the
- * device context is lost and the process has to be replaced, else 0. */
-int executor_run(struct executor *executor, uint64_t index, int want_bench, struct case_record *record);
+ * device context is lost and the process has to be replaced, else 0. `known` may be NULL. */
+int executor_run(struct executor *executor, uint64_t index, int want_bench, const struct known_outputs *known,
+		 struct case_record *record);
 void executor_close(struct executor *executor);
 
 #endif

@@ -99,8 +99,6 @@ static int open_runner(const struct interleave *all, const struct side *side, co
 	options.keep_failures = NULL;
 	options.no_baseline = 1;
 	options.verbose = 0;
-	if (round > 0)
-		options.repeats = 0; /* the round before had them */
 	if (make_setup(&options, job, dataset, all->device, setup, err))
 		goto done;
 	const double seconds = options.bench_seconds > 0 ? options.bench_seconds : job ? SECONDS : SECONDS_OPERATORS;
@@ -252,6 +250,8 @@ static int run_place(struct interleave *all, const struct group *group, const st
 		.family = group->is_operators ? place->entry->family->name : job->family->name,
 		.entry_point = entry_point_of(job, place),
 		.want_bench = 1,
+		/* a case is in turn as long as it passes */
+		.verified = place->record == SIZE_MAX ? NULL : &side->run->cases[place->record],
 	};
 	if (side->is_alone && side->alone != place->entry) {
 		side->symbols[0] = place->entry->symbol;

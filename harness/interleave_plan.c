@@ -189,8 +189,8 @@ static double work_of(const struct case_set *set, size_t index)
 	return work.bytes + work.flops;
 }
 
-/* Without a dataset of the user's one size is timed, as `assay run` does: every round verifies it anew, and what the host has to
- * judge of a large one takes a second. */
+/* Without a dataset of the user's one size is timed, as `assay run` does: what the host has to judge of a large one takes a
+ * second. */
 static struct entry_cases smallest_of(const struct cases_by_entry *cases, struct entry_cases all)
 {
 	struct entry_cases best = {all.first, 1};

@@ -2,6 +2,7 @@
 
 #include "artifact/demangle.h"
 #include "core/util.h"
+#include "output_copy.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -180,5 +181,23 @@ int observe_log(const struct observer *observer, const struct cudart_log *log)
 	}
 	if (log->launch_count > log->failed_launches)
 		judgement_hold(judgement, CHECK_STREAM);
+	return 0;
+}
+
+int observe_known(const struct observer *observer, const struct known_outputs *known)
+{
+	struct case_record *record = observer->record;
+	if (record->output_count == known->count && !judgement_has_broken(&record->judgement) &&
+	    memcmp(record->digests, known->digests, (size_t)known->count * sizeof known->digests[0]) == 0) {
+		judgement_hold(&record->judgement, CHECK_REPEAT);
+		judgement_conclude(&record->judgement, STATUS_PASS, "%s", "");
+		return 1;
+	}
+	record->judgement = (struct judgement){.status = STATUS_COUNT};
+	record->output_count = 0;
+	memset(record->digests, 0, sizeof record->digests);
+	memset(record->output_names, 0, sizeof record->output_names);
+	case_record_drop_outputs(record);
+	observe_note(record, "other bits than when it was verified first, and verified anew");
 	return 0;
 }

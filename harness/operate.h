@@ -54,6 +54,7 @@ struct operate_target {
 	void *host_entry;
 	const struct cudart_log *(*log)(void);
 	void (*log_reset)(void);
+	const struct known_outputs *known; /* NULL: none */
 };
 int operate_case(struct operate *operate, const struct operate_target *target, const struct test_case *test,
 		 struct bencher *bencher, struct case_record *record);

@@ -445,6 +445,10 @@ int runner_case(struct runner *runner, const struct runner_request *request, str
 	char how[512];
 	struct error problem = {0};
 	struct wire_case wire = {.index = request->index, .want_bench = request->want_bench};
+	if (request->verified) {
+		wire.known.count = request->verified->output_count;
+		memcpy(wire.known.digests, request->verified->digests, sizeof wire.known.digests);
+	}
 	snprintf(wire.name, sizeof wire.name, "%s", request->name);
 	snprintf(wire.family, sizeof wire.family, "%s", request->family);
 	snprintf(wire.entry_point, sizeof wire.entry_point, "%s", request->entry_point);

@@ -43,6 +43,8 @@ struct runner_request {
 	uint64_t index;         /* of the case; operators: its place (source.h) */
 	const char *name, *family, *entry_point;
 	int want_bench;
+	/* NULL, or the record with which it passed before, of the same artifact on the same device: see known_outputs */
+	const struct case_record *verified;
 };
 /* Runs one case and fills *record whatever happens: crashed, timeout and skipped are made here. -1 only when a worker cannot
  * be started, and not for a fault of the archive. */

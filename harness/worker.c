@@ -87,7 +87,7 @@ static int serve(const struct service *service)
 		if (!is_case)
 			break; /* WIRE_QUIT */
 		lost = service->operators ? operators_run(service->operators, &request, record)
-					  : executor_run(service->executor, request.index, request.want_bench, record);
+					  : executor_run(service->executor, request.index, request.want_bench, &request.known, record);
 		record->context_lost = lost;
 		failed = wire_send_record(WORKER_FD, record, &err);
 		case_record_free(record);

@@ -54,9 +54,17 @@ struct worker_ready {
 	uint32_t stubbed_count, kernel_count; /* that many strings follow: stubs, then kernels */
 };
 
+/* Outputs of a case as they were when it was verified. Where one more call gives the same again it has passed; where it does
+ * not, or `count` is 0, it is verified whole. */
+struct known_outputs {
+	int32_t count;
+	struct digest digests[RECORD_OUTPUTS_MAX];
+};
+
 struct wire_case {
 	uint64_t index;                      /* operators: case_source_place */
 	int32_t want_bench;
+	struct known_outputs known;
 	char name[CASE_NAME_MAX];            /* operators, likewise what follows */
 	char family[32];
 	char entry_point[RECORD_ENTRY_MAX];

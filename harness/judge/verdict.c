@@ -166,6 +166,14 @@ void judgement_decide(struct judgement *judgement, const struct judge_policy *po
 	}
 }
 
+int judgement_has_broken(const struct judgement *judgement)
+{
+	for (int i = 0; i < CHECK_NAMES_COUNT; i++)
+		if (judgement->checks[i].state == CHECK_BROKEN)
+			return 1;
+	return 0;
+}
+
 void judgement_conclude(struct judgement *judgement, enum status status, const char *format, ...)
 {
 	va_list args;

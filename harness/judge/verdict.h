@@ -92,6 +92,8 @@ void judgement_mistrust(struct judgement *judgement, const char *format, ...) __
 void judgement_conclude(struct judgement *judgement, enum status status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+int judgement_has_broken(const struct judgement *judgement); /* a check, switched off or not */
+
 /* Checks that are switched off (--without-check NAME), to show in a test that each faulty specimen is caught by one
  * check: bit 1u << check. */
 struct judge_policy {

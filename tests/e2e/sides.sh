@@ -25,7 +25,7 @@ schema() {
     "$check_schema" "$docs/$2" "$work/$1" >"$work/schema.out" 2>&1 || fail "$1 is not what $2 describes: $(head -n 3 "$work/schema.out")"
 }
 
-for fault in none one_element_wrong segfault; do in_background build "$fault"; done
+for fault in none one_element_wrong segfault changes_later; do in_background build "$fault"; done
 modules=$here/../../kernels/specimen/ptx/prebuilt
 mkdir -p "$work/whole" "$work/lacking"
 cp "$modules/fill.ptx" "$modules/affine.ptx" "$work/whole"
@@ -63,6 +63,13 @@ grep -q '^  differences' "$work/against_bare" && fail "differences are told with
 run rounds 0 "$assay" compare "$good" "$good" "${options[@]}" --rounds 2 --out "$work/rounds_out"
 expect_line "$work/rounds" 'times +none: neither run timed a case'
 "$assay" report "$work/rounds_out/1-none.h5" | grep -q 'timed in 2 rounds, in turns with .*none' || fail "the rounds are not noted"
+
+# a round calls what was verified once, in a process of its own: other bits there are looked into. The third process is the second
+# round's
+changing=("${options[@]}" --filter attention/f16/d32/* --rounds 2)
+TWIN_PROCESSES=$work/processes run changing 1 "$assay" compare "$good" "$work/changes_later" "${changing[@]}" --all
+expect "processes that called it" 3 "$(stat -c %s "$work/processes")"
+grep -q 'pass -> fail (in round 2: .*; also broken: repeat)' "$work/changing" || fail "what changes in a later round is not told: $(cat "$work/changing")"
 
 # modules: an entry point that is gone; rounds load them in groups
 run gone 1 "$assay" compare "$work/whole" "$work/lacking" --device cpu --dataset "$here/operators.spec" --rounds 2 --json "$work/gone.json"
