@@ -6,6 +6,7 @@
 #include "report_donor.h"
 #include "report_conditions.h"
 #include "report_figures.h"
+#include "report_models.h"
 #include "report_operators.h"
 #include "report_timing.h"
 #include "report_page.h"
@@ -41,20 +42,47 @@ static void number_cell(struct table *table, double value, const char *suffix)
 
 /* ---- conditions ---- */
 
-static void append_device(struct page *page, const struct run_record *run)
+/* "cuda:1", of several machines "cuda:1 of node-2". */
+static void append_id(struct text *out, const struct run_device *device)
 {
-	const struct device_properties *device = &run_record_device(run, NULL)->properties;
-	if (!device->id[0])
-		page_fact(page, "device", "none was opened: nothing could be run");
-	else if (device->kind == DEVICE_CPU)
-		page_fact(page, "device", "%s: %s, %d cores", device->id, device->name, device->multiprocessors);
+	text_append(out, "%s%s%s", device->properties.id, device->host[0] ? " of " : "", device->host);
+}
+
+static void append_device(struct page *page, const struct run_device *of, const char *title)
+{
+	const struct device_properties *device = &of->properties;
+	struct text id = {0};
+	append_id(&id, of);
+	const char *name = or_empty(id.data);
+	if (device->kind == DEVICE_CPU)
+		page_fact(page, title, "%s: %s, %d cores", name, device->name, device->multiprocessors);
 	else
-		page_fact(page, "device", "%s: %s, sm_%d%d, %d multiprocessors, %.1f GiB, L2 %.0f MiB, driver %s (CUDA %d.%d)", device->id,
+		page_fact(page, title, "%s: %s, sm_%d%d, %d multiprocessors, %.1f GiB, L2 %.0f MiB, driver %s (CUDA %d.%d)", name,
 			  device->name, device->cc_major, device->cc_minor, device->multiprocessors,
 			  (double)device->memory_bytes / (double)(1ull << 30), (double)device->l2_bytes / (double)(1 << 20),
 			  device->driver_text[0] ? device->driver_text : "unknown", device->driver_version / 1000,
 			  device->driver_version / 10 % 100);
-	page_fact(page, "reference by", "%s", device->gemm_library);
+	page->out->failed |= id.failed;
+	text_free(&id);
+}
+
+/* All devices of the run; those of another model than the first, whose cases are told apart, as such. */
+static void append_devices(struct page *page, const struct run_record *run)
+{
+	const struct run_device *first = run_record_device(run, NULL);
+	if (!first->properties.id[0]) {
+		page_fact(page, "device", "none was opened: nothing could be run");
+		return;
+	}
+	for (size_t i = 0; i < run->device_count; i++)
+		append_device(page, &run->devices[i], run_devices_are_of_one_model(first, &run->devices[i]) ? "device" : "told apart");
+	for (size_t i = 0; i < run->device_count; i++) {
+		size_t same = 0;
+		while (strcmp(run->devices[same].properties.gemm_library, run->devices[i].properties.gemm_library) != 0)
+			same++;
+		if (same == i)
+			page_fact(page, "reference by", "%s", run->devices[i].properties.gemm_library);
+	}
 }
 
 void report_artifact(struct page *page, const struct artifact_record *artifact)
@@ -112,7 +140,31 @@ void report_run_facts(struct page *page, const struct run_record *run)
 	page_fact(page, "command", "%s", or_empty(run->command));
 	page_fact(page, "run", "assay %s on %s, %s, %.1f s", or_empty(run->version), or_empty(run->host), or_empty(run->date),
 		  run->wall_seconds);
-	append_device(page, run);
+	append_devices(page, run);
+}
+
+/* What percentages refer to: each case's to the rates of the device that it ran on. */
+static void append_rates(struct page *page, const struct run_record *run)
+{
+	const struct run_device *first = run_record_device(run, NULL);
+	for (size_t i = 0; i < run->device_count; i++) {
+		const struct run_device *device = &run->devices[i];
+		struct text where = {0};
+		if (!run_devices_are_of_one_model(first, device))
+			continue;
+		if (run->device_count > 1) {
+			append_id(&where, device);
+			text_append(&where, ": ");
+		}
+		if (device->matrix_product_flops > 0 || device->matrix_product_flops_bf16 > 0)
+			page_fact(page, "matrix product", "%s%.0f TFLOP/s in f16, %.0f in bf16, measured in this run: what percentages refer to",
+				  or_empty(where.data), device->matrix_product_flops / 1e12, device->matrix_product_flops_bf16 / 1e12);
+		if (device->copy_bytes_per_second > 0)
+			page_fact(page, "copy rate", "%s%.0f GB/s read and written, measured in this run: what percentages of bytes refer to",
+				  or_empty(where.data), device->copy_bytes_per_second / 1e9);
+		page->out->failed |= where.failed;
+		text_free(&where);
+	}
 }
 
 void report_measured_facts(struct page *page, const struct run_record *run)
@@ -129,13 +181,7 @@ void report_measured_facts(struct page *page, const struct run_record *run)
 		if (same == i)
 			page_fact(page, "image", "%s", run->cases[i].image);
 	}
-	const struct run_device *device = run_record_device(run, NULL);
-	if (device->matrix_product_flops > 0 || device->matrix_product_flops_bf16 > 0)
-		page_fact(page, "matrix product", "%.0f TFLOP/s in f16, %.0f in bf16, measured in this run: what percentages refer to",
-			  device->matrix_product_flops / 1e12, device->matrix_product_flops_bf16 / 1e12);
-	if (device->copy_bytes_per_second > 0)
-		page_fact(page, "copy rate", "%.0f GB/s read and written, measured in this run: what percentages of bytes refer to",
-			  device->copy_bytes_per_second / 1e9);
+	append_rates(page, run);
 	append_clocks(page, run);
 	append_share(page, run);
 	for (const char *note = or_empty(run->notes); *note; note += strcspn(note, "\n") + (note[strcspn(note, "\n")] == '\n'))
@@ -545,26 +591,54 @@ static int same_architecture(const struct run_record *a, const struct run_record
 	return run_devices_are_alike(run_record_device(a, NULL), run_record_device(b, NULL));
 }
 
-void report_append(const struct run_record *const *runs, size_t count, const struct report_options *options, struct text *out)
+/* "sm_90: NVIDIA H100, NVIDIA H200": the architecture, and the models that runs[first] and later ones have of it. */
+static void append_architecture(struct page *page, const struct run_record *const *runs, size_t count, size_t first)
+{
+	const struct device_properties *device = &run_record_device(runs[first], NULL)->properties;
+	struct text names = {0};
+	if (!device->id[0]) {
+		page_heading(page, 1, "no device");
+		return;
+	}
+	if (device->kind == DEVICE_CPU) {
+		page_heading(page, 1, "cpu");
+		return;
+	}
+	for (size_t i = first; i < count; i++) {
+		const char *name = run_record_device(runs[i], NULL)->properties.name;
+		size_t same = first;
+		while (!same_architecture(runs[same], runs[i]) || strcmp(run_record_device(runs[same], NULL)->properties.name, name) != 0)
+			same++;
+		if (same == i && same_architecture(runs[i], runs[first]))
+			text_append(&names, "%s%s", names.length ? ", " : "", name);
+	}
+	page_heading(page, 1, "sm_%d%d: %s", device->cc_major, device->cc_minor, or_empty(names.data));
+	page->out->failed |= names.failed;
+	text_free(&names);
+}
+
+void report_append(const struct run_record *const *given, size_t given_count, const struct report_options *options,
+		   struct text *out)
 {
 	struct page page = {.style = options->style, .colour = options->style == REPORT_TERMINAL && options->colour, .out = out};
-	for (size_t first = 0; first < count; first++) {
+	struct model_runs models;
+	if (model_runs_make(&models, given, given_count)) {
+		out->failed = 1;
+		return;
+	}
+	const struct run_record *const *runs = models.runs;
+	for (size_t first = 0; first < models.count; first++) {
 		size_t earlier = 0;
 		while (!same_architecture(runs[earlier], runs[first]))
 			earlier++;
 		if (earlier < first)
 			continue; /* told with the first of its architecture */
-		const struct device_properties *device = &run_record_device(runs[first], NULL)->properties;
-		if (!device->id[0])
-			page_heading(&page, 1, "no device");
-		else if (device->kind == DEVICE_CPU)
-			page_heading(&page, 1, "cpu");
-		else
-			page_heading(&page, 1, "sm_%d%d: %s", device->cc_major, device->cc_minor, device->name);
-		for (size_t i = first; i < count; i++)
+		append_architecture(&page, runs, models.count, first);
+		for (size_t i = first; i < models.count; i++)
 			if (same_architecture(runs[i], runs[first]))
 				append_run(&page, runs[i], options);
 	}
+	model_runs_free(&models);
 }
 
 void report_terminal(const struct run_record *run, FILE *out, int full)

@@ -4,20 +4,23 @@
  *
  * Text and Markdown: the conditions of measurement first, then what became of the cases, how far the right ones are from
  * their bounds, what did not pass with the command that repeats it, coverage of kernels, throughput. Runs are grouped by
- * GPU architecture. Only cases that passed have a throughput.
+ * GPU architecture; cases that ran on another model than the run's first are told apart, as if they were a run of their own
+ * (HTML too). Only cases that passed have a throughput.
  *
  * Operators, of which there are hundreds with some ten thousand cases, are told by family and by entry point: an entry point
  * passes when all its cases pass.
  *
  * JSON, schema 1: {"schema": 1, "generator": "assay VERSION", "runs": [{"conditions": {}, "summary": {}, "inventories": [] and
- * "entry_points": [] where there are operators, "artifacts": [], "cases": [{"name", "status", "reason", "checks", "figures", "timing", ...}]}]}. Times in seconds, sizes in bytes, rates in
+ * "entry_points": [] where there are operators, "artifacts": [], "cases": [{"name", "status", "reason", "checks", "figures",
+ * "timing", ...}]}]}. A case's "device" and "artifact" are indices into conditions.devices and artifacts. Times in seconds, sizes in bytes, rates in
  * units per second. JSON knows no infinities and no NaN: these are the strings "inf", "-inf", "nan". Raw samples are in
  * the result file only.
  *
  * Google Benchmark's format (tools/compare.py reads it): one iteration entry a timed case, real_time the median of the hot
  * samples in microseconds, the other figures as counters; cases that were not passed have error_occurred.
  *
- * CSV (RFC 4180): a row a case, units in the heads; what is not known is empty. JUnit: a suite for each artifact and family;
+ * CSV (RFC 4180): a row a case, units in the heads; what is not known is empty. JUnit: a suite for each artifact, family
+ * and model of device;
  * fail and mistrusted are failures; crashed, timeout and error are errors; unsupported and skipped are skipped.
  *
  * HTML: report_html.h. */

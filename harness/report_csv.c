@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "operator_figures.h"
+#include "report_donor.h"
 #include "report_figures.h"
 
 #include <math.h>
@@ -84,8 +85,8 @@ static void find_baselines(const struct run_record *const *runs, size_t count, s
 
 static void append_head(struct row *row, const struct baseline_columns *baselines)
 {
-	static const char *const before[] = {"run date (UTC)", "host", "device", "architecture", "driver", "artifact",
-			"artifact sha256", "toolkit",
+	static const char *const before[] = {"run date (UTC)", "host", "device", "device id", "architecture", "driver",
+					     "artifact", "artifact sha256", "toolkit", "donor of host code",
 					     "family", "entry point", "case", "dtype", "head dim", "image", "status", "reason",
 					     "error / bound", "log-sum-exp error / bound", "scaled error", "scaled error allowed", "absolute error",
 					     "relative error", "largest ULP", "hot median (s)", "hot interval low (s)", "hot interval high (s)",
@@ -125,10 +126,11 @@ static void append_case(struct row *row, const struct run_record *run, const str
 									judgement->checks[CHECK_NUMBERS].state == CHECK_BROKEN;
 	const int has_lse = judgement->checks[CHECK_LSE].state == CHECK_HELD || judgement->checks[CHECK_LSE].state == CHECK_BROKEN;
 	char text[32] = "";
-	struct text command = {0};
+	struct text command = {0}, donor = {0};
 	cell_text(row, run->date);
-	cell_text(row, run->host);
+	cell_text(row, run_record_device(run, record)->host[0] ? run_record_device(run, record)->host : run->host);
 	cell_text(row, device->name);
+	cell_text(row, device->id);
 	if (device->kind == DEVICE_CUDA && device->id[0])
 		snprintf(text, sizeof text, "sm_%d%d", device->cc_major, device->cc_minor);
 	cell_text(row, device->kind == DEVICE_CPU ? "cpu" : text);
@@ -136,6 +138,8 @@ static void append_case(struct row *row, const struct run_record *run, const str
 	cell_text(row, artifact ? artifact->path : "");
 	cell_text(row, artifact ? artifact->sha256 : "");
 	cell_text(row, artifact ? artifact->toolkit : "");
+	report_donor_words(artifact, &donor);
+	cell_text(row, donor.data);
 	cell_text(row, record->family);
 	cell_text(row, record->entry_point);
 	cell_text(row, record->name);
@@ -174,8 +178,9 @@ static void append_case(struct row *row, const struct run_record *run, const str
 	if (judgement->status != STATUS_PASS)
 		run_record_reproduction(run, record, &command);
 	cell_text(row, command.data);
-	row->out->failed |= command.failed;
+	row->out->failed |= command.failed | donor.failed;
 	text_free(&command);
+	text_free(&donor);
 	end_row(row);
 }
 

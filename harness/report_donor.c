@@ -67,6 +67,16 @@ static void append_first(struct text *out, const struct text *lines, size_t coun
 	free(plain);
 }
 
+void report_donor_words(const struct artifact_record *artifact, struct text *out)
+{
+	struct donor_facts facts;
+	if (!artifact || !artifact->donor || !artifact->donor[0])
+		return;
+	out->failed |= donor_facts_read(artifact->donor, &facts) != 0;
+	text_append(out, "%s (sha256 %.64s)", or_unknown(facts.path), or_unknown(facts.sha256));
+	donor_facts_free(&facts);
+}
+
 void report_donor(struct page *page, const struct artifact_record *artifact)
 {
 	struct donor_facts facts;

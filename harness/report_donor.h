@@ -19,6 +19,8 @@ struct donor_facts {
 int donor_facts_read(const char *text, struct donor_facts *facts);
 void donor_facts_free(struct donor_facts *facts);
 
+/* "PATH (sha256 HASH)" of the donor; nothing without one, or without an artifact. */
+void report_donor_words(const struct artifact_record *artifact, struct text *out);
 /* Facts for the page; nothing without a donor. */
 void report_donor(struct page *page, const struct artifact_record *artifact);
 /* The same as a JSON object, null without a donor; NULL when memory runs out. */

@@ -3,6 +3,7 @@
 #include "operator_figures.h"
 #include "report_conditions.h"
 #include "report_figures.h"
+#include "report_models.h"
 #include "report_operators.h"
 #include "report_parts.h"
 #include "xml_text.h"
@@ -594,8 +595,14 @@ static void append_body(struct builder *builder, const struct run_record *const 
 	text_append(&builder->navigation, "<a href=\"#reading\">How to read this</a>");
 }
 
-void report_append_html(const struct run_record *const *runs, const char *const *files, size_t count, struct text *out)
+void report_append_html(const struct run_record *const *given, const char *const *files, size_t given_count, struct text *out)
 {
+	struct model_runs models;
+	if (model_runs_make(&models, given, given_count)) {
+		out->failed = 1;
+		return;
+	}
+	const size_t count = models.count;
 	struct builder builder = {.several = count > 1, .charts = {.charts = json_array(), .is_drawn = html_has_chart_library()}};
 	struct dated *dated = calloc(count + 1, sizeof *dated);
 	const struct run_record **sorted = calloc(count + 1, sizeof *sorted);
@@ -607,7 +614,7 @@ void report_append_html(const struct run_record *const *runs, const char *const 
 		goto done;
 	}
 	for (size_t i = 0; i < count; i++)
-		dated[i] = (struct dated){runs[i], files ? files[i] : "", i};
+		dated[i] = (struct dated){models.runs[i], files ? files[models.given[i]] : "", i};
 	qsort(dated, count, sizeof *dated, by_date);
 	for (size_t i = 0; i < count; i++) {
 		sorted[i] = dated[i].run;
@@ -619,6 +626,7 @@ void report_append_html(const struct run_record *const *runs, const char *const 
 	const struct html_content content = {title, &builder.navigation, &builder.body, builder.charts.charts};
 	html_assemble(&content, out);
 done:
+	model_runs_free(&models);
 	free(dated);
 	free(sorted);
 	free(names);

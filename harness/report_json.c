@@ -2,6 +2,7 @@
 
 #include "json_object.h"
 #include "operator_figures.h"
+#include "report_conditions.h"
 #include "report_donor.h"
 #include "report_figures.h"
 #include "report_operators.h"
@@ -46,11 +47,8 @@ static json_t *lines_of(const char *text)
 
 /* ---- conditions and summary ---- */
 
-/* null when none was opened */
-static json_t *device_of(const struct device_properties *device)
+static struct object device_object(const struct device_properties *device)
 {
-	if (!device->id[0])
-		return json_null();
 	struct object object = object_new();
 	put_text(&object, "kind", device->kind == DEVICE_CUDA ? "cuda" : "cpu");
 	put_text(&object, "id", device->id);
@@ -64,7 +62,51 @@ static json_t *device_of(const struct device_properties *device)
 	put_int(&object, "driver_cuda_version", device->driver_version);
 	put_text(&object, "driver", device->driver_text);
 	put_text(&object, "gemm_library", device->gemm_library);
+	return object;
+}
+
+/* null when none was opened */
+static json_t *device_of(const struct device_properties *device)
+{
+	if (!device->id[0])
+		return json_null();
+	struct object object = device_object(device);
 	return object_done(&object);
+}
+
+/* All of them, with what was measured on each. */
+static json_t *devices_of(const struct run_record *run)
+{
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (size_t i = 0; !failed && i < run->device_count; i++) {
+		const struct run_device *device = &run->devices[i];
+		struct object object = device_object(&device->properties);
+		put_text(&object, "host", device->host[0] ? device->host : run->host);
+		put_number(&object, "matrix_product_flops_f16", device->matrix_product_flops);
+		put_number(&object, "matrix_product_flops_bf16", device->matrix_product_flops_bf16);
+		put_number(&object, "copy_bytes_per_second", device->copy_bytes_per_second);
+		put_int(&object, "other_processes", device->other_processes);
+		append_to(array, object_done(&object), &failed);
+	}
+	return array_done(array, failed);
+}
+
+/* What the text of a report warns of. */
+static json_t *warnings_of(const struct run_record *run)
+{
+	struct run_warning warnings[RUN_WARNINGS_MAX];
+	const int count = run_warnings_of(run, warnings);
+	json_t *array = json_array();
+	int failed = array == NULL;
+	for (int i = 0; !failed && i < count; i++) {
+		struct object object = object_new();
+		put(&object, "is_grave", json_boolean(warnings[i].is_grave));
+		put_text(&object, "what", warnings[i].what);
+		put_text(&object, "remedy", warnings[i].remedy);
+		append_to(array, object_done(&object), &failed);
+	}
+	return array_done(array, failed);
 }
 
 static json_t *spread_json(const struct spread *spread)
@@ -119,6 +161,8 @@ static json_t *conditions_of(const struct run_record *run)
 	put_text(&object, "host", run->host);
 	const struct run_device *device = run_record_device(run, NULL);
 	put(&object, "device", device_of(&device->properties));
+	put(&object, "devices", devices_of(run));
+	put(&object, "warnings", warnings_of(run));
 	put_text(&object, "dataset", run->dataset);
 	put_text(&object, "dataset_sha256", run->dataset_sha256);
 	put_int(&object, "seed", (int64_t)run->seed);
@@ -187,6 +231,7 @@ static json_t *artifact_of(const struct artifact_record *artifact)
 	put_int(&object, "bytes", (int64_t)artifact->size);
 	put_text(&object, "kind", artifact->kind);
 	put_text(&object, "toolkit", artifact->toolkit);
+	put(&object, "images", lines_of(artifact->images));
 	put_text(&object, "provenance", artifact->provenance);
 	put_text(&object, "abi", artifact->abi);
 	put_text(&object, "cudart", artifact->cudart);
@@ -401,6 +446,8 @@ static json_t *case_of(const struct run_record *run, const struct case_record *r
 	put_text(&object, "family", record->family);
 	put_text(&object, "entry_point", record->entry_point);
 	put_int(&object, "artifact", record->artifact);
+	put_int(&object, "device", record->device);
+	put_text(&object, "device_id", run_record_device(run, record)->properties.id);
 	if (case_is_operator(record)) {
 		put_text(&object, "module", record->module);
 		put(&object, "fast_math", json_boolean(record->fast_math));

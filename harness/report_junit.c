@@ -1,17 +1,21 @@
-/* Reports as JUnit XML, in the form that Jenkins, GitLab and GitHub's actions read: a suite for each artifact and family. */
+/* Reports as JUnit XML, in the form that Jenkins, GitLab and GitHub's actions read: a suite for each artifact, family
+ * and model of device. */
 #include "report.h"
 
 #include "operator_figures.h"
 #include "report_conditions.h"
+#include "report_donor.h"
 #include "report_figures.h"
+#include "report_models.h"
 #include "xml_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What a suite collects: cases of one artifact and family. */
+/* What a suite collects: cases of one artifact and family on one model. */
 struct suite {
 	int32_t artifact;
+	const struct run_device *device; /* the first of that model */
 	const char *family;
 	size_t cases, failures, errors, skipped;
 	double seconds;
@@ -27,9 +31,10 @@ static int is_error(enum status status)
 	return status == STATUS_CRASHED || status == STATUS_TIMEOUT || status == STATUS_ERROR;
 }
 
-static int is_of(const struct suite *suite, const struct case_record *record)
+static int is_of(const struct suite *suite, const struct run_record *run, const struct case_record *record)
 {
-	return suite->artifact == record->artifact && strcmp(suite->family, record->family) == 0;
+	return suite->artifact == record->artifact && strcmp(suite->family, record->family) == 0 &&
+	       run_devices_are_of_one_model(suite->device, run_record_device(run, record));
 }
 
 /* In the order of their first cases; NULL when memory runs out. */
@@ -41,8 +46,8 @@ static struct suite *suites_of(const struct run_record *run, size_t *count)
 	for (size_t i = 0; i < run->case_count; i++) {
 		const struct case_record *record = &run->cases[i];
 		const enum status status = record->judgement.status;
-		size_t at = last < *count && is_of(&suites[last], record) ? last : 0; /* neighbours mostly belong together */
-		while (at < *count && !is_of(&suites[at], record))
+		size_t at = last < *count && is_of(&suites[last], run, record) ? last : 0; /* neighbours mostly belong together */
+		while (at < *count && !is_of(&suites[at], run, record))
 			at++;
 		if (at == capacity) {
 			capacity = capacity ? 2 * capacity : 16;
@@ -54,7 +59,8 @@ static struct suite *suites_of(const struct run_record *run, size_t *count)
 			suites = larger;
 		}
 		if (at == *count)
-			suites[(*count)++] = (struct suite){.artifact = record->artifact, .family = record->family};
+			suites[(*count)++] = (struct suite){.artifact = record->artifact, .device = run_record_device(run, record),
+							.family = record->family};
 		suites[at].cases++;
 		suites[at].failures += is_failure(status) != 0;
 		suites[at].errors += is_error(status) != 0;
@@ -74,10 +80,11 @@ static void property(struct text *out, const char *name, const char *value)
 	text_append(out, "\"/>\n");
 }
 
-static void append_properties(const struct run_record *run, const struct artifact_record *artifact, struct text *out)
+static void append_properties(const struct run_record *run, const struct suite *suite, const struct artifact_record *artifact,
+			      struct text *out)
 {
-	const struct device_properties *device = run_device(run);
-	struct text warnings = {0};
+	const struct device_properties *device = &suite->device->properties;
+	struct text warnings = {0}, donor = {0};
 	char text[128];
 	text_append(out, "    <properties>\n");
 	property(out, "command", run->command);
@@ -97,12 +104,27 @@ static void append_properties(const struct run_record *run, const struct artifac
 		property(out, "artifact_sha256", artifact->sha256);
 		property(out, "toolkit", artifact->toolkit);
 		property(out, "abi", artifact->abi);
+		report_donor_words(artifact, &donor);
+		property(out, "donor of host code", donor.data);
 	}
 	run_append_warnings(run, &warnings);
 	property(out, "conditions", warnings.data);
-	out->failed |= warnings.failed;
+	out->failed |= warnings.failed | donor.failed;
 	text_free(&warnings);
+	text_free(&donor);
 	text_append(out, "    </properties>\n");
+}
+
+/* Within a test case, as pytest writes properties: after them the element goes on. */
+static void append_device(const struct run_device *device, struct text *out)
+{
+	text_append(out, ">\n      <properties><property name=\"device\" value=\"");
+	xml_append_text(out, device->properties.id);
+	text_append(out, "%s", device->host[0] ? " of " : "");
+	xml_append_text(out, device->host);
+	text_append(out, ": ");
+	xml_append_text(out, device->properties.name);
+	text_append(out, "\"/></properties>\n");
 }
 
 static void append_case(const struct run_record *run, const struct case_record *record, struct text *out)
@@ -116,19 +138,25 @@ static void append_case(const struct run_record *run, const struct case_record *
 	text_append(out, "\" name=\"");
 	xml_append_text(out, record->name);
 	text_append(out, "\" time=\"%.6f\"", record->wall_seconds);
+	/* of a run on one device the suite names it */
+	const int is_named = run->device_count > 1;
+	if (is_named)
+		append_device(run_record_device(run, record), out);
 	if (status == STATUS_PASS) {
-		text_append(out, "/>\n");
+		text_append(out, is_named ? "    </testcase>\n" : "/>\n");
 		return;
 	}
+	if (!is_named)
+		text_append(out, ">\n");
 	if (!is_failure(status) && !is_error(status)) {
-		text_append(out, ">\n      <skipped message=\"%s: ", status_name(status));
+		text_append(out, "      <skipped message=\"%s: ", status_name(status));
 		xml_append_text(out, record->judgement.reason);
 		text_append(out, "\"/>\n    </testcase>\n");
 		return;
 	}
 	const char *element = is_failure(status) ? "failure" : "error";
 	run_record_reproduction(run, record, &command);
-	text_append(out, ">\n      <%s type=\"%s\" message=\"", element, status_name(status));
+	text_append(out, "      <%s type=\"%s\" message=\"", element, status_name(status));
 	xml_append_text(out, record->judgement.reason);
 	text_append(out, "\">");
 	xml_append_text(out, record->judgement.reason);
@@ -153,6 +181,10 @@ static void append_suite_head(const struct run_record *run, const char *name, co
 	xml_append_text(out, name);
 	text_append(out, "%s", family[0] ? ": " : "");
 	xml_append_text(out, family);
+	if (suite->device && run_has_several_models(run)) {
+		text_append(out, " on ");
+		xml_append_text(out, suite->device->properties.name);
+	}
 	text_append(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.6f\" timestamp=\"", suite->cases,
 		    suite->failures, suite->errors, suite->skipped, suite->seconds);
 	char date[20] = "";
@@ -175,9 +207,9 @@ static void append_run(const struct run_record *run, struct text *out)
 		const int known = suites[i].artifact >= 0 && (size_t)suites[i].artifact < run->artifact_count;
 		const struct artifact_record *artifact = known ? &run->artifacts[suites[i].artifact] : NULL;
 		append_suite_head(run, artifact && artifact->path ? artifact->path : "unknown artifact", suites[i].family, &suites[i], out);
-		append_properties(run, artifact, out);
+		append_properties(run, &suites[i], artifact, out);
 		for (size_t k = 0; k < run->case_count; k++)
-			if (is_of(&suites[i], &run->cases[k]))
+			if (is_of(&suites[i], run, &run->cases[k]))
 				append_case(run, &run->cases[k], out);
 		text_append(out, "  </testsuite>\n");
 	}

@@ -182,6 +182,93 @@ static void test_groups(void)
 	run_record_free(&third);
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+	size_t count = 0;
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+		count++;
+	return count;
+}
+
+/* One run on an H100 and an A100, and a second H100: cases by model, all devices named everywhere. */
+static void test_models(void)
+{
+	struct run_record run = sample_run(12);
+	struct device_properties other = run.devices[0].properties;
+	snprintf(other.id, sizeof other.id, "cuda:1");
+	CHECK_INT(run_record_append_device(&run, &other, "node-2", NULL), 1);
+	other.cc_major = 8;
+	snprintf(other.id, sizeof other.id, "cuda:2");
+	snprintf(other.name, sizeof other.name, "NVIDIA A100");
+	CHECK_INT(run_record_append_device(&run, &other, "", NULL), 2);
+	run.devices[1].matrix_product_flops = 7e14;
+	run.devices[2].matrix_product_flops = 2e14;
+	for (size_t i = 0; i < run.case_count; i++)
+		run.cases[i].device = (int32_t)(i % 3);
+	run.artifacts[0].donor = sample_text("path linux.a\nsha256 ab12");
+	const struct run_record *runs[] = {&run};
+	char *text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL});
+	char *a100 = strstr(text, "sm_80: NVIDIA A100\n");
+	CHECK(a100 != NULL && strstr(text, "sm_90: NVIDIA H100 80GB HBM3\n") < a100);
+	CHECK_INT(lines_with(text, "Conditions"), 2);
+	CHECK_INT(lines_with(text, "device         cuda:0: NVIDIA H100"), 1);
+	CHECK_INT(lines_with(text, "device         cuda:1 of node-2: NVIDIA H100"), 1);
+	CHECK_INT(lines_with(text, "told apart     cuda:2: NVIDIA A100"), 1);
+	CHECK_INT(lines_with(text, "cuda:1 of node-2: 700 TFLOP/s"), 1);
+	if (a100) {
+		CHECK_INT(lines_with(a100, "device         cuda:2: NVIDIA A100"), 1);
+		CHECK_INT(lines_with(a100, "told apart     cuda:0: NVIDIA H100"), 1);
+		CHECK_INT(lines_with(a100, "700 TFLOP/s"), 0);
+		CHECK_INT(lines_with(a100, " of 4 cases"), 2);
+	}
+	free(text);
+
+	/* a model of the same architecture: apart, under one heading */
+	run.devices[2].properties.cc_major = 9;
+	text = append(runs, 1, (struct report_options){.style = REPORT_MARKDOWN});
+	CHECK_CONTAINS(text, "# sm\\_90: NVIDIA H100 80GB HBM3, NVIDIA A100\n");
+	CHECK_INT(lines_with(text, "## Conditions"), 2);
+	free(text);
+
+	struct text out = {0};
+	report_append_csv(runs, 1, &out);
+	CHECK_CONTAINS(out.data, ",node-2,NVIDIA H100 80GB HBM3,cuda:1,sm_90,");
+	CHECK_CONTAINS(out.data, ",NVIDIA A100,cuda:2,sm_90,");
+	CHECK_CONTAINS(out.data, ",linux.a (sha256 ab12),");
+	text_free(&out);
+	report_append_junit(runs, 1, &out);
+	CHECK_CONTAINS(out.data, "<testsuites name=\"assay\" tests=\"12\"");
+	CHECK_CONTAINS(out.data, " on NVIDIA A100\" tests=\"");
+	CHECK_INT(count_of(out.data, "<property name=\"device\" value=\"cuda:2: NVIDIA A100\"/>"), 4);
+	CHECK_INT(count_of(out.data, "<property name=\"device\" value=\"cuda:1 of node-2: NVIDIA H100 80GB HBM3\"/>"), 4);
+	CHECK_INT(count_of(out.data, "<testcase "), 12);
+	CHECK_INT(count_of(out.data, "</testcase>"), 12);
+	CHECK_CONTAINS(out.data, "<property name=\"donor of host code\" value=\"linux.a (sha256 ab12)\"/>");
+	text_free(&out);
+	report_append_html(runs, NULL, 1, &out);
+	CHECK_CONTAINS(out.data, "Run 2: NVIDIA A100 (sm_90)");
+	text_free(&out);
+	json_t *json = report_to_json(runs, 1);
+	json_t *made = json_array_get(json_object_get(json, "runs"), 0);
+	json_t *conditions = json_object_get(made, "conditions"), *cases = json_object_get(made, "cases");
+	CHECK_INT(json_array_size(json_object_get(conditions, "devices")), 3);
+	CHECK(json_array_size(json_object_get(conditions, "warnings")) > 0);
+	CHECK_INT(json_array_size(cases), 12);
+	CHECK_INT(json_integer_value(json_object_get(json_array_get(cases, 5), "device")), 2);
+	const char *id = json_string_value(json_object_get(json_array_get(cases, 5), "device_id"));
+	CHECK(id && strcmp(id, "cuda:2") == 0);
+	json_decref(json);
+
+	/* where all cases ran on one model nothing is split */
+	for (size_t i = 0; i < run.case_count; i++)
+		run.cases[i].device = (int32_t)(i % 2);
+	text = append(runs, 1, (struct report_options){.style = REPORT_TERMINAL});
+	CHECK_INT(lines_with(text, "Conditions"), 1);
+	CHECK_INT(lines_with(text, "told apart     cuda:2: NVIDIA A100"), 1);
+	free(text);
+	run_record_free(&run);
+}
+
 static void test_hostile(void)
 {
 	struct run_record run = sample_run(8);
@@ -410,14 +497,6 @@ static void test_operators(void)
 
 /* ---- pages, CSV, JUnit, conditions ---- */
 
-static size_t count_of(const char *text, const char *part)
-{
-	size_t count = 0;
-	for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
-		count++;
-	return count;
-}
-
 static void make_hostile(struct run_record *run)
 {
 	snprintf(run->cases[3].name, sizeof run->cases[3].name, "</script><script>alert(\"1\")</script>'");
@@ -569,6 +648,7 @@ int main(void)
 	test_terminal();
 	test_operators();
 	test_groups();
+	test_models();
 	test_hostile();
 	test_json();
 	test_gbench_json();
