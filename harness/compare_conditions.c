@@ -2,6 +2,7 @@
 #include "compare.h"
 
 #include "artifact/fold_name.h"
+#include "report_donor.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -213,6 +214,21 @@ static void load_change(struct text *out, const char *what, double base, double 
 		text_append(out, "%s%s: %.3g s -> %.3g s (x %.2f)", out->length ? "\n" : "", what, base, next, next / base);
 }
 
+/* Times and bits are of kernels that another archive's host code launched, with its grids and parameters: whoever compares has
+ * to know on which side. */
+static void changed_host_code(struct text *out, const struct artifact_record *base, const struct artifact_record *next)
+{
+	struct text words[2] = {{0}, {0}};
+	report_donor_words(base, &words[0]);
+	report_donor_words(next, &words[1]);
+	if (words[0].length || words[1].length)
+		changed(out, "host code that ran", words[0].length ? words[0].data : "its own", words[1].length ? words[1].data : "its own");
+	for (int i = 0; i < 2; i++) {
+		out->failed |= words[i].failed;
+		text_free(&words[i]);
+	}
+}
+
 static int compare_artifact(struct artifact_comparison *pair)
 {
 	const struct artifact_record *base = pair->base, *next = pair->next;
@@ -231,6 +247,7 @@ static int compare_artifact(struct artifact_comparison *pair)
 		changed(&text, "built by", base->provenance, next->provenance);
 		changed(&text, "called as", base->abi, next->abi);
 		changed(&text, "CUDA runtime", base->cudart, next->cudart);
+		changed_host_code(&text, base, next);
 		changed_number(&text, "entry points", base->entry_points, next->entry_points);
 		changed_number(&text, "kernels with fast math", base->fast_kernels, next->fast_kernels);
 		changed(&text, "refused by the driver", base->refused, next->refused);

@@ -435,12 +435,14 @@ static void artifacts_and_inventories(void)
 	sample_operators(&next);
 	set_text(&next.artifacts[0].toolkit, "CUDA 13.1");
 	next.artifacts[0].load_seconds = 0.5;
+	set_text(&next.artifacts[0].donor, "path /of/linux.a\nsha256 ab12");
 	set_text(&next.artifacts[1].path, "renamed.a");
 	set_text(&next.inventories[0].missing, "sort: asort_asc_f32\nunary: uexp_f64");
 	CHECK_INT(artifact_record_mark(&next.artifacts[0], "_Z10additionalv", NULL), 0);
 	struct comparison comparison = compared(&base, &next);
 	CHECK_INT(comparison.artifact_count, 3);
 	CHECK_CONTAINS(comparison.artifacts[0].changes, "toolkit: CUDA 13.0 (V13.0.88) -> CUDA 13.1");
+	CHECK_CONTAINS(comparison.artifacts[0].changes, "host code that ran: its own -> /of/linux.a (sha256 ab12)");
 	CHECK_CONTAINS(comparison.artifacts[0].changes, "load time (measured once): 0.2 s -> 0.5 s (x 2.50)");
 	CHECK_CONTAINS(comparison.artifacts[0].changes, "1 kernel new: additional");
 	CHECK(comparison.artifacts[1].next == NULL);
