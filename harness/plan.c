@@ -134,8 +134,8 @@ static int describe(struct artifact_record *record, struct artifact *artifact, c
 		.refused = strdup(""),
 	};
 	snprintf(record->sha256, sizeof record->sha256, "%s", artifact_sha256(artifact));
-	if (!record->path || !record->kind || !record->toolkit || !record->provenance || !record->abi || !record->cudart || !record->stubbed ||
-	    !record->refused)
+	if (!record->path || !record->kind || !record->images || !record->toolkit || !record->provenance || !record->abi ||
+	    !record->cudart || !record->stubbed || !record->refused)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	return 0;
 }
@@ -202,20 +202,32 @@ static struct job *add_host_job(struct plan *plan, struct artifact *artifact, st
 	return NULL;
 }
 
-/* Jobs for the entry points of one artifact, which are in `host`. */
+static void drop_last_job(struct plan *plan)
+{
+	struct job *job = &plan->jobs[--plan->count];
+	free(job->artifact_path);
+	free(job->donor_path);
+	free(job->entries);
+}
+
+/* Jobs for the entry points of one artifact, which are in `host`: one for each of attention, one for all of operators. */
 static int plan_entry_points(struct plan *plan, struct artifact *artifact, struct artifact *host, int index, const char *abi,
 			     const struct symbol_table *tables, struct run_record *run, struct error *err)
 {
 	struct artifact_record *record = &run->artifacts[index];
 	struct artifact_entry_points points = {0};
 	struct text why = {0};
-	int found = 0, result = -1;
+	int found = 0, has_operators = 0, result = -1;
 	if (artifact_entry_points(host, &points, err))
 		return -1;
 	for (int i = 0; i < points.count; i++) {
 		const struct family *family = family_of_entry_point(points.items[i].name);
-		if (!family || family->symbols || host->kind == OBJECT_ZIP || artifact_unit_not_linkable(&host->units[points.items[i].unit]))
+		if (!family || host->kind == OBJECT_ZIP || artifact_unit_not_linkable(&host->units[points.items[i].unit]))
 			continue;
+		if (family->symbols) {
+			has_operators = 1;
+			continue;
+		}
 		struct job *job = add_host_job(plan, artifact, host, index, err);
 		if (!job)
 			goto done;
@@ -228,14 +240,16 @@ static int plan_entry_points(struct plan *plan, struct artifact *artifact, struc
 		if (set_text(&record->abi, why.data ? why.data : "", err))
 			goto done;
 	}
-	if (!found) {
+	if (!found || has_operators) {
 		struct job *job = add_host_job(plan, artifact, host, index, err);
 		if (!job)
 			goto done;
 		const int operators = plan_operators_of(job, artifact, host, tables, record, err);
 		if (operators < 0)
 			goto done;
-		if (!operators)
+		if (!operators && found)
+			drop_last_job(plan);
+		else if (!operators)
 			explain_refusal(job, host);
 	}
 	result = 0;

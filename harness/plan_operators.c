@@ -90,6 +90,13 @@ static int is_known(const struct symbol_table tables[OPERATOR_ABI_COUNT], const 
 	return 0;
 }
 
+/* Functions of attention are jobs of their own. */
+static int is_of_attention(const char *symbol)
+{
+	const struct family *family = family_of_entry_point(symbol);
+	return family && !family->symbols;
+}
+
 static int add_functions(struct job *job, const struct artifact *artifact, struct error *err)
 {
 	struct artifact_entry_points points;
@@ -97,7 +104,8 @@ static int add_functions(struct job *job, const struct artifact *artifact, struc
 	if (artifact_entry_points(artifact, &points, err))
 		return -1;
 	for (int i = 0; i < points.count && result == 0; i++)
-		if (!artifact_unit_not_linkable(&artifact->units[points.items[i].unit]) && !add_entry(job, points.items[i].name, err))
+		if (!artifact_unit_not_linkable(&artifact->units[points.items[i].unit]) && !is_of_attention(points.items[i].name) &&
+		    !add_entry(job, points.items[i].name, err))
 			result = -1;
 	artifact_entry_points_free(&points);
 	return result;
@@ -394,6 +402,7 @@ static int decide_set(struct plan *plan, const struct set *set, const char *aske
 		return -1;
 	for (size_t i = 0; i < set->count; i++) {
 		struct job *job = &plan->jobs[set->jobs[i]];
+		const char *attention = run->artifacts[job->artifact].abi; /* of an artifact that has both */
 		char *text = NULL;
 		job->abi = abi;
 		job->inventory = (int)run->inventory_count - 1;
@@ -402,7 +411,7 @@ static int decide_set(struct plan *plan, const struct set *set, const char *aske
 			job->entries[k].family = known ? known->family : NULL;
 			snprintf(job->entries[k].module, sizeof job->entries[k].module, "%s", known ? known->module : "");
 		}
-		if (asprintf(&text, "%s (%s)", operator_profiles[abi], why) < 0)
+		if (asprintf(&text, "%s%s%s (%s)", attention, attention[0] ? "; operators: " : "", operator_profiles[abi], why) < 0)
 			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		free(run->artifacts[job->artifact].abi);
 		run->artifacts[job->artifact].abi = text;

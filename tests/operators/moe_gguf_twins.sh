@@ -43,6 +43,21 @@ grep -q '^ *48 of 48 entry points have a verdict: 48 pass, 0 do not' <(sed 's/^ 
     fail "good: $(grep -E '^ *(fail|mistrusted|crashed|timeout|error) ' -A1 "$work/good" | head -n 6)$(grep 'have a verdict' "$work/good")"
 grep -q '^ *pass .*(100.0 %)' "$work/good" || fail "good: not every case passed"
 
+# an archive that has attention too: each function has its cases
+attention=$2/prebuilt/candle-flash-attn-specimen/out/libflashattention.a
+if [ "$device" = cpu ] && [ -e "$attention" ]; then
+    mkdir "$work/both"
+    (cd "$work/both" && ar x "$attention" && ar x "$specimens/good/libmoe.a" && ar rcs libboth.a ./*.o)
+    cat "$source_dir/datasets/smoke.spec" "$source_dir/datasets/operators/moe_gguf.spec" >"$work/both.spec"
+    chosen_both=(--filter 'attention/f16/d40/*s1:40*' --filter 'moe_gemm_gguf/*tokens:1/*')
+    verify "$work/both/libboth.a" "$work/both.out" --dataset "$work/both.spec" --without-check no-launch --repeats 0 "${chosen_both[@]}" \
+        --out "$work/both.h5" || fail "an archive of both: exit code $?: $(tail -n 5 "$work/both.out")"
+    "$assay" report "$work/both.h5" --csv - >"$work/both.csv" || fail "an archive of both: no report"
+    for entry in run_mha moe_gemm_gguf; do
+        grep "$entry" "$work/both.csv" | grep -q pass || fail "an archive of both: $entry has no verdict"
+    done
+fi
+
 twins=0
 while read -r name entry check; do
     twins=$((twins + 1))
