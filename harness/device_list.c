@@ -57,7 +57,7 @@ int device_list_parse(struct device_list *list, const char *text, struct error *
 		const size_t length = strcspn(at, ",");
 		char id[sizeof list->ids[0]];
 		if (length == 0 || length >= sizeof id)
-			return error_set(err, ERROR_USAGE, "--device %s: takes cpu, cuda:N, cuda:all, or several with commas between", text);
+			return error_set(err, ERROR_USAGE, "--device '%s': takes cpu, cuda:N, cuda:all, or several with commas between", text);
 		normalise(at, length, id, sizeof id);
 		if (strcmp(id, "cuda:all") == 0 ? add_all(list, text, err) : add(list, id, text, err))
 			return -1;
