@@ -34,6 +34,7 @@ struct doctor_artifact {
 	const char *machine; /* "x86-64"; NULL: no host code */
 	char *targets;	     /* "SASS sm_90, PTX compute_90 (9.0)"; "" none */
 	unsigned toolkit_min, toolkit_max, runtime_major;
+	int toolkit_at_least; /* the toolkit by the ISA of PTX alone: any later one may have made it */
 	const char *to_load, *to_compile, *windows_to_load, *windows_to_compile; /* drivers; NULL: nothing tells */
 	enum msvc_runtime crt, other_crt;
 	char crt_evidence[96];

@@ -42,28 +42,38 @@ void judge_cuda(struct judge *judge)
 		judge_add(judge, "cuda", FIT_YES, "device code only: the driver decides");
 		return;
 	}
-	const unsigned theirs = newest->toolkit_max	    ? newest->toolkit_max
-				: judge->folder->has_claims ? judge->folder->claims.cuda_version
-							    : 0;
-	const unsigned major = newest->runtime_major ? newest->runtime_major : theirs / 10, here = machine->toolkit;
+	/* what the device code tells; of PTX it is a lower bound, and what the README says above that may be so */
+	const unsigned claimed = judge->folder->has_claims ? judge->folder->claims.cuda_version : 0;
+	const int by_claim = !newest->toolkit_max || (newest->toolkit_at_least && claimed >= newest->toolkit_max);
+	const unsigned theirs = by_claim ? claimed : newest->toolkit_max, here = machine->toolkit;
+	const unsigned major = newest->runtime_major && !(by_claim && newest->toolkit_at_least) ? newest->runtime_major
+												: theirs / 10;
+	const int at_least = newest->toolkit_at_least && !by_claim;
+	char release[40];
+	if (theirs)
+		snprintf(release, sizeof release, "CUDA %u.%u%s", theirs / 10, theirs % 10, at_least ? " or later" : "");
+	else
+		snprintf(release, sizeof release, "CUDA %u.x", major);
 	if (!major) {
 		judge_add(judge, "cuda", FIT_UNKNOWN, "nothing says which CUDA release %s was built with", judge_file(newest));
 		return;
 	}
 	if (!here) {
 		judge_add(judge, "cuda", judge->doctor->has_project ? FIT_NO : FIT_UNKNOWN,
-			  "%s was built with CUDA %u.%u, and no CUDA toolkit was found (nvcc on PATH, CUDA_HOME, CUDA_PATH, "
+			  "%s was built with %s, and no CUDA toolkit was found (nvcc on PATH, CUDA_HOME, CUDA_PATH, "
 			  "/usr/local/cuda)|install CUDA "
 			  "%u.%u or a later %u.x: programs are linked with its libcudart",
-			  judge_file(newest), theirs / 10, theirs % 10, theirs / 10, theirs % 10, major);
+			  judge_file(newest), release, theirs ? theirs / 10 : major, theirs % 10, major);
 		return;
 	}
-	if (here / 10 != major) {
+	/* later than a lower bound may be what it was built with */
+	const int may_be_here = at_least && here / 10 > major;
+	if (here / 10 != major && !may_be_here) {
 		judge_add(judge, "cuda", FIT_NO,
-			  "%s was built with CUDA %u.%u and needs a CUDA runtime of major %u, and the toolkit here is CUDA %u.%u "
+			  "%s was built with %s and needs a CUDA runtime of major %u%s, and the toolkit here is CUDA %u.%u "
 			  "(%s)|use CUDA %u.x for this project, or get the folder built with CUDA %u",
-			  judge_file(newest), theirs / 10, theirs % 10, major, here / 10, here % 10, machine->toolkit_evidence,
-			  major, here / 10);
+			  judge_file(newest), release, major, at_least ? " or later" : "", here / 10, here % 10,
+			  machine->toolkit_evidence, major, here / 10);
 		return;
 	}
 	const int lacks =
@@ -75,15 +85,21 @@ void judge_cuda(struct judge *judge)
 			"%u.x",
 			judge_file(newest), lacks, lacks == 1 ? "" : "s", here / 10, here % 10, missing, theirs / 10, theirs % 10,
 			major);
+	else if (may_be_here)
+		judge_add(judge, "cuda", FIT_UNKNOWN,
+			  "%s was built with %s: all its device code is PTX, of an ISA that every release since writes; here is "
+			  "CUDA %u.%u (%s)|ask the publisher which CUDA release it was built with; its host code needs that "
+			  "major's libcudart",
+			  judge_file(newest), release, here / 10, here % 10, machine->toolkit_evidence);
 	else if (here >= theirs || lacks == 0)
-		judge_add(judge, "cuda", FIT_YES, "built with CUDA %u.%u, here CUDA %u.%u (%s)%s", theirs / 10, theirs % 10,
-			  here / 10, here % 10, machine->toolkit_evidence,
+		judge_add(judge, "cuda", FIT_YES, "built with %s, here CUDA %u.%u (%s)%s", release, here / 10, here % 10,
+			  machine->toolkit_evidence,
 			  lacks == 0 ? ", whose libcudart has all it wants" : "");
 	else
 		judge_add(judge, "cuda", FIT_UNKNOWN,
-			  "%s was built with CUDA %u.%u, and here is the older CUDA %u.%u (%s), whose libcudart may lack what "
+			  "%s was built with %s, and here is the older CUDA %u.%u (%s), whose libcudart may lack what "
 			  "it wants|use CUDA %u.%u or a later %u.x",
-			  judge_file(newest), theirs / 10, theirs % 10, here / 10, here % 10, machine->toolkit_evidence,
+			  judge_file(newest), release, here / 10, here % 10, machine->toolkit_evidence,
 			  theirs / 10, theirs % 10, major);
 }
 

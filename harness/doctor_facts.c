@@ -197,6 +197,7 @@ static int look_inside(const struct doctor *doctor, struct artifact *artifact, s
 	facts->toolkit_min = needs.toolkit_min;
 	facts->toolkit_max = needs.toolkit_max;
 	facts->runtime_major = needs.runtime_major;
+	facts->toolkit_at_least = needs.toolkit_at_least;
 	facts->to_load = needs.to_load;
 	facts->to_compile = needs.to_compile;
 	facts->windows_to_load = needs.windows_to_load;

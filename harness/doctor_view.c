@@ -40,17 +40,22 @@ static void show_claims(const struct prebuilt_folder *folder, struct text *out)
 	const struct readme_claims *claims = &folder->claims;
 	struct text said = {0};
 	if (folder->has_claims) {
-		text_append(&said, "README: %s%s", claims->candle_release ? "Candle " : "",
-			    claims->candle_release ? claims->candle_release : "");
-		append_release(&said, claims->candle_release ? ", " : "", claims->cuda_version);
+		const char *const before[] = {"README: ", ", "};
+		int items = 0;
+		if (claims->candle_release)
+			text_append(&said, "%sCandle %s", before[items++ > 0], claims->candle_release);
+		if (claims->cuda_version)
+			append_release(&said, before[items++ > 0], claims->cuda_version);
+		else if (claims->cuda_versions)
+			text_append(&said, "%sseveral CUDA releases", before[items++ > 0]);
 		if (claims->host != HOST_UNKNOWN)
-			text_append(&said, ", %s", host_os_name(claims->host));
+			text_append(&said, "%s%s", before[items++ > 0], host_os_name(claims->host));
 		if (claims->windows_sdk)
-			text_append(&said, ", Windows SDK %s", claims->windows_sdk);
+			text_append(&said, "%sWindows SDK %s", before[items++ > 0], claims->windows_sdk);
 		if (claims->machine)
-			text_append(&said, ", %s", claims->machine);
+			text_append(&said, "%s%s", before[items++ > 0], claims->machine);
 		for (int i = 0; i < claims->compute_cap_count; i++)
-			text_append(&said, ", sm_%u", claims->compute_caps[i]);
+			text_append(&said, "%ssm_%u", before[items++ > 0], claims->compute_caps[i]);
 	}
 	if (folder->is_build_output) {
 		text_append(&said, "%sbuild output:", said.length ? "; " : "");
@@ -78,6 +83,8 @@ static void show_artifact(const struct doctor_artifact *facts, struct text *out)
 		format_size(&what, (size_t)facts->size);
 		text_append(&what, ", %s", facts->targets[0] ? facts->targets : "no device code");
 		append_release(&what, ", ", facts->toolkit_max);
+		if (facts->toolkit_max && facts->toolkit_at_least)
+			text_append(&what, " or later");
 		if (facts->host != HOST_UNKNOWN)
 			text_append(&what, ", host code for %s %s", host_os_name(facts->host),
 				    facts->machine ? facts->machine : "");

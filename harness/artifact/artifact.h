@@ -208,6 +208,7 @@ int artifact_archive_facts(const struct artifact *artifact, struct archive_facts
 /* Drivers the artifact needs, on Linux and on Windows, each with what asks for it; compat.h has the tables. */
 struct artifact_driver_needs {
 	unsigned toolkit_min, toolkit_max; /* CUDA releases (10 * major + minor) of the SASS and PTX; 0: nothing tells */
+	int toolkit_at_least;              /* by the ISA of its PTX alone, which every later release can write too */
 	unsigned runtime_major;            /* of the CUDA runtime its host code wants; 0: no host code, or nothing tells */
 	const char *runtime_evidence;      /* "toolkit of the SASS", or the symbol that says so; NULL */
 	unsigned ptx_isa;                  /* newest PTX in it, 10 * major + minor; 0: none */

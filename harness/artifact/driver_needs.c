@@ -51,8 +51,10 @@ int artifact_driver_needs(struct artifact *artifact, struct artifact_driver_need
 			library_major = unit->host.runtime_library_major;
 		}
 	}
-	if (!needs->toolkit_max && needs->ptx_isa)
+	if (!needs->toolkit_max && needs->ptx_isa) {
 		note_toolkit(needs, cuda_of_ptx_isa(needs->ptx_isa));
+		needs->toolkit_at_least = 1;
+	}
 
 	if (library) {
 		needs->runtime_major = library_major;

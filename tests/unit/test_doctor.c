@@ -34,6 +34,7 @@ struct kind {
 	unsigned sm, toolkit, parameter_bytes;
 	const char *directives; /* of a Windows object; NULL: an ELF one */
 	unsigned machine;	/* of an ELF one; 0: x86-64 */
+	unsigned ptx_isa;	/* 10 * major + minor: PTX and no SASS; 0: SASS */
 };
 
 static void make_archive(const struct kind *kind)
@@ -44,8 +45,21 @@ static void make_archive(const struct kind *kind)
 					      .parameter_sizes = {kind->parameter_bytes}};
 	const char *const defined[] = {"run_mha", NULL}, *const wanted[] = {"cudaLaunchKernel", "cudaGetLastError", NULL};
 	struct bytes cubin = {0}, fatbin = {0}, object = {0}, file = {0};
+	char ptx[256];
+	const int ptx_size = snprintf(ptx, sizeof ptx,
+				      ".version %u.%u\n.target sm_%u\n.address_size 64\n.visible .entry %s(.param .align 8 .b8 "
+				      "p[%u])\n{\nret;\n}\n",
+				      kind->ptx_isa / 10, kind->ptx_isa % 10, kind->sm, kernel.name, kind->parameter_bytes);
+	const struct fixture_entry ptx_entry = {.kind = 1,
+						.arch = kind->sm,
+						.major = kind->ptx_isa / 10,
+						.minor = kind->ptx_isa % 10,
+						.flags = 0x11,
+						.payload = (const unsigned char *)ptx,
+						.size = (size_t)ptx_size + 1};
 	put_cubin(&cubin, kind->toolkit >= 130 ? 8 : 7, kind->sm, 0, kind->toolkit, &kernel, 1);
 	put_fatbin(&fatbin,
+		   kind->ptx_isa ? &ptx_entry :
 		   &(struct fixture_entry){.kind = 2,
 					   .arch = kind->sm,
 					   .major = 1,
@@ -244,6 +258,39 @@ static void test_cuda(void)
 	reset();
 	make_archive(&(struct kind){.sm = 86, .toolkit = 124, .parameter_bytes = 440});
 	expect(&plain, "claims", FIT_NO, "README.md says CUDA 12.6", "files of several builds may have been mixed");
+}
+
+/* PTX alone tells a lower bound of the toolkit: what is later is not wrong, but not known either. */
+static void test_ptx_alone(void)
+{
+	static const struct kind ptx = {.sm = 80, .parameter_bytes = 440, .ptx_isa = 70};
+	char above[256];
+	reset();
+	make_archive(&ptx);
+	snprintf(above, sizeof above, "%s/prebuilt", root);
+	write_text(above, "README.md", "For Linux.\n");
+	make_toolkit("13.0");
+	expect(&plain, "cuda", FIT_UNKNOWN, "was built with CUDA 11.0 or later: all its device code is PTX", "ask the publisher");
+	struct doctor doctor = examine(&plain);
+	struct text text = {0};
+	doctor_text(&doctor, 0, &text);
+	CHECK_CONTAINS(text.data, "README: Linux\n");
+	CHECK_CONTAINS(text.data, "CUDA 11.0 or later, host code for Linux");
+	text_free(&text);
+	doctor_free(&doctor);
+	make_toolkit("11.8");
+	expect(&plain, "cuda", FIT_YES, "built with CUDA 11.0 or later, here CUDA 11.8", NULL);
+	make_toolkit("10.2");
+	expect(&plain, "cuda", FIT_NO, "needs a CUDA runtime of major 11 or later, and the toolkit here is CUDA 10.2", "use CUDA 11.x");
+	/* a README may say which */
+	write_text(above, "README.md", "Built with CUDA 12.6 on Linux.\n");
+	make_toolkit("12.8");
+	expect(&plain, "cuda", FIT_YES, "built with CUDA 12.6, here CUDA 12.8", NULL);
+	make_toolkit("13.0");
+	expect(&plain, "cuda", FIT_NO, "was built with CUDA 12.6 and needs a CUDA runtime of major 12", "use CUDA 12.x");
+	/* or what it says can be seen to be wrong */
+	write_text(above, "README.md", "Built with CUDA 10.2 on Linux.\n");
+	expect(&plain, "cuda", FIT_UNKNOWN, "was built with CUDA 11.0 or later", NULL);
 }
 
 static void test_gpu_and_driver(void)
@@ -481,6 +528,7 @@ int main(void)
 	test_fits();
 	test_release();
 	test_cuda();
+	test_ptx_alone();
 	test_gpu_and_driver();
 	test_system();
 	test_crt();
