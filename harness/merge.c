@@ -64,7 +64,8 @@ static int check_parts(const struct run_record *parts, const char *const *names,
 {
 	const int64_t shards = parts[0].shard_count > 1 ? parts[0].shard_count : 1;
 	struct text missing = {0};
-	int result = 0, missing_count = 0;
+	int result = 0;
+	int64_t missing_count = 0, named = 0;
 	for (size_t i = 1; i < count; i++)
 		if (record_same_run(&parts[0], &parts[i], names[i], RECORD_SAME_MERGED, err))
 			return -1;
@@ -77,15 +78,25 @@ static int check_parts(const struct run_record *parts, const char *const *names,
 				return error_set(err, ERROR_INPUT, "%s, %s: both are shard %" PRId64 "/%" PRId64 "; with --overlap the cases of both are "
 						 "taken where they agree", names[k], names[i], parts[i].shard_index, shards);
 	}
-	for (int64_t shard = 1; shards > 1 && shard <= shards; shard++) {
+	/* a file may speak of any number of shards: those that are there are counted, and no more are gone through than are named */
+	missing_count = shards > 1 ? shards : 0;
+	for (size_t i = 0; i < count && shards > 1; i++) {
+		int is_first = 1;
+		for (size_t k = 0; k < i; k++)
+			is_first &= parts[k].shard_index != parts[i].shard_index;
+		missing_count -= is_first;
+	}
+	for (int64_t shard = 1; named < missing_count && named < 20; shard++) {
 		int is_there = 0;
 		for (size_t i = 0; i < count; i++)
 			is_there |= parts[i].shard_index == shard;
-		if (!is_there && missing_count++ < 20)
-			text_append(&missing, "%s%" PRId64 "/%" PRId64, missing.length ? ", " : "", shard, shards);
+		if (is_there)
+			continue;
+		text_append(&missing, "%s%" PRId64 "/%" PRId64, missing.length ? ", " : "", shard, shards);
+		named++;
 	}
-	if (missing_count > 20)
-		text_append(&missing, " and %d more", missing_count - 20);
+	if (missing_count > named)
+		text_append(&missing, " and %" PRId64 " more", missing_count - named);
 	struct text lines = {0};
 	if (missing_count)
 		text_append(&lines, "missing: %s %s", missing_count > 1 ? "shards" : "shard", missing.data);
@@ -126,6 +137,7 @@ static int take_device(struct run_record *out, const struct run_record *part, co
 		return -1;
 	/* one card may have run several parts: its best rate is what it can do */
 	struct run_device *to = &out->devices[*index];
+	to->place = (uint32_t)*index;
 	to->matrix_product_flops = larger(to->matrix_product_flops, device->matrix_product_flops);
 	to->matrix_product_flops_bf16 = larger(to->matrix_product_flops_bf16, device->matrix_product_flops_bf16);
 	to->copy_bytes_per_second = larger(to->copy_bytes_per_second, device->copy_bytes_per_second);

@@ -1,6 +1,7 @@
 /* Shards: every item in exactly one, the same ones in whatever order the items come, about as much for each. */
 #include "check.h"
 #include "device_list.h"
+#include "merge.h"
 #include "shard.h"
 
 #include <stdio.h>
@@ -81,8 +82,31 @@ static void test_devices(void)
 	}
 }
 
+/* A file may speak of any number of shards; what is missing is told without going through all of them. */
+static void test_merge_of_many(void)
+{
+	struct run_record parts[2], out;
+	const char *const names[] = {"one.h5", "other.h5"};
+	const struct merge_options partial = {.partial = 1}, whole = {0};
+	struct error err = {0};
+	for (int64_t i = 0; i < 2; i++)
+		parts[i] = (struct run_record){.complete = 1, .shard_index = 1 + 2 * i, .shard_count = INT64_MAX};
+	CHECK_INT(merge_runs(&out, parts, names, 2, &whole, &err), -1);
+	CHECK_CONTAINS(err.message, "missing: shards 2/9223372036854775807, 4/");
+	CHECK_CONTAINS(err.message, " and 9223372036854775785 more");
+	CHECK_INT(merge_runs(&out, parts, names, 2, &partial, &err), 0);
+	CHECK_INT(out.complete, 0);
+	run_record_free(&out);
+	parts[0].shard_count = parts[1].shard_count = 3;
+	CHECK_INT(merge_runs(&out, parts, names, 2, &whole, &err), -1);
+	CHECK_CONTAINS(err.message, "missing: shard 2/3)");
+	for (int i = 0; i < 2; i++)
+		run_record_free(&parts[i]);
+}
+
 int main(void)
 {
+	test_merge_of_many();
 	test_deal();
 	test_parse();
 	test_devices();
