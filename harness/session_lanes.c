@@ -4,6 +4,7 @@
  * early they were ready. */
 #include "session_private.h"
 
+#include "dataset/store.h"
 #include "session_baseline.h"
 
 #include <stdlib.h>
@@ -200,7 +201,9 @@ static int run_case(struct lane *lane, struct item *item, struct error *err)
 
 /* ---- lanes --------------------------------------------------------------------------------------------------------- */
 
-/* The next item that this lane can run, and with it those that have to stay together; NULL when there is none. */
+/* The next item that this lane can run, and with it those that have to stay together; NULL when there is none. What needs a worker
+ * that this lane has yet to start stays there for all: a refusal may be everybody's or this lane's alone, and another one that has
+ * gone past an item never comes back to it. */
 static struct item *take_items(struct lane *lane, size_t *count)
 {
 	struct session *session = lane->session;
@@ -213,7 +216,8 @@ static struct item *take_items(struct lane *lane, size_t *count)
 		if (item->state == ITEM_WAITS && !(item->job && lane->refused[item->job - session->plan->jobs]))
 			first = item;
 	}
-	for (struct item *item = first; item && item < lanes->items + lanes->count; item++) {
+	const int is_ready = first && (!first->job || (lane->job == first->job && lane->runner));
+	for (struct item *item = first; is_ready && item < lanes->items + lanes->count; item++) {
 		if (item != first && (item->job || first->job || item->state != ITEM_WAITS ||
 				      operators_bench_unit(session, item->index) != operators_bench_unit(session, first->index)))
 			break;
@@ -232,19 +236,19 @@ static void finish_item(struct lane *lane, struct item *item)
 	pthread_mutex_unlock(&lane->session->mutex);
 }
 
-/* Something this lane took and cannot run is free again for the others. */
-static void give_back(struct lane *lane, struct item *item)
+static int has_failed(const struct lane *lane)
 {
 	pthread_mutex_lock(&lane->session->mutex);
-	item->state = ITEM_WAITS;
+	const int failed = lane->session->lanes->failed;
 	pthread_mutex_unlock(&lane->session->mutex);
+	return failed;
 }
 
 static int run_operators(struct lane *lane, struct item *items, size_t count, struct error *err)
 {
 	int result = 0;
 	end_job(lane);
-	for (size_t i = 0; result == 0 && i < count && !lane->session->lanes->failed; i++) {
+	for (size_t i = 0; result == 0 && i < count && !has_failed(lane); i++) {
 		result = operators_bench(lane->session, lane->slot, &lane->timing, items[i].index, &items[i].result, err);
 		if (result == 0)
 			finish_item(lane, &items[i]);
@@ -256,7 +260,6 @@ static int run_host(struct lane *lane, struct item *item, struct error *err)
 {
 	if (lane->job != item->job || !lane->runner) {
 		end_job(lane);
-		give_back(lane, item); /* until the worker has started; a refusal may be everybody's */
 		if (start_job(lane, item->job, err))
 			return -1;
 		lane->next = (size_t)(item - lane->session->lanes->items);
@@ -276,6 +279,7 @@ static void *run_lane(void *context)
 	struct error err = {0};
 	struct item *item;
 	size_t count;
+	hdf5_quiet(); /* results are written by whichever thread has them */
 	lane->record = session_new_record(&err);
 	lane->refused = calloc(session->plan->count + 1, 1);
 	int failed = !lane->record || !lane->refused;
@@ -295,6 +299,7 @@ static void *run_lane(void *context)
 	lanes->running--;
 	pthread_cond_broadcast(&lanes->progressed);
 	pthread_mutex_unlock(&session->mutex);
+	hdf5_thread_ends();
 	return NULL;
 }
 
