@@ -7,8 +7,8 @@
  * the one that comes after the other. The samples of all rounds end up in one case_record per side and case
  * (timing_record.rounds); round i of one side belongs to round i of every other: compare_statistics.h, ratio_of_rounds, says what
  * that is good for. Before a round times a case, in a new process, it calls it once and compares the outputs with those that
- * were verified; where they are others it verifies the case anew. One that fails in any round is not timed, and its verdict is that
- * of the round. */
+ * were verified; where they are others it verifies the case anew. One that fails in any round is not timed, and its verdict is
+ * that of the round. */
 #ifndef ASSAY_HARNESS_INTERLEAVE_H
 #define ASSAY_HARNESS_INTERLEAVE_H
 

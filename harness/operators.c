@@ -223,7 +223,8 @@ int operators_run(struct operators *operators, const struct wire_case *request, 
 		case_free(&test);
 		return refuse(record, request, "the dataset has another case in this place: its name, family and entry point contradict each other");
 	}
-	struct operate_target target = {.family = family, .abi = operators->abi, .symbol = request->entry_point, .known = &request->known};
+	struct operate_target target = {
+		.family = family, .abi = operators->abi, .symbol = request->entry_point, .known = &request->known};
 	if (operators->has_plugin) {
 		target.host_entry = plugin_symbol(&operators->plugin, request->entry_point);
 		target.log = operators->log;

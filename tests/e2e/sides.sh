@@ -69,7 +69,8 @@ expect_line "$work/rounds" 'times +none: neither run timed a case'
 changing=("${options[@]}" --filter attention/f16/d32/* --rounds 2)
 TWIN_PROCESSES=$work/processes run changing 1 "$assay" compare "$good" "$work/changes_later" "${changing[@]}" --all
 expect "processes that called it" 3 "$(stat -c %s "$work/processes")"
-grep -q 'pass -> fail (in round 2: .*; also broken: repeat)' "$work/changing" || fail "what changes in a later round is not told: $(cat "$work/changing")"
+grep -q 'pass -> fail (in round 2: .*; also broken: repeat)' "$work/changing" ||
+    fail "what changes in a later round is not told: $(cat "$work/changing")"
 
 # modules: an entry point that is gone; rounds load them in groups
 run gone 1 "$assay" compare "$work/whole" "$work/lacking" --device cpu --dataset "$here/operators.spec" --rounds 2 --json "$work/gone.json"
