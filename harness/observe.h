@@ -23,8 +23,8 @@ int observe_error(const struct observer *observer, const struct error *err);
  * decided by it. */
 int observe_log(const struct observer *observer, const struct cudart_log *log);
 /* A case that was verified before has run once more, from NaN poison: 1 when its outputs are what they were and no check broke,
- * and it has passed then. 0: the record is as before that call but for what it launched and a note, and the case has to be verified
- * whole. known->count > 0. */
+ * and it has passed then. 0: the record is as before that call but for what it launched and a note, and the case has to be
+ * verified whole. known->count > 0. */
 int observe_known(const struct observer *observer, const struct known_outputs *known);
 /* Adds to what is worth saying beside the verdict, behind what is said already, as far as there is room. */
 void observe_note(struct case_record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -201,9 +201,9 @@ static int run_case(struct lane *lane, struct item *item, struct error *err)
 
 /* ---- lanes --------------------------------------------------------------------------------------------------------- */
 
-/* The next item that this lane can run, and with it those that have to stay together; NULL when there is none. What needs a worker
- * that this lane has yet to start stays there for all: a refusal may be everybody's or this lane's alone, and another one that has
- * gone past an item never comes back to it. */
+/* The next item that this lane can run, and with it those that have to stay together; NULL when there is none. What needs a
+ * worker that this lane has yet to start stays there for all: a refusal may be everybody's or this lane's alone, and another lane
+ * that has gone past an item never comes back to it. */
 static struct item *take_items(struct lane *lane, size_t *count)
 {
 	struct session *session = lane->session;
