@@ -193,6 +193,30 @@ int run_record_append_device(struct run_record *record, const struct device_prop
 	return (int)record->device_count++;
 }
 
+void run_record_order_devices(struct run_record *record)
+{
+	size_t order[RECORD_DEVICES_MAX]; /* where each came from */
+	struct run_device sorted[RECORD_DEVICES_MAX];
+	int32_t places[RECORD_DEVICES_MAX];
+	const size_t count = record->device_count;
+	if (count < 2 || count > RECORD_DEVICES_MAX)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = i;
+		for (; at > 0 && record->devices[order[at - 1]].place > record->devices[i].place; at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+	}
+	for (size_t i = 0; i < count; i++) {
+		sorted[i] = record->devices[order[i]];
+		places[order[i]] = (int32_t)i;
+	}
+	memcpy(record->devices, sorted, count * sizeof *sorted);
+	for (size_t i = 0; i < record->case_count; i++)
+		if (record->cases[i].device >= 0 && (size_t)record->cases[i].device < count)
+			record->cases[i].device = places[record->cases[i].device];
+}
+
 int run_devices_are_alike(const struct run_device *a, const struct run_device *b)
 {
 	const struct device_properties *x = &a->properties, *y = &b->properties;

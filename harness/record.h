@@ -172,6 +172,7 @@ struct run_device {
 	double matrix_product_flops_bf16;
 	double copy_bytes_per_second; /* its copy rate in this run, bytes read plus bytes written; 0 when not measured */
 	uint32_t other_processes;     /* compute processes on it besides this program's, at the start */
+	uint32_t place;               /* in the list of --device, from 0: they answer in any order */
 };
 
 struct run_record {
@@ -219,6 +220,9 @@ const struct run_device *run_record_device(const struct run_record *record, cons
 int run_record_add_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err);
 /* Adds one without looking for the like: nothing tells two workers of the cpu device apart. */
 int run_record_append_device(struct run_record *record, const struct device_properties *properties, const char *host, struct error *err);
+/* Puts the devices into the order of their places. A run that is being written keeps the order in which they answered, which is
+ * that of its file; record_read does this. */
+void run_record_order_devices(struct run_record *record);
 /* Whether results of the two belong into one table: cards of one architecture (compute capability), or both the cpu device. */
 int run_devices_are_alike(const struct run_device *a, const struct run_device *b);
 /* Adds a zeroed one with empty strings; NULL. */

@@ -147,8 +147,10 @@ int record_read(struct run_record *run, const char *path, struct error *err)
 		if (read_table(&reader, (enum record_table)table, err))
 			goto done;
 	result = record_read_cases(&reader, run, err);
-	if (result == 0)
+	if (result == 0) {
 		run_record_sort(run);
+		run_record_order_devices(run);
+	}
 done:
 	for (int table = 0; table < RECORD_TABLES; table++)
 		free(reader.rows[table]);

@@ -106,7 +106,7 @@ static int read_device(hid_t group, void *item, const struct hdf5_place *place, 
 {
 	struct run_device *of = item;
 	struct device_properties *device = &of->properties;
-	uint64_t processes = 0;
+	uint64_t processes = 0, list_place = 0;
 	char kind[16];
 	int result = record_read_text(group, "kind", kind, sizeof kind, place, err) ||
 		     record_read_text(group, "id", device->id, sizeof device->id, place, err) ||
@@ -126,7 +126,9 @@ static int read_device(hid_t group, void *item, const struct hdf5_place *place, 
 		     optional(read_real(group, "matrix_product_flops", &of->matrix_product_flops, place, err)) ||
 		     optional(read_real(group, "matrix_product_flops_bf16", &of->matrix_product_flops_bf16, place, err)) ||
 		     optional(read_real(group, "copy_bytes_per_second", &of->copy_bytes_per_second, place, err)) ||
-		     optional(read_unsigned(group, "other_processes", &processes, place, err)) ? -1 : 0;
+		     optional(read_unsigned(group, "other_processes", &processes, place, err)) ||
+		     optional(read_unsigned(group, "place", &list_place, place, err)) ? -1 : 0;
+	of->place = list_place > UINT32_MAX ? UINT32_MAX : (uint32_t)list_place;
 	of->other_processes = processes > UINT32_MAX ? UINT32_MAX : (uint32_t)processes;
 	if (result == 0) {
 		device->kind = strcmp(kind, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU;

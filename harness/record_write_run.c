@@ -73,7 +73,7 @@ static int write_device(hid_t group, const struct run_device *of)
 			   write_real(group, "matrix_product_flops", of->matrix_product_flops) ||
 			   write_real(group, "matrix_product_flops_bf16", of->matrix_product_flops_bf16) ||
 			   write_real(group, "copy_bytes_per_second", of->copy_bytes_per_second) ||
-			   write_unsigned(group, "other_processes", of->other_processes);
+			   write_unsigned(group, "other_processes", of->other_processes) || write_unsigned(group, "place", of->place);
 	hdf5_close(group);
 	return failed ? -1 : 0;
 }

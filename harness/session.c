@@ -243,6 +243,7 @@ int session_note_device(struct session *session, size_t slot, const struct worke
 			return -1;
 	}
 	struct run_device *device = &run->devices[session->noted[slot] - 1];
+	device->place = (uint32_t)slot;
 	device->properties = ready->device; /* the library behind matrix products is known from the first product on */
 	if (ready->matrix_product_flops > 0) {
 		device->matrix_product_flops = ready->matrix_product_flops;
@@ -354,9 +355,10 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	if (session.writer) {
 		result = record_writer_commit(session.writer, run, err);
 		session.writer = NULL;
-		goto done;
+	} else {
+		result = 0;
 	}
-	result = 0;
+	run_record_order_devices(run); /* from here on no case is written */
 done:
 	progress_clear(&session.progress);
 	if (session.writer)

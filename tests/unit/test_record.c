@@ -147,6 +147,7 @@ static void same_device(const struct run_device *x, const struct run_device *y)
 	same_double(x->matrix_product_flops_bf16, y->matrix_product_flops_bf16);
 	same_double(x->copy_bytes_per_second, y->copy_bytes_per_second);
 	CHECK_INT(x->other_processes, y->other_processes);
+	CHECK_INT(x->place, y->place);
 }
 
 static void same_run(const struct run_record *a, const struct run_record *b)
@@ -362,6 +363,38 @@ static void test_order(void)
 		same_case(&run.cases[8], &back.cases[9]);
 		same_case(&run.cases[5], &back.cases[6]);
 	}
+	run_record_free(&back);
+	run_record_free(&run);
+}
+
+/* Devices answer in any order; they are listed, and cases belong to them, by their places in --device. */
+static void test_device_places(void)
+{
+	struct run_record run = sample_run(6), back;
+	struct device_properties other = run.devices[0].properties;
+	struct error err = {0};
+	const struct path path = in_folder("places.h5");
+	snprintf(other.id, sizeof other.id, "cuda:7");
+	CHECK_INT(run_record_append_device(&run, &other, "", NULL), 1);
+	snprintf(other.id, sizeof other.id, "cuda:3");
+	CHECK_INT(run_record_append_device(&run, &other, "", NULL), 2);
+	run.devices[0].place = 2;
+	run.devices[1].place = 0;
+	run.devices[2].place = 1;
+	for (size_t i = 0; i < run.case_count; i++)
+		run.cases[i].device = (int32_t)(i % 3);
+	CHECK_INT(write_all(path.text, &run, &err), 0);
+	CHECK_INT(record_read(&back, path.text, &err), 0);
+	CHECK_TEXT(err.message, "");
+	CHECK_INT(back.device_count, 3);
+	CHECK_INT(back.case_count, 6);
+	if (back.device_count == 3) {
+		same_device(&run.devices[1], &back.devices[0]);
+		same_device(&run.devices[2], &back.devices[1]);
+		same_device(&run.devices[0], &back.devices[2]);
+	}
+	for (size_t i = 0; i < back.case_count; i++)
+		CHECK_TEXT(run_record_device(&back, &back.cases[i])->properties.id, run_record_device(&run, &run.cases[i])->properties.id);
 	run_record_free(&back);
 	run_record_free(&run);
 }
@@ -780,6 +813,7 @@ int main(void)
 	test_round_trip();
 	test_older();
 	test_order();
+	test_device_places();
 	test_inventory_fails();
 	test_datasets();
 	test_killed();
@@ -791,8 +825,8 @@ int main(void)
 	test_exit_code();
 	test_marks();
 	test_reproduction();
-	static const char *const names[] = {"trip.h5", "older.h5", "order.h5", "data.spec", "other.spec", "again.h5", "empty.h5", "killed.h5", "ended.h5.partial", "good.h5", "changed.h5",
-					    "foreign.h5", "damage.h5", "damaged.h5"};
+	static const char *const names[] = {"trip.h5", "older.h5", "order.h5", "places.h5", "data.spec", "other.spec", "again.h5", "empty.h5",
+					    "killed.h5", "ended.h5.partial", "good.h5", "changed.h5", "foreign.h5", "damage.h5", "damaged.h5"};
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
 		unlink(in_folder(names[i]).text);
 	CHECK_INT(rmdir(folder), 0); /* nothing else was left behind */
