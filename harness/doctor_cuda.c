@@ -192,8 +192,8 @@ static int has_file(const struct judge *judge, const char *name)
 }
 
 /* bindgen_cuda (candle up to 0.9) compares modification times: the archive has to be newer than every source, a PTX file
- * not older than its own, and ptx.rs is only written when something was compiled. cudaforge (from 0.10 on) goes by .cudaforge_cache.json,
- * which holds hashes of sources and arguments. Both ask nvcc for its targets before anything else. */
+ * not older than its own, and ptx.rs is only written when something was compiled. cudaforge (from 0.10 on) goes by
+ * .cudaforge_cache.json, which holds hashes of sources and arguments. Both ask nvcc for its targets before anything else. */
 void judge_build(struct judge *judge)
 {
 	const struct cargo_project *project = &judge->doctor->project;

@@ -198,6 +198,23 @@ static int plan_old(struct change *change, const struct install_options *options
 	return 0;
 }
 
+/* A file or a symbolic link that stays where the new file has a folder: through a link it would be written somewhere else. */
+static int check_folders_of(const struct change *change, const char *path, struct error *err)
+{
+	for (const char *slash = path; (slash = strchr(slash, '/')); slash++) {
+		char *folder = copy_text(path, (size_t)(slash - path));
+		if (!folder)
+			return out_of_memory(err);
+		const int at = find_name(&change->old_files, folder);
+		free(folder);
+		if (at >= 0 && change->fate[at] == 'k')
+			return error_set(err, ERROR_INPUT,
+					 "%s/%s: is no folder, and %s is to be installed in it; remove it, and install again",
+					 change->out, change->old_files.items[at], path);
+	}
+	return 0;
+}
+
 /* A new file: what is in its way. -1 with *err; `in_the_way` names those that only --force displaces. */
 static int plan_new(struct change *change, const struct prebuilt_file *file, const struct install_options *options,
 		    struct text *in_the_way, int *count, struct error *err)
@@ -205,6 +222,8 @@ static int plan_new(struct change *change, const struct prebuilt_file *file, con
 	const json_t *before = change->before ? install_place_file(change->before, file->path) : NULL;
 	const int at = find_name(&change->old_files, file->path);
 	int displaced = before && is_displaced(before);
+	if (check_folders_of(change, file->path, err))
+		return -1;
 	if (find_name(&change->old_folders, file->path) >= 0)
 		return error_set(err, ERROR_INPUT, "%s/%s: is a folder, where a file is to be installed; remove it", change->out,
 				 file->path);

@@ -17,6 +17,9 @@ static int read_manifest(struct manifest *manifest, struct error *err)
 	enum { LARGEST = 64 << 20 };
 	struct stat status;
 	json_error_t why;
+	/* reading a pipe would wait for its writer */
+	if (stat(manifest->path, &status) == 0 && !S_ISREG(status.st_mode))
+		return error_set(err, ERROR_INPUT, "%s: is not a regular file; pack the folder again", manifest->path);
 	if (stat(manifest->path, &status) == 0 && status.st_size > LARGEST)
 		return error_set(err, ERROR_INPUT, "%s: is too large for what assay pack writes", manifest->path);
 	manifest->json = json_load_file(manifest->path, JSON_REJECT_DUPLICATES, &why);

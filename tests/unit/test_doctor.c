@@ -440,6 +440,10 @@ static void test_packed(void)
 	CHECK_CONTAINS(err.message, "assay.json: is no JSON");
 	snprintf(path, sizeof path, "%s/assay.json", above);
 	unlink(path);
+	CHECK_INT(mkfifo(path, 0600), 0);
+	CHECK_INT(doctor_examine(&options, &doctor, &err), -1);
+	CHECK_CONTAINS(err.message, "assay.json: is not a regular file");
+	unlink(path);
 }
 
 static void test_json(void)

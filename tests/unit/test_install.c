@@ -230,6 +230,50 @@ static void cells_are_escaped(void)
 	}
 }
 
+/* A link in the place is nobody's way out of it. */
+static void links_are_not_followed(void)
+{
+	struct error err = {0};
+	char from[200], out[200], elsewhere[200], path[300];
+	snprintf(from, sizeof from, "%s/from", root);
+	snprintf(out, sizeof out, "%s/out", root);
+	snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", root);
+	snprintf(path, sizeof path, "%s/deep", from);
+	CHECK_INT(make_dirs(path, &err) || make_dirs(out, &err) || make_dirs(elsewhere, &err), 0);
+	write_in(from, "deep/note", "new");
+	snprintf(path, sizeof path, "%s/deep", out);
+	CHECK_INT(symlink(elsewhere, path), 0);
+	struct prebuilt_file file = {.path = (char[]){"deep/note"}, .size = 3};
+	const struct prebuilt_folder folder = {.path = from, .out = from, .files = &file, .file_count = 1};
+	const struct install_target to = {
+		.folder = &folder, .out = out, .crate = "candle-kernels", .version = "1", .profile = "release"};
+	for (int force = 0; force < 2; force++) {
+		const struct install_options options = {.force = force};
+		struct install_state state;
+		struct text text = {0};
+		CHECK_INT(install_state_open(target, &state, &err) || install_state_lock(&state, NULL, &err), 0);
+		CHECK_INT(install_all(&state, &to, 1, &options, &text, &err), -1);
+		CHECK_CONTAINS(err.message, "out/deep: is no folder, and deep/note is to be installed in it; remove it");
+		text_free(&text);
+		install_state_close(&state);
+	}
+	snprintf(path, sizeof path, "%s/note", elsewhere);
+	CHECK(!path_exists(path));
+	/* a folder it is: then it goes in */
+	snprintf(path, sizeof path, "%s/deep", out);
+	CHECK_INT(unlink(path) || make_dirs(path, &err), 0);
+	struct install_state state;
+	struct text text = {0};
+	CHECK_INT(install_state_open(target, &state, &err) || install_state_lock(&state, NULL, &err), 0);
+	CHECK_INT(install_all(&state, &to, 1, &(struct install_options){0}, &text, &err), 0);
+	snprintf(path, sizeof path, "%s/deep/note", out);
+	CHECK(path_exists(path));
+	CHECK_INT(uninstall_all(&state, NULL, &(struct install_options){0}, &text, &err), 0);
+	CHECK(!path_exists(path));
+	text_free(&text);
+	install_state_close(&state);
+}
+
 int main(void)
 {
 	struct error err = {0};
@@ -247,6 +291,7 @@ int main(void)
 	wrong_journals_change_nothing();
 	locks_exclude();
 	trees_change_places();
+	links_are_not_followed();
 	tables_are_inserted();
 	cells_are_escaped();
 	CHECK_INT(tree_remove(root, &err), 0);
