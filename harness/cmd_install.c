@@ -170,7 +170,16 @@ static int install(const struct settings *settings, const char *path, struct err
 		code = 1;
 		goto done;
 	}
+	if (install_state_open(doctor.project.target_dir, &state, err))
+		goto done;
 	if (!settings->verify_off && !settings->dry_run) {
+		/* what is in the way is better known before verification than after it */
+		struct text plan = {0};
+		const struct install_options only_plan = {.force = settings->force, .dry_run = 1};
+		const int stands = state.journal || install_all(&state, targets, count, &only_plan, &plan, err) == 0;
+		text_free(&plan);
+		if (!stands)
+			goto done;
 		const int verdict = verify(settings, &doctor, taken, &verified, err);
 		if (verdict < 0)
 			goto done;
@@ -183,8 +192,6 @@ static int install(const struct settings *settings, const char *path, struct err
 		}
 		how.verified = verified.data;
 	}
-	if (install_state_open(doctor.project.target_dir, &state, err))
-		goto done;
 	if (!settings->dry_run) {
 		if (install_state_lock(&state, doctor.project.profile_dir, err) || install_state_recover(&state, &recovered, err))
 			goto done;

@@ -180,6 +180,15 @@ few=(--device cpu --filter 'attention/f16/d64/h1:1/*s32:*')
 run 1 "$assay" install "$work/wrong" "${project[@]}" --force --device cpu --filter 'attention/f16/d64/h1:2/*s32:*' --filter 'attention/f16/d64/h2:2/*s32:*'
 expect_line "a wrong archive" 'a verdict is bad, and nothing is installed'
 outs user | cmp -s "$work/before" - || fail "an archive that failed verification changed something"
+# nothing is verified for what could not be installed: files in the way, and two folders for one place
+run 3 "$assay" install "$work/right" "${project[@]}" "${few[@]}"
+expect_line "a file in the way, before verification" 'libflashattention.a.*--force'
+grep -q Verified "$work/out" && fail "verified what could not be installed"
+mkdir "$work/two" && cp -r "$work/right/candle-flash-attn-00112233445566aa" "$work/two/" &&
+    cp -r "$work/right/candle-flash-attn-00112233445566aa" "$work/two/candle-flash-attn-00112233445566bb"
+run 3 "$assay" install "$work/two" "${project[@]}" --force "${few[@]}"
+expect_line "two folders of one crate" 'would both go to .*; install one of them'
+grep -q Verified "$work/out" && fail "verified what could not be installed"
 run 0 "$assay" install "$work/right" "${project[@]}" --force "${few[@]}"
 expect_line "a right archive" '^Verified on cpu: [0-9]+ of [0-9]+ cases passed'
 run 0 "$assay" install --status "${project[@]}"
