@@ -102,6 +102,20 @@ static int write_readme(const char *path, const json_t *manifest, struct error *
 	return result;
 }
 
+/* Whether the table will find its place in it. */
+static int check_readme(const char *path, struct error *err)
+{
+	const struct text nothing = {0};
+	struct file_map map = {0};
+	struct text text = {0};
+	if (path_exists(path) && file_map_open(&map, path, err))
+		return -1;
+	const int result = pack_insert(path, map.data ? (const char *)map.data : "", map.size, &nothing, &text, err);
+	file_map_close(&map);
+	text_free(&text);
+	return result;
+}
+
 /* A file that cannot be inspected is nothing to publish. */
 static int all_readable(const struct doctor *doctor, struct error *err)
 {
@@ -149,7 +163,8 @@ static int pack(const struct settings *settings, const char *folder, struct erro
 		earlier = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	/* better known now than after an hour of work */
 	if (all_readable(&doctor, err) || path_can_be_written(path, err) ||
-	    (!settings->no_readme && path_can_be_written(readme, err)) || check_policy(settings, &doctor, &policy, &out, err) ||
+	    (!settings->no_readme && (path_can_be_written(readme, err) || check_readme(readme, err))) ||
+	    check_policy(settings, &doctor, &policy, &out, err) ||
 	    (!settings->no_verify && run_session(settings, &doctor, &run, &out, err)))
 		goto done;
 	how.run = settings->no_verify ? NULL : &run;

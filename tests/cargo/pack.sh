@@ -102,9 +102,11 @@ expect_in "$work/out" "does not fit +packed +its publisher's policy failed"
 run 0 "$assay" pack "$prebuilt" --no-verify
 printf '<!-- assay: end -->\n<!-- assay: begin -->\n' >"$prebuilt/README.md"
 cp "$prebuilt/README.md" "$work/README.before"
+rm "$prebuilt/assay.json"
 run 3 "$assay" pack "$prebuilt" --no-verify
 expect_in "$work/out" 'README.md: does not hold one line'
 cmp -s "$prebuilt/README.md" "$work/README.before" || fail "a README with wrong markers was changed"
+[ ! -e "$prebuilt/assay.json" ] || fail "assay.json was written beside a README with wrong markers"
 
 # a damaged assay.json is made anew
 echo '{' >"$prebuilt/assay.json"
