@@ -1,6 +1,8 @@
 /* Operators in a session: entry points with their cases, verified by workers side by side, timed by one alone. */
 #include "session_operators.h"
 
+#include "dataset/store.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -153,6 +155,7 @@ int operators_load_unit(struct crew *crew, size_t first, size_t count, int whole
 	const struct runner_unit unit = {
 		.path = works[0].job->artifact_path,
 		.donor = works[0].job->donor_path,
+		.keep_label = works[0].job->keep_label,
 		.symbols = crew->symbols,
 		.symbol_count = count,
 		.abi = works[0].job->abi,
@@ -359,6 +362,7 @@ static void *work(void *context)
 	struct session *session = crew->session;
 	struct operators_session *operators = session->operators;
 	struct error err = {0};
+	hdf5_quiet(); /* results are written by whichever thread has them */
 	int failed = operators_crew_open(crew, 0, &err);
 	struct unit *unit = NULL;
 	while (!failed && (unit = take_unit(crew)))
@@ -370,6 +374,7 @@ static void *work(void *context)
 	operators->running--;
 	pthread_cond_signal(&operators->ended);
 	pthread_mutex_unlock(&session->mutex);
+	hdf5_thread_ends();
 	return NULL;
 }
 

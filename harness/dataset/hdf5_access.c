@@ -88,6 +88,11 @@ void hdf5_quiet(void)
 	H5PLset_loading_state(0);
 }
 
+void hdf5_thread_ends(void)
+{
+	H5Eclear2(H5E_DEFAULT);
+}
+
 /* ---- ids and types ---- */
 
 void hdf5_close(hid_t id)

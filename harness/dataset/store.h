@@ -58,6 +58,9 @@ enum dtype hdf5_dtype_of(int64_t hdf5_type);     /* DTYPE_INVALID when it is non
  * that crashes, so every file is to be closed by hand, and only once. The last works before any other HDF5 function
  * only. The functions above call it; calling it again does no harm. */
 void hdf5_quiet(void);
+/* At the end of a thread that used HDF5: the library keeps what went wrong for each thread, and frees it only then. (Its setting
+ * of printing is a thread's own, too: one that uses it calls hdf5_quiet first.) */
+void hdf5_thread_ends(void);
 /* error_set of ERROR_INPUT with HDF5's innermost message behind ": ". To be called before the next HDF5 function. */
 int hdf5_error_set(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
