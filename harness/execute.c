@@ -569,7 +569,8 @@ int executor_run(struct executor *executor, uint64_t index, int want_bench, cons
 		judgement_decide(&record->judgement, &policy);
 	record->verify_seconds = monotonic_seconds() - start;
 	if (record->judgement.status == STATUS_FAIL && executor->setup.keep_failures[0] && !attempt.context_lost &&
-	    keep_failure(executor->setup.keep_failures, executor->device, family, executor->family_state, &attempt.binding, &err))
+	    keep_failure(executor->setup.keep_failures, executor->setup.keep_label, executor->device, family, executor->family_state,
+			 &attempt.binding, &err))
 		snprintf(record->note, sizeof record->note, "the failure was not kept: %.200s", err.message);
 	if (record->judgement.status == STATUS_PASS && want_bench && executor->bencher) {
 		stage(executor, STAGE_BENCH);

@@ -33,12 +33,12 @@ done:
 }
 
 /* A dataset of this case alone. */
-static int write_kept(const char *folder, const struct test_case *kept, struct error *err)
+static int write_kept(const char *folder, const char *label, const struct test_case *kept, struct error *err)
 {
-	char file[CASE_NAME_MAX + 8];
+	char file[CASE_NAME_MAX + KEEP_LABEL_MAX + 8];
 	struct dataset_writer *writer = NULL;
 	int result = -1;
-	snprintf(file, sizeof file, "%s.h5", kept->name);
+	snprintf(file, sizeof file, "%s%s%s.h5", kept->name, label[0] ? "." : "", label);
 	for (char *at = file; *at; at++)
 		if (*at == '/' || *at == ':')
 			*at = '_';
@@ -63,7 +63,7 @@ static void free_added(const struct test_case *kept, int borrowed)
 		free(kept->tensors[i].data);
 }
 
-int keep_failure(const char *folder, struct device *device, const struct family *family, void *family_state,
+int keep_failure(const char *folder, const char *label, struct device *device, const struct family *family, void *family_state,
 		 const struct binding *binding, struct error *err)
 {
 	struct test_case kept; /* input data are borrowed; tensors added below are owned */
@@ -76,7 +76,7 @@ int keep_failure(const char *folder, struct device *device, const struct family 
 	for (int i = 0; i < binding->test->tensor_count; i++)
 		if (binding->test->tensors[i].role == TENSOR_OUTPUT && add_actual(&kept, device, &binding->tensors[i], err))
 			goto done;
-	result = write_kept(folder, &kept, err);
+	result = write_kept(folder, label, &kept, err);
 done:
 	free_added(&kept, borrowed);
 	return result;
@@ -97,7 +97,7 @@ static int add_expected(struct test_case *kept, const struct tensor *output, con
 	return 0;
 }
 
-int keep_operator_failure(const char *folder, const struct test_case *test, const void *const storage[CASE_TENSORS_MAX],
+int keep_operator_failure(const char *folder, const char *label, const struct test_case *test, const void *const storage[CASE_TENSORS_MAX],
 			  const struct expectation *const expected[CASE_TENSORS_MAX], struct error *err)
 {
 	struct test_case kept; /* data are borrowed but for the expected tensors */
@@ -112,7 +112,7 @@ int keep_operator_failure(const char *folder, const struct test_case *test, cons
 		if (expected[i])
 			result = add_expected(&kept, output, expected[i], err);
 	}
-	result = result || write_kept(folder, &kept, err) ? -1 : 0;
+	result = result || write_kept(folder, label, &kept, err) ? -1 : 0;
 	free_added(&kept, borrowed);
 	return result;
 }

@@ -466,7 +466,8 @@ static void keep(const struct attempt *attempt)
 			storage[i] = image + memory->place[i];
 		expected[i] = attempt->expected[i];
 	}
-	if (keep_operator_failure(attempt->operate->options.keep_failures, attempt->test, storage, expected, &err))
+	const char *label = attempt->target->keep_label ? attempt->target->keep_label : "";
+	if (keep_operator_failure(attempt->operate->options.keep_failures, label, attempt->test, storage, expected, &err))
 		snprintf(attempt->record->note, sizeof attempt->record->note, "the failure was not kept: %.200s", err.message);
 }
 

@@ -52,6 +52,7 @@ struct operate_target {
 	int abi;
 	const char *symbol;
 	void *host_entry;
+	const char *keep_label;      /* keep.h; NULL: "" */
 	const struct cudart_log *(*log)(void);
 	void (*log_reset)(void);
 	const struct known_outputs *known; /* NULL: none */

@@ -27,6 +27,7 @@ struct operators {
 	cudart_log_fn log;
 	cudart_log_reset_fn log_reset;
 	int has_plugin;                    /* the unit is of that archive */
+	char keep_label[KEEP_LABEL_MAX];   /* the unit's */
 };
 
 static void stage(struct operators *operators, enum stage next)
@@ -172,6 +173,7 @@ int operators_load(struct operators *operators, const void *bytes, size_t size, 
 		at = stop + 1;
 	}
 	operators->abi = unit->abi;
+	memcpy(operators->keep_label, unit->keep_label, sizeof operators->keep_label);
 	operators->has_plugin = 0;
 	if (unit->is_archive) {
 		result = load_functions(operators, unit, symbols, loaded, err);
@@ -224,7 +226,8 @@ int operators_run(struct operators *operators, const struct wire_case *request, 
 		return refuse(record, request, "the dataset has another case in this place: its name, family and entry point contradict each other");
 	}
 	struct operate_target target = {
-		.family = family, .abi = operators->abi, .symbol = request->entry_point, .known = &request->known};
+		.family = family, .abi = operators->abi, .symbol = request->entry_point, .known = &request->known,
+		.keep_label = operators->keep_label};
 	if (operators->has_plugin) {
 		target.host_entry = plugin_symbol(&operators->plugin, request->entry_point);
 		target.log = operators->log;

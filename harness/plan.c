@@ -313,6 +313,62 @@ static int check_profile(const char *abi, struct error *err)
 	return known ? 0 : -1;
 }
 
+/* ---- which jobs may fail the same case ---- */
+
+struct callable {
+	const char *name; /* of an entry point with cases */
+	size_t job;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct callable *x = a, *y = b;
+	const int order = strcmp(x->name, y->name);
+	return order ? order : (x->job > y->job) - (x->job < y->job);
+}
+
+static void label(struct plan *plan, size_t index, const struct run_record *run)
+{
+	struct job *job = &plan->jobs[index];
+	const struct artifact_record *artifact = &run->artifacts[job->artifact];
+	const char *base = path_base(job->artifact_path);
+	const int stem = (int)strcspn(base, ".");
+	snprintf(job->keep_label, sizeof job->keep_label, "%.*s-%.8s", stem < 48 ? stem : 48, base, artifact->sha256);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->jobs[i].artifact != job->artifact && strcmp(run->artifacts[plan->jobs[i].artifact].sha256, artifact->sha256) == 0) {
+			snprintf(job->keep_label, sizeof job->keep_label, "%.*s-%.8s-%d", stem < 48 ? stem : 48, base, artifact->sha256,
+				 job->artifact + 1);
+			return;
+		}
+}
+
+/* Jobs that share an entry point are told apart where they keep failures: its cases are asked of each. */
+static int label_jobs(struct plan *plan, const struct run_record *run, struct error *err)
+{
+	size_t count = 0, room = plan->count;
+	for (size_t i = 0; i < plan->count; i++)
+		room += plan->jobs[i].entry_count;
+	struct callable *callables = calloc(room ? room : 1, sizeof *callables);
+	if (!callables)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct job *job = &plan->jobs[i];
+		if (job->entry_point[0] && !job->reason[0])
+			callables[count++] = (struct callable){job->entry_point, i};
+		for (size_t k = 0; k < job->entry_count; k++)
+			if (job->entries[k].family)
+				callables[count++] = (struct callable){job->entries[k].symbol, i};
+	}
+	qsort(callables, count, sizeof *callables, by_name);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(callables[i].name, callables[i - 1].name) == 0) {
+			label(plan, callables[i - 1].job, run);
+			label(plan, callables[i].job, run);
+		}
+	free(callables);
+	return 0;
+}
+
 int plan_make(struct plan *plan, const struct plan_options *options, struct run_record *run, struct error *err)
 {
 	struct symbol_table tables[OPERATOR_ABI_COUNT] = {{0}};
@@ -334,7 +390,7 @@ int plan_make(struct plan *plan, const struct plan_options *options, struct run_
 		if (failed)
 			goto done;
 	}
-	result = plan_operators_sets(plan, options->abi, tables, run, err);
+	result = plan_operators_sets(plan, options->abi, tables, run, err) || label_jobs(plan, run, err) ? -1 : 0;
 done:
 	for (int abi = 0; abi < OPERATOR_ABI_COUNT; abi++)
 		symbol_table_free(&tables[abi]);

@@ -4,6 +4,7 @@
 
 #include "artifact/artifact.h"
 #include "inventory.h"
+#include "keep.h"
 #include "kernels/family.h"
 #include "record.h"
 
@@ -29,6 +30,9 @@ struct job {
 	int abi;               /* index into family->profiles; of operators: enum operator_abi */
 	int runtime_major;     /* of the CUDA runtime the artifact was built for; 13 when nothing tells */
 	int artifact;          /* index into run_record.artifacts */
+	/* "" where no other job can fail the same case; else what tells its kept failures apart (keep.h): the file's name up to its
+	 * first dot and 8 digits of its SHA-256, of copies of one file their number among the artifacts too */
+	char keep_label[KEEP_LABEL_MAX];
 	struct job_entry *entries; /* sorted by name, or in the order of the module's text */
 	size_t entry_count;
 	int is_archive;        /* of operators: the entries are host functions */

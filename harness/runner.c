@@ -358,6 +358,7 @@ static int send_unit(struct runner *runner, struct error *err)
 		error_set(err, ERROR_USAGE, "--donor: longer than %zu characters", sizeof head->donor - 1);
 		goto done;
 	}
+	snprintf(head->keep_label, sizeof head->keep_label, "%s", unit->keep_label ? unit->keep_label : "");
 	text_append_bytes(&bytes, head, sizeof *head);
 	for (size_t i = 0; i < unit->symbol_count; i++)
 		text_append_bytes(&bytes, unit->symbols[i], strlen(unit->symbols[i]) + 1);

@@ -33,6 +33,7 @@ enum status runner_refusal(const struct runner *runner);
 struct runner_unit {
 	const char *path;
 	const char *donor;      /* NULL: none */
+	const char *keep_label; /* keep.h; NULL: "" */
 	const char *const *symbols;
 	size_t symbol_count;
 	int abi, whole, is_archive, runtime_major;

@@ -255,6 +255,7 @@ int make_setup(const struct session_options *options, const struct job *job, con
 	};
 	snprintf(setup->entry_point, sizeof setup->entry_point, "%s", job ? job->entry_point : "");
 	snprintf(setup->family, sizeof setup->family, "%s", job ? job->family->name : "");
+	snprintf(setup->keep_label, sizeof setup->keep_label, "%s", job ? job->keep_label : "");
 	snprintf(setup->device, sizeof setup->device, "%s", device);
 	for (int i = 0; i < options->without_count; i++) {
 		const enum check check = check_from_name(options->without_checks[i]);

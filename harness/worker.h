@@ -5,6 +5,7 @@
 
 #include "cudart/cudart.h"
 #include "cudart/plugin.h"
+#include "keep.h"
 #include "record.h"
 
 enum { WORKER_PATH_MAX = 4096, WORKER_FD = 3 };
@@ -23,6 +24,7 @@ struct worker_setup {
 	char real_cudart[WORKER_PATH_MAX];   /* "" for the default */
 	char cache_dir[WORKER_PATH_MAX];     /* "" for the default */
 	char keep_failures[WORKER_PATH_MAX]; /* folder, "" for none */
+	char keep_label[KEEP_LABEL_MAX];     /* keep.h; operators: "", units name their own */
 	enum cudart_kind cudart;
 	enum image_policy image;
 	int abi;                             /* profile of the family */
@@ -74,6 +76,7 @@ struct wire_case {
 struct wire_unit {
 	char path[WORKER_PATH_MAX];
 	char donor[WORKER_PATH_MAX];         /* see worker_setup */
+	char keep_label[KEEP_LABEL_MAX];     /* keep.h */
 	int32_t abi;                         /* enum operator_abi */
 	int32_t whole;                       /* PTX is not cut down to them */
 	int32_t is_archive;                  /* they are host functions */

@@ -132,6 +132,19 @@ for file in "$work"/kept/operators/*.h5; do
     grep -qF -- "$reason" "$work/wrong.json" || fail "a kept failure is told otherwise: $reason"
     run mended 0 "$assay" verify "$work/modules/good" --device cpu --dataset "$file" --filter affine_f32
 done
+# two artifacts that fail the same cases do not share a file, whoever is last; what one alone can fail keeps its name
+mkdir "$work/modules/wrong2"
+sed 's/\[affine_f32_param_6\]/[affine_f32_param_5]/;1i // another' "$modules/affine.ptx" >"$work/modules/wrong2/affine.ptx"
+sed 's/st\.global\.u32[^,]*rd13\]/\/\/ &/' "$modules/fill.ptx" >"$work/modules/wrong2/fill.ptx"
+run two 1 "$assay" verify "$work/modules/wrong" "$work/modules/wrong2" "${options[@]}" --keep-failures "$work/kept/two"
+for which in wrong wrong2; do
+    short=$(sha256sum "$work/modules/$which/affine.ptx" | cut -c 1-8)
+    expect "kept of $which" "$failed" "$(find "$work/kept/two" -name "affine_f32_*.affine-$short.h5" | wc -l)"
+done
+expect "kept of both" $((2 * failed)) "$(find "$work/kept/two" -name 'affine_*.h5' | wc -l)"
+[ "$(find "$work/kept/two" -name 'fill_u32_*.h5' | wc -l)" -ge 1 ] || fail "no failure of fill_u32 is kept"
+expect "labels where there is no conflict" 0 "$(find "$work/kept/two" -name 'fill_*.fill-*' | wc -l)"
+
 run none_kept 0 "$assay" verify "$work/modules/good" "${options[@]}" --keep-failures "$work/kept/none" --quiet
 expect "kept of what passed" 0 "$(find "$work/kept/none" -type f | wc -l)"
 
