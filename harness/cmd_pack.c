@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "core/options.h"
 #include "inspect_policy.h"
+#include "manifest.h"
 #include "pack.h"
 #include "verify_prebuilt.h"
 
@@ -136,6 +137,19 @@ static int run_session(const struct settings *settings, const struct doctor *doc
 	return 0;
 }
 
+/* What other machines have found is to be kept: a file that cannot be read is not written over. */
+static int read_earlier(const char *folder, json_t **earlier, struct error *err)
+{
+	struct manifest manifest;
+	struct error why = {0};
+	int found;
+	if (manifest_find(folder, &manifest, &found, &why))
+		return error_set(err, why.kind, "%s (what it holds would be lost: move it away first)", why.message);
+	*earlier = found ? json_incref(manifest.json) : NULL;
+	manifest_free(&manifest);
+	return 0;
+}
+
 static int pack(const struct settings *settings, const char *folder, struct error *err)
 {
 	const struct doctor_options options = {.prebuilt = folder, .machine = {.without_gpus = 1}, .without_manifest = 1};
@@ -159,8 +173,8 @@ static int pack(const struct settings *settings, const char *folder, struct erro
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto done;
 	}
-	if (path_exists(path))
-		earlier = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	if (path_exists(path) && read_earlier(doctor.prebuilt.path, &earlier, err))
+		goto done;
 	/* better known now than after an hour of work */
 	if (all_readable(&doctor, err) || path_can_be_written(path, err) ||
 	    (!settings->no_readme && (path_can_be_written(readme, err) || check_readme(readme, err))) ||

@@ -108,8 +108,12 @@ expect_in "$work/out" 'README.md: does not hold one line'
 cmp -s "$prebuilt/README.md" "$work/README.before" || fail "a README with wrong markers was changed"
 [ ! -e "$prebuilt/assay.json" ] || fail "assay.json was written beside a README with wrong markers"
 
-# a damaged assay.json is made anew
+# a damaged assay.json is not written over: other machines' figures may be in it
 echo '{' >"$prebuilt/assay.json"
+run 3 "$assay" pack "$prebuilt" --no-verify --no-readme
+expect_in "$work/out" 'move it away first'
+[ "$(cat "$prebuilt/assay.json")" = '{' ] || fail "a damaged assay.json was written over"
+rm "$prebuilt/assay.json"
 run 0 "$assay" pack "$prebuilt" --no-verify --no-readme
 "$check" "$source/docs/assay-manifest.schema.json" "$prebuilt/assay.json" || fail "assay.json without a run"
 
