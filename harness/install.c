@@ -8,6 +8,7 @@
 #include "manifest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -284,6 +285,16 @@ static int note_folders(struct change *change, struct error *err)
 	return 0;
 }
 
+/* Folders change places by renaming, which no mount point does. Kernels before 5.8 do not tell: there the renaming itself fails. */
+static int check_no_mount(const char *folder, struct error *err)
+{
+	struct statx status;
+	if (statx(AT_FDCWD, folder, 0, STATX_BASIC_STATS, &status) == 0 && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return error_set(err, ERROR_INPUT, "%s: is a mount point, which cannot change places with another folder; mount the folder above it, "
+				 "or name one inside of it", folder);
+	return 0;
+}
+
 static int plan_change(struct change *change, const struct install_target *target, const char *out, json_t *before,
 		       const struct install_options *options, struct error *err)
 {
@@ -301,7 +312,7 @@ static int plan_change(struct change *change, const struct install_target *targe
 	if (!change->out || !change->staging || !change->kept || !change->files || !change->folders || !change->displace ||
 	    !change->restored)
 		return out_of_memory(err);
-	if (tree_list(out, &change->old_folders, &change->old_files, err))
+	if (check_no_mount(out, err) || tree_list(out, &change->old_folders, &change->old_files, err))
 		return -1;
 	change->fate = malloc(change->old_files.count + 1);
 	if (!change->fate)
