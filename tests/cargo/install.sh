@@ -181,7 +181,8 @@ run 1 "$assay" install "$work/wrong" "${project[@]}" --force --device cpu --filt
 expect_line "a wrong archive" 'a verdict is bad, and nothing is installed'
 outs user | cmp -s "$work/before" - || fail "an archive that failed verification changed something"
 # nothing is verified for what could not be installed: files in the way, and two folders for one place
-run 3 "$assay" install "$work/right" "${project[@]}" "${few[@]}"
+mkdir "$work/toolkit" && echo '{"cuda": {"name": "CUDA SDK", "version": "11.8.0"}}' >"$work/toolkit/version.json"
+run 3 env PATH=/usr/bin:/bin CUDA_HOME="$work/toolkit" "$assay" install "$work/right" "${project[@]}" "${few[@]}"
 expect_line "a file in the way, before verification" 'libflashattention.a.*--force'
 grep -q Verified "$work/out" && fail "verified what could not be installed"
 mkdir "$work/two" && cp -r "$work/right/candle-flash-attn-00112233445566aa" "$work/two/" &&
