@@ -13,19 +13,6 @@ static const char details[] =
 	"Exit codes: 0 nothing failed and at least one case passed; 1 a verdict was fail, mistrusted, crashed, timeout or error, or a part of\n"
 	"the run is missing (--partial); 2 usage; 3 a file cannot be read or written, the parts do not fit together, or nothing was verified.\n";
 
-static int write_run(const char *path, const struct run_record *run, struct error *err)
-{
-	struct record_writer *writer;
-	if (record_writer_open(&writer, path, run, err))
-		return -1;
-	for (size_t i = 0; i < run->case_count; i++)
-		if (record_writer_add_unflushed(writer, &run->cases[i], err)) {
-			record_writer_discard(writer);
-			return -1;
-		}
-	return record_writer_commit(writer, run, err);
-}
-
 int cmd_merge(int argc, char **argv)
 {
 	struct merge_options how = {0};
@@ -65,7 +52,7 @@ int cmd_merge(int argc, char **argv)
 	for (; read < count; read++)
 		if (record_read(&parts[read], names[read], &err))
 			goto fail;
-	if (merge_runs(&run, parts, names, count, &how, &err) || write_run(argv[1], &run, &err))
+	if (merge_runs(&run, parts, names, count, &how, &err) || record_write(argv[1], &run, &err))
 		goto fail;
 	if (!quiet)
 		report_terminal(&run, stdout, 0);

@@ -514,19 +514,6 @@ static int time_sides(struct interleave *all, struct error *err)
 	return result ? result : describe(all, err);
 }
 
-static int write_result(const char *path, const struct run_record *run, struct error *err)
-{
-	struct record_writer *writer;
-	if (record_writer_open(&writer, path, run, err))
-		return -1;
-	for (size_t i = 0; i < run->case_count; i++)
-		if (record_writer_add_unflushed(writer, &run->cases[i], err)) {
-			record_writer_discard(writer);
-			return -1;
-		}
-	return record_writer_commit(writer, run, err);
-}
-
 /* "cpu", "cuda" or "cuda:N"; a session takes several at once. */
 static int is_one_device(const char *device)
 {
@@ -566,7 +553,7 @@ int interleave_run(const struct interleave_options *options, struct run_record *
 	if (verify_sides(all, err) || (all->rounds && !options->no_timing && time_sides(all, err)))
 		goto done;
 	for (size_t i = 0; i < all->count; i++)
-		if (all->sides[i].is_here && options->sides[i].out && write_result(options->sides[i].out, &runs[i], err))
+		if (all->sides[i].is_here && options->sides[i].out && record_write(options->sides[i].out, &runs[i], err))
 			goto done;
 	result = 0;
 done:

@@ -175,20 +175,6 @@ static int fits(const struct group *group, const struct job *const *jobs, size_t
 	return 1;
 }
 
-/* FLOP and bytes of a case: what makes it large, for verifying as for timing. */
-static double work_of(const struct case_set *set, size_t index)
-{
-	struct test_case test;
-	const struct family *family;
-	struct work work = {0};
-	if (case_source_load(set->source, index, 0, &test, &family, NULL))
-		return (double)INFINITY;
-	if (family->work)
-		family->work(&test, &work, NULL);
-	case_free(&test);
-	return work.bytes + work.flops;
-}
-
 /* Without a dataset of the user's one size is timed, as `assay run` does: what the host has to judge of a large one takes a
  * second. */
 static struct entry_cases smallest_of(const struct cases_by_entry *cases, struct entry_cases all)
@@ -196,7 +182,7 @@ static struct entry_cases smallest_of(const struct cases_by_entry *cases, struct
 	struct entry_cases best = {all.first, 1};
 	double least = (double)INFINITY;
 	for (size_t i = all.first; i < all.first + all.count; i++) {
-		const double work = work_of(cases->set, cases->sorted[i]);
+		const double work = case_set_work(cases->set, cases->sorted[i]);
 		if (work < least) {
 			least = work;
 			best.first = i;

@@ -291,6 +291,8 @@ int record_writer_note_devices(struct record_writer *writer, const struct run_re
 /* Writes everything of `run` but its cases once more (coverage, notes and wall time are known only at the end) with
  * run->complete, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);
+/* All of that at once, for a run whose cases are in memory; leaves nothing behind when it fails. */
+int record_write(const char *path, const struct run_record *run, struct error *err);
 /* Ends early, and frees: PATH.partial stays, as after a kill, when it holds cases and no write failed; else it is removed. */
 void record_writer_discard(struct record_writer *writer);
 

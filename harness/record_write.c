@@ -447,3 +447,16 @@ fail:
 	record_writer_discard(writer);
 	return -1;
 }
+
+int record_write(const char *path, const struct run_record *run, struct error *err)
+{
+	struct record_writer *writer;
+	if (record_writer_open(&writer, path, run, err))
+		return -1;
+	for (size_t i = 0; i < run->case_count; i++)
+		if (record_writer_add_unflushed(writer, &run->cases[i], err)) {
+			record_writer_discard(writer);
+			return -1;
+		}
+	return record_writer_commit(writer, run, err);
+}

@@ -2,6 +2,7 @@
 
 #include "shard.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,4 +182,17 @@ int selection_has_case(const struct selection *selection, const struct case_set 
 	if (set == &selection->attention)
 		return !set->elsewhere || !set->elsewhere[position];
 	return selection_has_entry(selection, case_source_entry(set->source, set->indices[position]));
+}
+
+double case_set_work(const struct case_set *set, size_t index)
+{
+	struct test_case test;
+	const struct family *family;
+	struct work work = {0};
+	if (case_source_load(set->source, index, 0, &test, &family, NULL))
+		return (double)INFINITY;
+	if (family->work)
+		family->work(&test, &work, NULL);
+	case_free(&test);
+	return work.bytes + work.flops;
 }

@@ -43,4 +43,7 @@ int selection_has_entry(const struct selection *selection, const char *symbol);
 /* Whether the case at indices[position] of a set is. */
 int selection_has_case(const struct selection *selection, const struct case_set *set, size_t position);
 
+/* FLOP plus bytes of a case: what makes it large, for verifying as for timing. Infinite when it cannot be made. */
+double case_set_work(const struct case_set *set, size_t index);
+
 #endif

@@ -10,26 +10,13 @@
  * CASES_TOGETHER: of one entry point, for one worker: some five milliseconds each. */
 enum { JOBS_MAX = 16, JOBS_ASKED_MAX = 256, CASES_TOGETHER = 150 };
 
-static double work_bytes(const struct case_set *set, size_t index)
-{
-	struct test_case test;
-	const struct family *family;
-	struct work work = {0};
-	if (case_source_load(set->source, index, 0, &test, &family, NULL))
-		return (double)INFINITY;
-	if (family->work)
-		family->work(&test, &work, NULL);
-	case_free(&test);
-	return work.bytes + work.flops;
-}
-
 /* `run` times one size only: the one with the least work. */
 static void keep_smallest(const struct cases_by_entry *cases, struct entry_cases *timed)
 {
 	size_t best = timed->first;
 	double least = (double)INFINITY;
 	for (size_t i = timed->first; i < timed->first + timed->count; i++) {
-		const double bytes = work_bytes(cases->set, cases->sorted[i]);
+		const double bytes = case_set_work(cases->set, cases->sorted[i]);
 		if (bytes < least) {
 			least = bytes;
 			best = i;
