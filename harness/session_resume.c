@@ -7,6 +7,7 @@
 #include "record_match.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,6 +85,18 @@ static int put_aside(const char *path, const struct error *why, struct error *er
 	return result;
 }
 
+/* A run that was killed after its last write and before it had renamed the file: only the name is missing. */
+static int publish(const char *file, const char *path, struct error *err)
+{
+	const int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int result = 0;
+	if (fd < 0 || fsync(fd) || rename(file, path))
+		result = error_set(err, ERROR_INPUT, "%s: is complete, but cannot be renamed to %s: %s", file, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
 static int read_earlier(struct session *session, const char *path, const char *file, int is_partial, struct error *err)
 {
 	struct run_record *from = &session->earlier_run;
@@ -97,6 +110,8 @@ static int read_earlier(struct session *session, const char *path, const char *f
 	if (record_same_run(session->run, from, file, RECORD_SAME_RESUMED, err))
 		return -1;
 	if (from->complete) {
+		if (is_partial && publish(file, path, err))
+			return -1;
 		run_record_free(session->run);
 		*session->run = *from;
 		*from = (struct run_record){0};

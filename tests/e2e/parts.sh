@@ -114,6 +114,16 @@ same "a run that had nothing to resume" "$work/whole.h5" "$work/resumed.h5"
 run complete 0 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --resume "$work/resumed.h5"
 says complete "is complete: nothing is left to be run"
 
+# Killed when all was written, but for the name: under either of the names that it can have then.
+for name in partial earlier; do
+    cp "$work/whole.h5" "$work/unnamed.h5.$name"
+    run "unnamed-$name" 0 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --resume "$work/unnamed.h5"
+    says "unnamed-$name" "is complete: nothing is left to be run"
+    same "complete but for its name ($name)" "$work/whole.h5" "$work/unnamed.h5"
+    [ "$(cd "$work" && echo unnamed.h5*)" = unnamed.h5 ] || fail "$name: beside the result file: $(cd "$work" && echo unnamed.h5*)"
+    rm "$work/unnamed.h5"
+done
+
 # Killed after any number of cases, again and again, and in the end let go on.
 killed_until_done() {
     local kind=$1 turn out=$work/killed-$1.h5 code
