@@ -2,7 +2,8 @@
 """How far the reported median moves from run to run: (largest - smallest) / median over RUNS runs of `assay bench`, each a
 process of its own, beside torch.utils.benchmark's for the same kernels, timed in between. Needs PyTorch, g++ and the CUDA
 runtime; not part of ctest.
-usage: spread.py ASSAY LIBFLASHATTENTION.A [RUNS [SECONDS]]
+usage: spread.py ASSAY LIBFLASHATTENTION.A [RUNS [SECONDS [FOLDER]]]
+The result files, with the raw samples, are kept in FOLDER.
 Exit code 1 when a case of 100 us and more moves by 1 % or more."""
 import ctypes
 import json
@@ -52,11 +53,12 @@ def call_of(run_mha, name):
     return call
 
 
-def assay_medians(assay, archive, seconds, folder):
+def assay_medians(assay, archive, seconds, folder, result):
     path = os.path.join(folder, "bench.json")
     filters = [word for name in CASES for word in ("--filter", name)]
     subprocess.run([assay, "bench", archive, "--device", "cuda:0", "--no-baseline", "--repeats", "0", "--quiet",
-                    "--dataset", "bench.spec", "--bench-seconds", str(seconds), "--benchmark-json", path, *filters],
+                    "--dataset", "bench.spec", "--bench-seconds", str(seconds), "--benchmark-json", path, "--out", result,
+                    *filters],
                    check=True, stdout=subprocess.DEVNULL)
     with open(path, encoding="utf-8") as file:
         benchmarks = json.load(file)["benchmarks"]
@@ -82,10 +84,12 @@ def main():
     seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 2.0
     ours, theirs = {}, {}
     with tempfile.TemporaryDirectory() as folder:
+        kept = sys.argv[5] if len(sys.argv) > 5 else folder
+        os.makedirs(kept, exist_ok=True)
         run_mha = load(archive, folder)
         calls = {name: call_of(run_mha, name) for name in CASES}
         for run in range(runs):
-            for name, value in assay_medians(assay, archive, seconds, folder).items():
+            for name, value in assay_medians(assay, archive, seconds, folder, os.path.join(kept, f"run{run + 1}.h5")).items():
                 ours.setdefault(name, []).append(value)
             for name, value in torch_medians(calls, seconds / 2).items():
                 theirs.setdefault(name, []).append(value)
