@@ -217,7 +217,7 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 	for (size_t i = 0; i < samples->clock_count; i++) {
 		const struct nvml_reading *reading = &samples->clocks[i].reading;
 		clocks[record->clock_count++] = (struct clock_reading){
-			.at = samples->count ? samples->elapsed_seconds * (double)samples->clocks[i].sample / (double)samples->count : 0,
+			.at = samples->count ? samples->sampling_seconds * (double)samples->clocks[i].sample / (double)samples->count : 0,
 			.sm_clock_mhz = reading->sm_clock_mhz,
 			.memory_clock_mhz = reading->memory_clock_mhz,
 			.power_milliwatts = reading->power_milliwatts,
@@ -240,7 +240,7 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 #define BESIDE_SHARE (1.0 / 3)
 /* What a case has to be worth for a baseline that has to be planned first. */
 #define PLANNING_SECONDS 0.2
-/* A second of calls of 100 us. */
+/* A second of calls of 100 us; at the power limit there are more (capped_min_seconds). */
 enum { SAMPLES_MOST = 10000 };
 
 enum figure { FIGURE_HOT, FIGURE_COLD, FIGURE_BASELINE };
@@ -260,6 +260,7 @@ static struct sampler_options options_of(const struct bencher *bencher, enum fig
 		.max_samples = SAMPLES_MOST,
 		.warmup_seconds = settling,
 		.capped_warmup_seconds = figure == FIGURE_HOT && settling > 0 ? CAPPED_SECONDS : 0,
+		.capped_min_seconds = figure == FIGURE_HOT && settling > 0 && bencher->least > 0 ? bencher->most : 0,
 		/* they are kept for the hot figure only; asking costs some ten milliseconds */
 		.read_clocks = bencher->nvml && figure == FIGURE_HOT ? sampler_read_nvml : NULL,
 		.clocks_context = bencher->nvml,

@@ -93,7 +93,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		{"--sanitize", OPTION_FLAG, NULL, &options.sanitize, "run under compute-sanitizer and count its findings"},
 		{"--no-check", OPTION_FLAG, NULL, &options.no_check, "cpu: kernels are not watched (values nobody wrote, races, canaries): faster"},
 		{"--repeats", OPTION_COUNT, "N", &options.repeats, "further runs that must agree bit for bit; default 2"},
-		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case; default 2, operators 0.05, run 0.01"},
+		{"--bench-seconds", OPTION_SECONDS, "S", &options.bench_seconds, "most time for one figure of one case; default 3, operators 0.05, run 0.01"},
 		{"--baseline", OPTION_LIST, "PATH", &baselines, "time attention against this archive or shared library too; at most twice"},
 		{"--no-baseline", OPTION_FLAG, NULL, &options.no_baseline, "do not time what attention is held against: the unfused cuBLAS chain, cuDNN"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},

@@ -20,6 +20,7 @@ static void read_clocks(struct meter *meter)
 	struct meter_clock clock = {.progress = __atomic_load_n(&meter->progress, __ATOMIC_RELAXED)};
 	if (meter->options.read_clocks(meter->options.clocks_context, &clock.reading, NULL) != 0)
 		return;
+	__atomic_fetch_or(&meter->reasons, clock.reading.throttle_reasons, __ATOMIC_RELAXED);
 	if (meter->clock_count == meter->clock_capacity) {
 		const size_t capacity = meter->clock_capacity ? 2 * meter->clock_capacity : 16;
 		struct meter_clock *grown = realloc(meter->clocks, capacity * sizeof *grown);
@@ -98,6 +99,11 @@ int meter_start(struct meter *meter, const struct meter_options *options, struct
 void meter_progress(struct meter *meter, size_t progress)
 {
 	__atomic_store_n(&meter->progress, progress, __ATOMIC_RELAXED);
+}
+
+uint64_t meter_reasons(const struct meter *meter)
+{
+	return __atomic_load_n(&meter->reasons, __ATOMIC_RELAXED);
 }
 
 void meter_end(struct meter *meter)

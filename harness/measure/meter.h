@@ -33,6 +33,7 @@ struct meter {
 	pthread_cond_t changed;
 	int is_running, is_ending;
 	size_t progress;              /* written by meter_progress */
+	uint64_t reasons;             /* read by meter_reasons */
 	/* to be looked at after meter_end: */
 	struct meter_clock *clocks;   /* owned by whoever ends the meter */
 	size_t clock_count, clock_capacity;
@@ -44,6 +45,8 @@ struct meter {
 /* A meter without functions starts nothing. */
 int meter_start(struct meter *meter, const struct meter_options *options, struct error *err);
 void meter_progress(struct meter *meter, size_t progress);
+/* All the reasons that readings have named so far for a lower clock: NVML_REASON_*. */
+uint64_t meter_reasons(const struct meter *meter);
 void meter_end(struct meter *meter); /* once or more; a zeroed meter is fine */
 
 #endif

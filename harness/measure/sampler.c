@@ -17,7 +17,8 @@ enum {
 	UNGATED_SAMPLES = 5,
 	EMPTY_PAIRS = 15,
 	REFUSALS_TO_GIVE_UP = 2,
-	SLOTS = 2 /* batches in flight */
+	SLOTS = 2, /* batches in flight */
+	CAPPED_SAMPLES = 8 /* times max_samples */
 };
 
 /* Work behind one gate: long enough that closing and opening costs little, short enough to stop in time. */
@@ -443,12 +444,26 @@ static int summarise(struct run *run, struct error *err)
 	return failed;
 }
 
+/* How long samples are taken at least, and how many of them at most: more of both while the board is at its power limit. */
+static double least_seconds(const struct run *run)
+{
+	const int is_capped = (meter_reasons(&run->meter) & NVML_REASON_POWER_CAP) != 0;
+	return is_capped ? fmax(run->options.min_seconds, run->options.capped_min_seconds) : run->options.min_seconds;
+}
+
+static size_t most_samples(const struct run *run)
+{
+	const size_t most = (size_t)run->options.max_samples;
+	return least_seconds(run) > run->options.min_seconds ? CAPPED_SAMPLES * most : most;
+}
+
 /* Whether to stop: 1, 0, or -1 on an error. Sorting the samples costs more the more there are, so the median is looked at when
  * there is an eighth more than the last time. */
 static int enough(struct run *run, struct error *err)
 {
 	struct sampler_result *result = &run->result;
-	const int long_enough = monotonic_seconds() - run->sampling_start >= run->options.min_seconds;
+	const double least = least_seconds(run);
+	const int long_enough = monotonic_seconds() - run->sampling_start >= least;
 
 	if (run->best >= (size_t)run->options.min_samples && long_enough && result->count >= run->next_look) {
 		if (summarise(run, err) != 0)
@@ -459,11 +474,12 @@ static int enough(struct run *run, struct error *err)
 			return 1;
 		}
 	}
-	if (result->count >= (size_t)run->options.max_samples) {
+	if (result->count >= most_samples(run)) {
 		result->stop = SAMPLER_STOP_SAMPLES;
 		return 1;
 	}
-	if (elapsed(run) >= run->options.max_seconds) {
+	/* what is asked for beyond min_seconds is beyond max_seconds too */
+	if (elapsed(run) >= run->options.max_seconds && (long_enough || !(least > run->options.min_seconds))) {
 		result->stop = SAMPLER_STOP_TIME;
 		return 1;
 	}
@@ -486,8 +502,9 @@ static int sample_until_enough(struct run *run, struct error *err)
 		for (int i = 0; i < in_flight; i++)
 			begun += (size_t)run->flights[(oldest + i) % SLOTS].count;
 		const int slots = result->gate == SAMPLER_GATED ? run->slots : 1;
-		if (!stop && in_flight < slots && begun < (size_t)run->options.max_samples) {
-			const size_t left = (size_t)run->options.max_samples - begun;
+		const size_t most = most_samples(run);
+		if (!stop && in_flight < slots && begun < most) {
+			const size_t left = most - begun;
 			const int count = (size_t)run->batch < left ? run->batch : (int)left;
 			if (queue_samples(run, &run->flights[(oldest + in_flight) % SLOTS], count, err) != 0)
 				return -1;

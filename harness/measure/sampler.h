@@ -54,6 +54,10 @@ struct sampler_options { /* 0 means the default */
 	/* 0: no difference; else warming up goes on for so long in all, beside max_seconds, where the reader of clocks says at its
 	 * end that the board is at its power limit: its control takes about a second to find the clock that it can hold */
 	double capped_warmup_seconds;
+	/* 0: no difference; else samples are taken for so long at least, instead of min_seconds and beyond max_seconds and max_samples
+	 * (up to 8 times as many), where the board is at its power limit at any moment of sampling: its clock then goes up and down
+	 * with a period of its own (a second on an H100), and the median of a part of that depends on which part it is */
+	double capped_min_seconds;
 	int min_samples;           /* 20; at least 10 */
 	int max_samples;           /* 2000 */
 	int batch;                 /* 16: samples behind one gate at most; lowered for long calls and for the queue's depth */

@@ -81,7 +81,7 @@ def spread(values):
 def main():
     assay, archive = sys.argv[1:3]
     runs = int(sys.argv[3]) if len(sys.argv) > 3 else 10
-    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 2.0
+    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 3.0
     ours, theirs = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         kept = sys.argv[5] if len(sys.argv) > 5 else folder
@@ -91,7 +91,7 @@ def main():
         for run in range(runs):
             for name, value in assay_medians(assay, archive, seconds, folder, os.path.join(kept, f"run{run + 1}.h5")).items():
                 ours.setdefault(name, []).append(value)
-            for name, value in torch_medians(calls, seconds / 2).items():
+            for name, value in torch_medians(calls, seconds / 3).items():
                 theirs.setdefault(name, []).append(value)
             print(f"run {run + 1}: " + ", ".join(f"{ours[name][-1]:.1f} {theirs[name][-1]:.1f}" for name in ours), file=sys.stderr)
     failed = len(ours) < len(CASES)

@@ -591,6 +591,27 @@ static void a_board_at_its_limit_warms_up_longer(void)
 	free(work.timeline);
 }
 
+/* At its power limit it is also sampled for longer, whatever the other limits are; elsewhere these hold. */
+static void a_board_at_its_limit_is_sampled_for_longer(void)
+{
+	struct work work = {.timeline = timeline_new(), .duration = 1e-3};
+	uint64_t reasons = 0x1 /* idle */;
+	const struct sampler_options options = {.warmup_seconds = 0.01, .max_seconds = 0.1, .min_seconds = 0.05, .capped_min_seconds = 0.3,
+						.max_samples = 64, .read_clocks = read_capped_clocks, .clocks_context = &reasons};
+	struct sampler_result result;
+	struct error err = {0};
+
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK(result.count <= 64 && result.sampling_seconds < 0.2);
+	sampler_result_free(&result);
+	reasons |= NVML_REASON_POWER_CAP;
+	CHECK_INT(sample(&work, &options, &result, &err), 0);
+	CHECK(result.count > 64 && result.count <= 512);
+	CHECK(result.sampling_seconds >= 0.3 || result.count == 512);
+	sampler_result_free(&result);
+	free(work.timeline);
+}
+
 static void calls_back_to_back_are_divided(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 10e-6};
@@ -661,6 +682,7 @@ int main(void)
 	devices_without_a_gate_are_sampled();
 	clocks_are_kept_with_the_samples();
 	a_board_at_its_limit_warms_up_longer();
+	a_board_at_its_limit_is_sampled_for_longer();
 	calls_back_to_back_are_divided();
 	the_cpu_device_can_be_sampled();
 	rotations_exceed_twice_the_cache();
