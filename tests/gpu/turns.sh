@@ -25,7 +25,7 @@ held() {
     local name=$1 base=$2 new=$3 seconds=${SECONDS_A_FIGURE:-$4} start=$SECONDS
     shift 4
     "$assay" compare "$base/libflashattention.a" "$new/libflashattention.a" --device cuda:0 --dataset "$spec" \
-        --bench-seconds "$seconds" --all --verbose --json "$keep/$name.json" "$@" >"$keep/$name.out" 2>&1
+        --bench-seconds "$seconds" --all --verbose --json "$keep/$name.json" --out "$keep/$name" "$@" >"$keep/$name.out" 2>&1
     local code=$?
     echo "$name: $((SECONDS - start)) s"
     [ $code -le 1 ] || fail "$name: exit code $code: $(tail -n 2 "$keep/$name.out")"
@@ -53,7 +53,7 @@ for ((i = 1; i <= repeats; i++)); do
     verdicts "$keep/same_$i.json" >"$work/lines"
     cases=$(wc -l <"$work/lines")
     wrong=$(grep -cE 'SLOWER|FASTER' "$work/lines")
-    echo "the same archive twice: $wrong of $cases cases flagged ($(grep -cE ' SAME SAME$' "$work/lines") SAME hot and cold)"
+    echo "the same archive twice: $wrong of $cases cases flagged ($(grep -c ' SAME SAME ' "$work/lines") SAME hot and cold)"
     total=$((total + cases)) flagged=$((flagged + wrong))
 done
 [ "$total" -ge $((200 * repeats)) ] || fail "only $total cases were timed"
