@@ -235,8 +235,8 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 #define SETTLING_SECONDS 0.3
 #define CAPPED_SECONDS 1.0
 #define RESTED_SECONDS 0.05
-/* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where a
- * case has time for samples beyond what its precision needs, they get a third of it each. */
+/* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where the
+ * hot one has a least time for its samples, they get a third of that each, whatever precision it brings. */
 #define BESIDE_SHARE (1.0 / 3)
 /* What a case has to be worth for a baseline that has to be planned first. */
 #define PLANNING_SECONDS 0.2
@@ -247,7 +247,9 @@ enum figure { FIGURE_HOT, FIGURE_COLD, FIGURE_BASELINE };
 
 static struct sampler_options options_of(const struct bencher *bencher, enum figure figure)
 {
-	const double share = (figure == FIGURE_HOT && !bencher->beside) || bencher->least <= 0 ? 1 : BESIDE_SHARE;
+	const int is_beside = figure != FIGURE_HOT || bencher->beside;
+	const double least = is_beside ? bencher->least * BESIDE_SHARE : bencher->least;
+	const double most = is_beside && least > 0 ? least : bencher->most;
 	const int rested = monotonic_seconds() - bencher->busy_until > RESTED_SECONDS;
 	/* 0: the sampler's own, a quarter of so short a time at most */
 	const double settling = bencher->most < 2 * SETTLING_SECONDS ? 0 : rested ? SETTLING_SECONDS : RESTED_SECONDS;
@@ -255,8 +257,8 @@ static struct sampler_options options_of(const struct bencher *bencher, enum fig
 		.cold = figure == FIGURE_COLD,
 		.target_relative_ci = bencher->target,
 		/* the sampler takes no more than a quarter of max_seconds for warming up */
-		.max_seconds = fmax(settling + bencher->most * share, 4 * settling),
-		.min_seconds = bencher->least * share,
+		.max_seconds = fmax(settling + most, 4 * settling),
+		.min_seconds = least,
 		.max_samples = SAMPLES_MOST,
 		.warmup_seconds = settling,
 		.capped_warmup_seconds = figure == FIGURE_HOT && settling > 0 ? CAPPED_SECONDS : 0,

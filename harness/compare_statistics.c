@@ -52,42 +52,6 @@ static double resampled_median(const double *sorted, size_t count, double effect
 	return sorted[rank < count ? rank : count - 1];
 }
 
-/* ---- series ---- */
-
-static int side(double sample, double median)
-{
-	return (sample > median) - (sample < median);
-}
-
-/* Autocorrelation at a lag; `square` is the sum at lag 0. */
-static double correlation(const double *samples, size_t count, double median, size_t lag, double square)
-{
-	double sum = 0;
-	for (size_t i = 0; i + lag < count; i++)
-		sum += side(samples[i], median) * side(samples[i + lag], median);
-	return sum / square;
-}
-
-double effective_count(const double *samples, size_t count, double median)
-{
-	double square = 0, sum = 0, earlier = INFINITY;
-	for (size_t i = 0; i < count; i++)
-		square += side(samples[i], median) != 0;
-	if (!(square > 0))
-		return (double)count; /* all are the median */
-	for (size_t lag = 0; lag + 1 < count; lag += 2) {
-		double pair = correlation(samples, count, median, lag, square) + correlation(samples, count, median, lag + 1, square);
-		if (!(pair > 0))
-			break;
-		pair = pair < earlier ? pair : earlier;
-		earlier = pair;
-		sum += pair;
-	}
-	const double time = 2 * sum - 1; /* lags of both signs, 0 once */
-	const double effective = (double)count / (time > 1 ? time : 1);
-	return effective < 1 ? 1 : effective;
-}
-
 /* The smallest distance of two different samples of either set, both sorted. Differences in the last bits of a double come of
  * arithmetic (means over several calls), not of the timer. */
 static double timer_step(const double *base, size_t base_count, const double *next, size_t next_count)
@@ -170,8 +134,8 @@ int ratio_of_medians(const double *base, size_t base_count, const double *next, 
 	}
 	out->base_median = statistics_quantile(old, base_count, 0.5);
 	out->next_median = statistics_quantile(new, next_count, 0.5);
-	out->base_effective = effective_count(base, base_count, out->base_median);
-	out->next_effective = effective_count(next, next_count, out->next_median);
+	out->base_effective = statistics_effective_count(base, base_count, out->base_median);
+	out->next_effective = statistics_effective_count(next, next_count, out->next_median);
 	for (size_t i = 0; i < resamples; i++)
 		ratios[i] = resampled_median(new, next_count, out->next_effective, &state) /
 			    resampled_median(old, base_count, out->base_effective, &state);

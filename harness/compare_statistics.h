@@ -29,10 +29,8 @@ struct ratio_interval {
  * Journal of the American Statistical Association 73, 1978, use the same identity), for even n one of the two middle values
  * stands for their mean.
  *
- * Neighbouring samples may be alike (clocks drift, caches change), which a bootstrap of single samples would not see. The
- * variance of a median of such a series is that of n/t independent samples, where t is the sum over all lags of the
- * autocorrelation of "below or above the median" (Sen, Journal of Multivariate Analysis 2, 1972); t is estimated by the
- * initial monotone sequence (Geyer, Statistical Science 7, 1992), never below 1, and n/t takes the place of n.
+ * Neighbouring samples may be alike (clocks drift, caches change), which a bootstrap of single samples would not see:
+ * statistics_effective_count takes the place of n.
  *
  * A timer has a resolution. Where samples lie on a lattice, half its step (the smallest distance of two different samples) on
  * either side of each median is added to the interval.
@@ -92,8 +90,5 @@ struct mean_interval mean_of(const double *values, size_t count, double confiden
 
 /* The t that |T| exceeds with probability 1 - confidence, T of Student's distribution. freedom >= 1. */
 double student_quantile(double confidence, size_t freedom);
-
-/* n/t of the above, at least 1 and at most `count`. `median` is that of the samples. */
-double effective_count(const double *samples, size_t count, double median);
 
 #endif

@@ -45,6 +45,65 @@ double statistics_median_ranks(size_t count, double confidence, size_t *low, siz
 	return 1.0 - 2.0 * missed < 0 ? 0 : 1.0 - 2.0 * missed;
 }
 
+/* ---- series ---- */
+
+enum { RUNS_MOST = 512 };
+
+/* For each run of neighbours, how many more of them are above the median than below. Returns how many runs there are. */
+static size_t sum_runs(const double *samples, size_t count, double median, double *runs)
+{
+	const size_t length = (count + RUNS_MOST - 1) / RUNS_MOST, whole = count / length;
+	for (size_t run = 0; run < whole; run++) {
+		runs[run] = 0;
+		for (size_t i = run * length; i < (run + 1) * length; i++)
+			runs[run] += (samples[i] > median) - (samples[i] < median);
+	}
+	return whole;
+}
+
+static double product_at(const double *runs, size_t count, size_t lag)
+{
+	double sum = 0;
+	for (size_t i = 0; i + lag < count; i++)
+		sum += runs[i] * runs[i + lag];
+	return sum;
+}
+
+double statistics_effective_count(const double *samples, size_t count, double median)
+{
+	double runs[RUNS_MOST], sides = 0, sum = 0, earlier = INFINITY;
+	if (count == 0)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		sides += samples[i] != median;
+	const size_t run_count = sum_runs(samples, count, median, runs);
+	for (size_t lag = 0; lag + 1 < run_count; lag += 2) {
+		double pair = product_at(runs, run_count, lag) + product_at(runs, run_count, lag + 1);
+		if (!(pair > 0))
+			break;
+		pair = pair < earlier ? pair : earlier;
+		earlier = pair;
+		sum += pair;
+	}
+	/* of independent samples the sums would have this square: a whole number of runs may leave some samples out */
+	const double alone = sides * (double)(run_count * (count / run_count)) / (double)count;
+	const double time = alone > 0 ? (2 * sum - product_at(runs, run_count, 0)) / alone : 1; /* lags of both signs, 0 once */
+	const double effective = (double)count / (time > 1 ? time : 1);
+	return effective < 1 ? 1 : effective;
+}
+
+/* Ranks (1-based) among `count` samples that lie where those of the interval would among `effective` ones. */
+static double median_ranks(size_t count, double effective, double confidence, size_t *low, size_t *high)
+{
+	const size_t independent = (size_t)effective;
+	const double coverage = statistics_median_ranks(independent, confidence, low, high);
+	if (independent == count)
+		return coverage;
+	*low = independent < 2 ? 1 : 1 + (*low - 1) * (count - 1) / (independent - 1);
+	*high = count + 1 - *low;
+	return coverage;
+}
+
 /* Modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): 0.6745 is the third quartile of the
  * normal distribution, 3.5 their threshold; where the median absolute deviation is 0, the mean one times 1.2533 stands in. */
 static size_t count_outliers(const double *samples, size_t count, double median, double deviation)
@@ -87,7 +146,8 @@ int statistics_of(const double *samples, size_t count, double confidence, struct
 	out->quantile_25 = statistics_quantile(sorted, count, 0.25);
 	out->quantile_75 = statistics_quantile(sorted, count, 0.75);
 	out->quantile_90 = statistics_quantile(sorted, count, 0.90);
-	out->coverage = statistics_median_ranks(count, confidence, &low, &high);
+	out->effective = statistics_effective_count(samples, count, out->median);
+	out->coverage = median_ranks(count, out->effective, confidence, &low, &high);
 	out->median_low = sorted[low - 1];
 	out->median_high = sorted[high - 1];
 	out->relative_ci = INFINITY;

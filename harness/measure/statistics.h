@@ -11,8 +11,10 @@ struct statistics {
 	size_t count;
 	double minimum, maximum, median;
 	double quantile_10, quantile_25, quantile_75, quantile_90; /* linear interpolation between order statistics */
-	/* Confidence interval of the median: two order statistics, see statistics_median_ranks. */
+	/* Confidence interval of the median: two order statistics, see statistics_median_ranks, for as many independent samples
+	 * as there effectively are */
 	double median_low, median_high;
+	double effective;   /* statistics_effective_count */
 	double coverage;    /* what the interval really covers: at least the confidence asked for, except with few samples */
 	double relative_ci; /* the farther end of the interval from the median, as a part of the median: "median +- 1 %" is 0.01;
 			     * infinite while the interval cannot reach the confidence asked for, or the median is not > 0 */
@@ -20,9 +22,19 @@ struct statistics {
 	size_t outliers;    /* samples with a modified z-score above 3.5 */
 };
 
-/* Samples may come in any order and stay as they are. `confidence`: 0.95, say. ERROR_INTERNAL when count is 0 or a sample is
+/* Samples in the order in which they were taken; they stay as they are. `confidence`: 0.95, say. ERROR_INTERNAL when count is 0 or a sample is
  * not finite: a measurement that failed must not turn into a figure. */
 int statistics_of(const double *samples, size_t count, double confidence, struct statistics *out, struct error *err);
+
+/* How many independent samples tell the median as well as these, which were taken one after the other: fewer where neighbours
+ * are alike (a clock that goes up and down, caches that change), at least 1 and at most `count`. `median` is that of the samples.
+ *
+ * The variance of a median of such a series is that of n/t independent samples, where t is the sum over all lags of the
+ * autocorrelation of "below or above the median" (Sen, Journal of Multivariate Analysis 2, 1972); t is estimated by the initial
+ * monotone sequence (Geyer, Statistical Science 7, 1992), never below 1. Beyond 512 samples that is done for the sums of up to
+ * 512 runs of neighbours, whose scatter has what is correlated within a run in it (batch means): the time it takes then grows
+ * with n only, short enough to be asked for while samples are taken. */
+double statistics_effective_count(const double *samples, size_t count, double median);
 
 /* Ranks (1-based) of the order statistics between which the median lies with at least `confidence`, whatever the
  * distribution: the number of samples below the median is binomial(count, 1/2), so [x(low), x(high)] with
