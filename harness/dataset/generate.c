@@ -77,8 +77,9 @@ static void fill_batches(void *context, int64_t first_batch, int64_t last_batch)
 	}
 }
 
-/* A million elements take some 6 ms: less is not worth a thread. */
-enum { ELEMENTS_A_THREAD = 1 << 20 };
+/* A million elements take some 6 ms, a thread some 20 us to start: parts of a fraction of a millisecond are worth one, and an
+ * input of 2 million is there in the time of an eighth where there are processors. */
+enum { ELEMENTS_A_THREAD = 1 << 17 };
 
 static void fill_random(void *data, enum dtype dtype, int64_t count, enum batch_kind kind, double step, uint64_t seed,
 			uint32_t stream)
