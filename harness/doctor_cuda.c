@@ -30,6 +30,17 @@ static int missing_symbols(const struct judge *judge, const struct doctor_artifa
 	return count;
 }
 
+/* Which toolkit serves a program that is linked with what was built with release `theirs` (0: of `major`, no more is known). */
+static void name_remedy(unsigned theirs, unsigned major, int at_least, char *text, size_t size)
+{
+	if (!theirs)
+		snprintf(text, size, "CUDA %u.x", major);
+	else if (at_least)
+		snprintf(text, size, "CUDA %u.%u or later, of the major that its publisher built it with", theirs / 10, theirs % 10);
+	else
+		snprintf(text, size, "CUDA %u.%u or a later %u.x", theirs / 10, theirs % 10, major);
+}
+
 void judge_cuda(struct judge *judge)
 {
 	const struct machine *machine = &judge->doctor->machine;
@@ -49,7 +60,8 @@ void judge_cuda(struct judge *judge)
 	const unsigned major = newest->runtime_major && !(by_claim && newest->toolkit_at_least) ? newest->runtime_major
 												: theirs / 10;
 	const int at_least = newest->toolkit_at_least && !by_claim;
-	char release[40];
+	char release[40], remedy[96];
+	name_remedy(theirs, major, at_least, remedy, sizeof remedy);
 	if (theirs)
 		snprintf(release, sizeof release, "CUDA %u.%u%s", theirs / 10, theirs % 10, at_least ? " or later" : "");
 	else
@@ -61,30 +73,27 @@ void judge_cuda(struct judge *judge)
 	if (!here) {
 		judge_add(judge, "cuda", judge->doctor->has_project ? FIT_NO : FIT_UNKNOWN,
 			  "%s was built with %s, and no CUDA toolkit was found (nvcc on PATH, CUDA_HOME, CUDA_PATH, "
-			  "/usr/local/cuda)|install CUDA "
-			  "%u.%u or a later %u.x: programs are linked with its libcudart",
-			  judge_file(newest), release, theirs ? theirs / 10 : major, theirs % 10, major);
+			  "/usr/local/cuda)|install %s: programs are linked with its libcudart",
+			  judge_file(newest), release, remedy);
 		return;
 	}
 	/* later than a lower bound may be what it was built with */
 	const int may_be_here = at_least && here / 10 > major;
 	if (here / 10 != major && !may_be_here) {
+		name_remedy(at_least ? theirs : 0, major, at_least, remedy, sizeof remedy);
 		judge_add(judge, "cuda", FIT_NO,
 			  "%s was built with %s and needs a CUDA runtime of major %u%s, and the toolkit here is CUDA %u.%u "
-			  "(%s)|use CUDA %u.x for this project, or get the folder built with CUDA %u",
+			  "(%s)|use %s for this project, or get the folder built with CUDA %u",
 			  judge_file(newest), release, major, at_least ? " or later" : "", here / 10, here % 10,
-			  machine->toolkit_evidence, major, here / 10);
+			  machine->toolkit_evidence, remedy, here / 10);
 		return;
 	}
 	const int lacks =
 		newest->host == HOST_LINUX && newest->runtime_symbol_count ? missing_symbols(judge, newest, &missing) : -1;
 	if (lacks > 0)
-		judge_add(
-			judge, "cuda", FIT_NO,
-			"%s wants %d function%s that libcudart of CUDA %u.%u here lacks, %s among them|use CUDA %u.%u or a later "
-			"%u.x",
-			judge_file(newest), lacks, lacks == 1 ? "" : "s", here / 10, here % 10, missing, theirs / 10, theirs % 10,
-			major);
+		judge_add(judge, "cuda", FIT_NO,
+			  "%s wants %d function%s that libcudart of CUDA %u.%u here lacks, %s among them|use %s",
+			  judge_file(newest), lacks, lacks == 1 ? "" : "s", here / 10, here % 10, missing, remedy);
 	else if (may_be_here)
 		judge_add(judge, "cuda", FIT_UNKNOWN,
 			  "%s was built with %s: all its device code is PTX, of an ISA that every release since writes; here is "
@@ -98,9 +107,8 @@ void judge_cuda(struct judge *judge)
 	else
 		judge_add(judge, "cuda", FIT_UNKNOWN,
 			  "%s was built with %s, and here is the older CUDA %u.%u (%s), whose libcudart may lack what "
-			  "it wants|use CUDA %u.%u or a later %u.x",
-			  judge_file(newest), release, here / 10, here % 10, machine->toolkit_evidence,
-			  theirs / 10, theirs % 10, major);
+			  "it wants|use %s",
+			  judge_file(newest), release, here / 10, here % 10, machine->toolkit_evidence, remedy);
 }
 
 void judge_driver(struct judge *judge)

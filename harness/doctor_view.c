@@ -283,6 +283,7 @@ static json_t *artifact_json(const struct doctor_artifact *facts)
 		put(&object, "processor", text_or_none(facts->machine));
 		put_text(&object, "targets", facts->targets);
 		put(&object, "cuda", release_json(facts->toolkit_max));
+		put(&object, "cuda_at_least", facts->toolkit_max ? json_boolean(facts->toolkit_at_least) : json_null());
 		put(&object, "c_runtime",
 		    facts->crt == MSVC_RUNTIME_UNKNOWN ? json_null() : json_string(msvc_runtime_name(facts->crt)));
 		put(&object, "run_mha", facts->abi.abi == MHA_ABI_NONE ? json_null() : json_string(mha_abi_name(facts->abi.abi)));

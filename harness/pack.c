@@ -64,6 +64,7 @@ static json_t *artifact_json(const struct doctor *doctor, const struct doctor_ar
 	put_text(&object, "kind", facts->kind);
 	put_text(&object, "targets", facts->targets);
 	put(&object, "cuda", release_json(facts->toolkit_max));
+	put(&object, "cuda_at_least", facts->toolkit_max ? json_boolean(facts->toolkit_at_least) : json_null());
 	put(&object, "system", facts->host == HOST_UNKNOWN ? json_null() : json_string(host_os_name(facts->host)));
 	put(&object, "processor", text_or_none(facts->machine));
 	put(&object, "c_runtime", facts->crt == MSVC_RUNTIME_UNKNOWN ? json_null() : json_string(msvc_runtime_name(facts->crt)));
@@ -349,12 +350,14 @@ void pack_table(const json_t *manifest, struct text *out)
 		const json_t *artifacts = json_object_get(json_array_get(folders, f), "artifacts");
 		for (size_t i = 0; i < json_array_size(artifacts); i++) {
 			const json_t *artifact = json_array_get(artifacts, i);
-			char host[96];
+			char cuda[64], host[96];
+			snprintf(cuda, sizeof cuda, "%s%s", manifest_text(artifact, "cuda", "not known"),
+				 json_is_true(json_object_get(artifact, "cuda_at_least")) ? " or later" : "");
 			snprintf(host, sizeof host, "%s %s", manifest_text(artifact, "system", "none"),
 				 manifest_text(artifact, "processor", ""));
 			text_append(out, "|");
 			cell(out, manifest_text(artifact, "path", "?"));
-			cell(out, manifest_text(artifact, "cuda", "not known"));
+			cell(out, cuda);
 			cell(out, manifest_text(artifact, "targets", ""));
 			cell(out, host);
 			cell(out, manifest_text(artifact, "driver", "not known"));

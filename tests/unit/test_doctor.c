@@ -242,6 +242,24 @@ static void test_release(void)
 	CHECK_INT(system(command), 0);
 }
 
+/* The release of the artifact as the JSON has it, and whether it is marked as a lower bound. */
+static void check_cuda_of_json(const char *release, int at_least)
+{
+	struct doctor doctor = examine(&plain);
+	json_t *json = doctor_json(&doctor);
+	const json_t *folder = json_array_get(json_object_get(json, "folders"), 0);
+	const json_t *artifact = json_array_get(json_object_get(folder, "artifacts"), 0);
+	const json_t *bound = json_object_get(artifact, "cuda_at_least");
+	CHECK_TEXT(json_string_value(json_object_get(artifact, "cuda")), release);
+	json_t *schema = json_load_file(DOCTOR_SCHEMA, 0, NULL);
+	CHECK(schema && schema_check_document(schema, json) == 0);
+	json_decref(schema);
+	CHECK(json_is_boolean(bound));
+	CHECK_INT(json_is_true(bound), at_least);
+	json_decref(json);
+	doctor_free(&doctor);
+}
+
 static void test_cuda(void)
 {
 	reset();
@@ -254,6 +272,9 @@ static void test_cuda(void)
 	       "use CUDA 12.6 or a later 12.x");
 	make_toolkit("12.8");
 	expect(&plain, "cuda", FIT_YES, "built with CUDA 12.6, here CUDA 12.8", NULL);
+	make_toolkit("none");
+	expect(&plain, "cuda", FIT_NO, "was built with CUDA 12.6, and no CUDA toolkit was found", "install CUDA 12.6 or a later 12.x");
+	check_cuda_of_json("12.6", 0);
 	/* the README names another release than the files are of */
 	reset();
 	make_archive(&(struct kind){.sm = 86, .toolkit = 124, .parameter_bytes = 440});
@@ -281,7 +302,12 @@ static void test_ptx_alone(void)
 	make_toolkit("11.8");
 	expect(&plain, "cuda", FIT_YES, "built with CUDA 11.0 or later, here CUDA 11.8", NULL);
 	make_toolkit("10.2");
-	expect(&plain, "cuda", FIT_NO, "needs a CUDA runtime of major 11 or later, and the toolkit here is CUDA 10.2", "use CUDA 11.x");
+	/* 11.0 is where what it may be begins, not the major that it is: no remedy sends anybody to 11.x */
+	static const char which[] = "CUDA 11.0 or later, of the major that its publisher built it with";
+	expect(&plain, "cuda", FIT_NO, "needs a CUDA runtime of major 11 or later, and the toolkit here is CUDA 10.2", which);
+	make_toolkit("none");
+	expect(&plain, "cuda", FIT_NO, "was built with CUDA 11.0 or later, and no CUDA toolkit was found", which);
+	check_cuda_of_json("11.0", 1);
 	/* a README may say which */
 	write_text(above, "README.md", "Built with CUDA 12.6 on Linux.\n");
 	make_toolkit("12.8");

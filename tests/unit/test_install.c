@@ -218,6 +218,19 @@ static void cells_are_escaped(void)
 	CHECK_CONTAINS(out.data, " not verified |");
 	json_decref(manifest);
 	text_free(&out);
+	/* a release that is only a lower bound says so */
+	static const struct {
+		const char *json, *cell;
+	} releases[] = {{"{\"cuda\": \"11.0\", \"cuda_at_least\": true}", "| 11.0 or later |"},
+			{"{\"cuda\": \"11.0\", \"cuda_at_least\": false}", "| 11.0 |"},
+			{"{\"cuda\": \"11.0\"}", "| 11.0 |"}};
+	for (size_t i = 0; i < ARRAY_COUNT(releases); i++) {
+		json_t *json = json_pack("{s:[{s:[o]}]}", "folders", "artifacts", json_loads(releases[i].json, 0, NULL));
+		pack_table(json, &out);
+		CHECK_CONTAINS(out.data, releases[i].cell);
+		text_free(&out);
+		json_decref(json);
+	}
 	/* of another shape altogether */
 	static const char *const wrong[] = {"{}", "{\"folders\": 1, \"runs\": {}}",
 					    "{\"folders\": [1, {\"artifacts\": [[]]}], \"runs\": [null]}"};
