@@ -293,6 +293,8 @@ int record_writer_note_devices(struct record_writer *writer, const struct run_re
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);
 /* All of that at once, for a run whose cases are in memory; leaves nothing behind when it fails. */
 int record_write(const char *path, const struct run_record *run, struct error *err);
+/* The same without the copies of outputs that the run holds in memory. */
+int record_write_without_copies(const char *path, const struct run_record *run, struct error *err);
 /* Ends early, and frees: PATH.partial stays, as after a kill, when it holds cases and no write failed; else it is removed. */
 void record_writer_discard(struct record_writer *writer);
 

@@ -15,6 +15,7 @@ struct record_writer {
 	hsize_t rows[RECORD_TABLES];          /* in the file */
 	struct text waiting[RECORD_TABLES];   /* rows that are not there yet */
 	size_t devices;                       /* in the file */
+	int leaves_copies; /* of outputs: those are not written */
 	int failed; /* a write went wrong: what is in the file cannot be relied on */
 };
 
@@ -269,7 +270,7 @@ static int append_case(struct record_writer *writer, const struct case_record *r
 	       append_measured(writer, record, row_number) ||
 	       append(writer, RECORD_COUNTS, &counts, record->counts.launches > 0, &(struct record_span){0}) ||
 	       append(writer, RECORD_OPERATORS, &operator_row, is_operator, &(struct record_span){0}) ||
-	       record_outputs_write(writer->cases, row_number, record) ||
+	       (!writer->leaves_copies && record_outputs_write(writer->cases, row_number, record)) ||
 	       append(writer, RECORD_ROWS, &row, 1, &(struct record_span){0}) ? -1 : 0;
 }
 
@@ -448,15 +449,26 @@ fail:
 	return -1;
 }
 
-int record_write(const char *path, const struct run_record *run, struct error *err)
+static int write_whole(const char *path, const struct run_record *run, int leaves_copies, struct error *err)
 {
 	struct record_writer *writer;
 	if (record_writer_open(&writer, path, run, err))
 		return -1;
+	writer->leaves_copies = leaves_copies;
 	for (size_t i = 0; i < run->case_count; i++)
 		if (record_writer_add_unflushed(writer, &run->cases[i], err)) {
 			record_writer_discard(writer);
 			return -1;
 		}
 	return record_writer_commit(writer, run, err);
+}
+
+int record_write(const char *path, const struct run_record *run, struct error *err)
+{
+	return write_whole(path, run, 0, err);
+}
+
+int record_write_without_copies(const char *path, const struct run_record *run, struct error *err)
+{
+	return write_whole(path, run, 1, err);
 }
