@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "compare_report.h"
 #include "interleave.h"
+#include "output_copy.h"
 #include "sides.h"
 
 #include <math.h>
@@ -96,15 +97,17 @@ static int read_run(struct run_record *run, const char *path, struct error *err)
 
 static int read_all(struct run_record *runs, char **paths, size_t count, struct error *err)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (read_run(&runs[i], paths[i], err))
 			return -1;
+		runs_drop_same_outputs(runs, i + 1, i + 1 == count);
+	}
 	return 0;
 }
 
 /* Runs the artifacts, in turns. */
 static int run_all(struct run_record *runs, char **paths, size_t count, const struct session_options *session, int rounds,
-		   const char *folder, struct error *err)
+		   const char *folder, int keep_copies, struct error *err)
 {
 	struct interleave_side sides[INTERLEAVE_SIDES_MAX] = {{0}};
 	char *files[INTERLEAVE_SIDES_MAX] = {NULL};
@@ -120,7 +123,8 @@ static int run_all(struct run_record *runs, char **paths, size_t count, const st
 		result = folder ? side_result_path(folder, i, paths[i], &files[i], err) : 0;
 		sides[i].out = files[i];
 	}
-	const struct interleave_options options = {.session = *session, .sides = sides, .count = count, .rounds = rounds};
+	const struct interleave_options options = {
+		.session = *session, .sides = sides, .count = count, .rounds = rounds, .keep_copies = keep_copies};
 	if (result == 0)
 		result = interleave_run(&options, runs, err);
 	for (size_t i = 0; i < count; i++)
@@ -149,6 +153,7 @@ int cmd_compare(int argc, char **argv)
 	struct option_list filters = {0}, without = {0};
 	const char *threshold = NULL, *folder = NULL;
 	int64_t rounds = 0;
+	int keep_copies = 0;
 	const struct option options[] = {
 		{"--threshold", OPTION_TEXT, "PERCENT", &threshold, "times that differ by less are the same (default 1)"},
 		{"--markdown", OPTION_TEXT, "FILE|-", &outputs.markdown, "write it as Markdown, short enough for a comment on a change"},
@@ -170,6 +175,7 @@ int cmd_compare(int argc, char **argv)
 		{"--verbose", OPTION_FLAG, NULL, &session.verbose, "say on standard error how far it is"},
 		{"--without-check", OPTION_LIST, "NAME", &without, "switch a check off (for tests of assay itself)"},
 		{"--out", OPTION_TEXT, "DIR", &folder, "keep the result files there, a file for each artifact"},
+		{"--keep-outputs", OPTION_FLAG, NULL, &keep_copies, "copies of outputs in these files, up to 64 MiB a case"},
 	};
 	const struct command_line command = {
 		"assay compare", "BASE NEW...",
@@ -200,6 +206,14 @@ int cmd_compare(int argc, char **argv)
 		error_set(&err, ERROR_USAGE, "assay compare: --rounds takes 1 to %d", RECORD_ROUNDS_MAX);
 		return cli_fail(&err);
 	}
+	if (keep_copies && !folder) {
+		error_set(&err, ERROR_USAGE, "assay compare: --keep-outputs is for the result files of --out DIR");
+		return cli_fail(&err);
+	}
+	const char *const written[] = {outputs.markdown, outputs.json, outputs.junit};
+	for (size_t i = 0; i < ARRAY_COUNT(written); i++)
+		if (written[i] && !on_stdout(written[i]) && path_can_be_written(written[i], &err))
+			return cli_fail(&err);
 	session.filters = filters.items;
 	session.filter_count = filters.count;
 	session.without_checks = without.items;
@@ -223,7 +237,7 @@ int cmd_compare(int argc, char **argv)
 		error_set(&err, ERROR_ENVIRONMENT, "out of memory");
 		goto fail;
 	}
-	if (files ? read_all(runs, argv + 1, count, &err) : run_all(runs, argv + 1, count, &session, (int)rounds, folder, &err))
+	if (files ? read_all(runs, argv + 1, count, &err) : run_all(runs, argv + 1, count, &session, (int)rounds, folder, keep_copies, &err))
 		goto fail;
 	for (int i = 1; i < positionals; i++) {
 		if (compare_runs(&runs[0], &runs[i], &how, &list.items[list.count], &err)) {

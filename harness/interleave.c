@@ -1,6 +1,7 @@
 #include "interleave_private.h"
 
 #include "core/digest.h"
+#include "output_copy.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -50,7 +51,31 @@ static int name_set(struct side *side, struct error *err)
 	return 0;
 }
 
-static int verify_sides(struct interleave *all, struct error *err)
+/* What is known of the side so far, or all of it. There is a file of either name, whole, at any time from the first call on. */
+static int save(const struct interleave *all, const struct side *side, int is_complete, struct error *err)
+{
+	struct run_record *run = side->run;
+	const int complete = run->complete;
+	char *partial;
+	if (!side->is_here || !side->given->out)
+		return 0;
+	if (asprintf(&partial, "%s.partial", side->given->out) < 0)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	run->complete = is_complete;
+	const int result = (all->options->keep_copies ? record_write : record_write_without_copies)(partial, run, err);
+	run->complete = complete;
+	if (result == 0 && is_complete)
+		return temporary_commit(partial, side->given->out, err);
+	free(partial);
+	return result;
+}
+
+static int is_timed(const struct interleave *all)
+{
+	return all->rounds && !all->options->no_timing;
+}
+
+static int verify_sides(struct interleave *all, struct run_record *runs, struct error *err)
 {
 	size_t here = 0;
 	for (size_t i = 0; i < all->count; i++) {
@@ -67,6 +92,10 @@ static int verify_sides(struct interleave *all, struct error *err)
 			side->is_here = 1;
 			here++;
 			say(all, "%s: %zu cases verified, %.1f s", side->given->paths[0], side->run->case_count, side->run->wall_seconds);
+			if (!all->options->keep_copies)
+				runs_drop_same_outputs(runs, i + 1, i + 1 == all->count);
+			if ((is_timed(all) || i + 1 < all->count) && save(all, side, 0, err))
+				return -1;
 			continue;
 		}
 		run_record_free(side->run);
@@ -294,6 +323,11 @@ static int keep_new(struct interleave *all, const struct group *group, const str
 	/* copies of outputs are the new record's, samples go into it with those of the other sides */
 	memcpy(added->outputs, side->record->outputs, sizeof added->outputs);
 	memset(side->record->outputs, 0, sizeof side->record->outputs);
+	const uint64_t bytes = case_record_output_bytes(added);
+	if (bytes > OUTPUT_RUN_BYTES_MAX - side->held_outputs)
+		case_record_drop_outputs(added);
+	else
+		side->held_outputs += bytes;
 	added->artifact = job->artifact;
 	added->dataset = group->is_operators ? side->timed_dataset : side->attention_dataset;
 	added->case_index = item->source_index;
@@ -332,11 +366,28 @@ static void take_verdict(struct case_record *kept, const struct case_record *see
 	drop_timing(&kept->cold);
 }
 
+/* Copies of outputs of cases that this round was the first to run; `added`: a bit for each side. */
+static void drop_same_outputs(struct interleave *all, const struct item *item, unsigned added)
+{
+	struct case_record *records[INTERLEAVE_SIDES_MAX] = {NULL};
+	uint64_t held[INTERLEAVE_SIDES_MAX] = {0};
+	for (size_t i = 0; i < all->count; i++)
+		if (added & 1u << i) {
+			records[i] = &all->sides[i].run->cases[item->places[i].record];
+			held[i] = case_record_output_bytes(records[i]);
+		}
+	case_records_drop_same(records, all->count, 1);
+	for (size_t i = 0; i < all->count; i++)
+		if (records[i])
+			all->sides[i].held_outputs -= held[i] - case_record_output_bytes(records[i]);
+}
+
 static int run_item(struct interleave *all, const struct group *group, size_t number, int round, struct error *err)
 {
 	const struct item *item = &all->items[number];
 	struct case_record *into[INTERLEAVE_SIDES_MAX] = {NULL}, *from[INTERLEAVE_SIDES_MAX] = {NULL};
 	int result = 0, bad = 0;
+	unsigned added = 0;
 	const int backwards = (round + (int)(number & 1)) & 1;
 	for (size_t k = 0; result == 0 && k < all->count; k++) {
 		const size_t i = backwards ? all->count - 1 - k : k;
@@ -349,8 +400,10 @@ static int run_item(struct interleave *all, const struct group *group, size_t nu
 			break;
 		from[i] = side->record;
 		result = note_rates(all, side, err);
-		if (result == 0 && place->record == SIZE_MAX)
+		if (result == 0 && place->record == SIZE_MAX) {
 			result = keep_new(all, group, item, i, number, err);
+			added |= 1u << i;
+		}
 		if (result)
 			break;
 		into[i] = &side->run->cases[place->record];
@@ -364,6 +417,8 @@ static int run_item(struct interleave *all, const struct group *group, size_t nu
 		}
 	}
 	/* a record may have moved when another was added to its run: never within one item, since each side has a run of its own */
+	if (result == 0 && added && !all->options->keep_copies)
+		drop_same_outputs(all, item, added);
 	if (result == 0)
 		result = records_add_round(into, from, all->count, err);
 	for (size_t i = 0; i < all->count; i++)
@@ -457,7 +512,8 @@ static void preload(struct interleave *all)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------------- */
 
-static int describe(struct interleave *all, struct error *err)
+/* Before the first round: what a kill leaves is of rounds that belong together, too. */
+static int mark_runs(struct interleave *all, struct error *err)
 {
 	char mark[33];
 	struct text what = {0};
@@ -466,6 +522,20 @@ static int describe(struct interleave *all, struct error *err)
 		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	digest_hex(digest_bytes(what.data, what.length), mark);
 	text_free(&what);
+	for (size_t i = 0; i < all->count; i++) {
+		struct run_record *run = all->sides[i].run;
+		if (!all->sides[i].is_here)
+			continue;
+		free(run->interleaved);
+		run->interleaved = strdup(mark);
+		if (!run->interleaved)
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	}
+	return 0;
+}
+
+static int describe(struct interleave *all, struct error *err)
+{
 	for (size_t i = 0; i < all->count; i++) {
 		struct run_record *run = all->sides[i].run;
 		struct text notes = {0};
@@ -481,11 +551,24 @@ static int describe(struct interleave *all, struct error *err)
 			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		free(run->notes);
 		run->notes = notes.data;
-		free(run->interleaved);
-		run->interleaved = strdup(mark);
-		if (!run->interleaved)
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
 	}
+	return 0;
+}
+
+/* Of all rounds so far. */
+static int summarise(struct run_record *run, struct error *err)
+{
+	for (size_t k = 0; k < run->case_count; k++)
+		if (timing_summarise(&run->cases[k].hot, TARGET_ALL, err) || timing_summarise(&run->cases[k].cold, TARGET_ALL, err))
+			return -1;
+	return 0;
+}
+
+static int save_round(struct interleave *all, struct error *err)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->sides[i].given->out && (summarise(all->sides[i].run, err) || save(all, &all->sides[i], 0, err)))
+			return -1;
 	return 0;
 }
 
@@ -493,6 +576,8 @@ static int time_sides(struct interleave *all, struct error *err)
 {
 	const double start = monotonic_seconds();
 	int result = interleave_plan(all, err);
+	if (result == 0)
+		result = mark_runs(all, err);
 	if (result == 0 && strcmp(all->device, "cpu") != 0)
 		preload(all);
 	say(all, "%zu cases to be timed in %d rounds; compiling: %.1f s", all->item_count, all->rounds, monotonic_seconds() - start);
@@ -500,14 +585,14 @@ static int time_sides(struct interleave *all, struct error *err)
 	for (int round = 0; result == 0 && round < all->rounds; round++) {
 		const double begun = monotonic_seconds();
 		result = run_round(all, round, err);
+		if (result == 0 && round + 1 < all->rounds)
+			result = save_round(all, err);
 		say(all, "round %d of %d: %.1f s", round + 1, all->rounds, monotonic_seconds() - begun);
 	}
 	progress_clear(&all->progress);
 	for (size_t i = 0; result == 0 && i < all->count; i++) {
 		struct run_record *run = all->sides[i].run;
-		for (size_t k = 0; result == 0 && k < run->case_count; k++)
-			if (timing_summarise(&run->cases[k].hot, TARGET_ALL, err) || timing_summarise(&run->cases[k].cold, TARGET_ALL, err))
-				result = -1;
+		result = summarise(run, err);
 		run_record_sort(run);
 		run->wall_seconds += monotonic_seconds() - start;
 	}
@@ -540,7 +625,7 @@ int interleave_run(const struct interleave_options *options, struct run_record *
 	all->device = options->session.device ? options->session.device : device_default_id();
 	all->rounds = options->rounds ? options->rounds : strcmp(all->device, "cpu") == 0 ? 0 : INTERLEAVE_ROUNDS;
 	all->session.device = all->device;
-	if (all->rounds && !options->no_timing && !is_one_device(all->device)) {
+	if (is_timed(all) && !is_one_device(all->device)) {
 		error_set(err, ERROR_USAGE, "--device %s: artifacts are timed in turns on one device; name it, as cuda:0", all->device);
 		goto done;
 	}
@@ -550,10 +635,10 @@ int interleave_run(const struct interleave_options *options, struct run_record *
 		if (options->sides[i].out && path_can_be_written(options->sides[i].out, err))
 			goto done;
 	}
-	if (verify_sides(all, err) || (all->rounds && !options->no_timing && time_sides(all, err)))
+	if (verify_sides(all, runs, err) || (is_timed(all) && time_sides(all, err)))
 		goto done;
 	for (size_t i = 0; i < all->count; i++)
-		if (all->sides[i].is_here && options->sides[i].out && record_write(options->sides[i].out, &runs[i], err))
+		if (save(all, &all->sides[i], 1, err))
 			goto done;
 	result = 0;
 done:

@@ -36,12 +36,18 @@ struct interleave_options {
 	int rounds;                   /* 0: INTERLEAVE_ROUNDS on a GPU and none on `cpu`, where times mean nothing; at most
 				       * RECORD_ROUNDS_MAX */
 	int no_timing;                /* verify only */
+	/* Copies of outputs that session.keep_outputs made go into the result files too. Otherwise they stay in runs[] alone, and there
+	 * only of cases whose outputs are not the same bit for bit as those of the first side. */
+	int keep_copies;
 	/* NULL: the first side that cannot be run at all ends everything. Otherwise [count]: it is left out, its record is empty and
 	 * the reason is here (kind ERROR_NONE: it was run). */
 	struct error *errors;
 };
 
-/* runs[count], to be freed by the caller in any case. */
+/* runs[count], to be freed by the caller in any case.
+ *
+ * What is known is written to OUT.partial, marked as not complete: of a side when it has been verified, of all sides after each
+ * round, so that minutes of work outlive a kill. Each time the file is replaced whole; in the end it is renamed to OUT. */
 int interleave_run(const struct interleave_options *options, struct run_record *runs, struct error *err);
 
 /* ---- interleave_merge.c: rounds into one measurement; pure ---- */

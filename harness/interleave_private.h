@@ -47,6 +47,7 @@ struct side {
 	const struct job_entry *alone; /* the one entry that is loaded, where the group was refused */
 	int is_alone;
 	struct case_record *record;    /* of the round */
+	uint64_t held_outputs;         /* bytes of the copies that cases of the first round brought */
 	const struct case_record **sorted; /* verified ones by what they are */
 	const char **symbols;
 };

@@ -64,6 +64,92 @@ void case_record_drop_outputs(struct case_record *record)
 	}
 }
 
+static int same_bits(const struct case_record *a, const struct case_record *b)
+{
+	if (a->output_count != b->output_count)
+		return 0;
+	for (int i = 0; i < a->output_count && i < RECORD_OUTPUTS_MAX; i++)
+		if (strcmp(a->output_names[i], b->output_names[i]) != 0 || memcmp(&a->digests[i], &b->digests[i], sizeof a->digests[i]) != 0)
+			return 0;
+	return 1;
+}
+
+void case_records_drop_same(struct case_record *const *records, size_t count, int is_all)
+{
+	int differs = 0;
+	for (size_t i = 1; i < count; i++) {
+		if (!records[i])
+			continue;
+		if (!records[0] || same_bits(records[0], records[i]))
+			case_record_drop_outputs(records[i]);
+		else
+			differs = 1;
+	}
+	if (count && records[0] && is_all && !differs)
+		case_record_drop_outputs(records[0]);
+}
+
+struct owned_case {
+	struct case_record *record;
+	size_t run;
+};
+
+static int by_what(const struct case_record *a, const struct case_record *b)
+{
+	int order = strcmp(a->family, b->family);
+	if (order == 0)
+		order = strcmp(a->entry_point, b->entry_point);
+	return order ? order : strcmp(a->name, b->name);
+}
+
+static int by_case_and_run(const void *a, const void *b)
+{
+	const struct owned_case *left = a, *right = b;
+	const int order = by_what(left->record, right->record);
+	return order ? order : (left->run > right->run) - (left->run < right->run);
+}
+
+/* Cases that are called the same. Of several artifacts with the same case nobody knows yet which is held against which: they have
+ * to be the same on the base's side. */
+static void drop_in_group(const struct owned_case *group, size_t count, int is_all)
+{
+	struct case_record *const base = group[0].run == 0 ? group[0].record : NULL;
+	int differs = 0;
+	for (size_t i = 1; i < count && group[i].run == 0; i++)
+		if (!same_bits(base, group[i].record))
+			return;
+	for (size_t i = 0; i < count; i++) {
+		if (group[i].run == 0)
+			continue;
+		if (!base || same_bits(base, group[i].record))
+			case_record_drop_outputs(group[i].record);
+		else
+			differs = 1;
+	}
+	for (size_t i = 0; i < count && group[i].run == 0 && is_all && !differs; i++)
+		case_record_drop_outputs(group[i].record);
+}
+
+void runs_drop_same_outputs(struct run_record *runs, size_t count, int is_all)
+{
+	size_t total = 0, used = 0;
+	for (size_t i = 0; i < count; i++)
+		total += runs[i].case_count;
+	struct owned_case *cases = calloc(total + 1, sizeof *cases);
+	if (!cases)
+		return;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < runs[i].case_count; k++)
+			cases[used++] = (struct owned_case){&runs[i].cases[k], i};
+	qsort(cases, used, sizeof *cases, by_case_and_run);
+	for (size_t first = 0, length; first < used; first += length) {
+		for (length = 1; first + length < used && by_what(cases[first].record, cases[first + length].record) == 0;)
+			length++;
+		drop_in_group(&cases[first], length, is_all);
+	}
+	free(cases);
+}
+
 const char *ulp_bin_name(enum ulp_bin bin)
 {
 	static const char *const names[ULP_BINS] = {

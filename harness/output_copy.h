@@ -23,6 +23,15 @@ int case_record_has_room(const struct case_record *record, const struct tensor *
 uint64_t case_record_output_bytes(const struct case_record *record);
 void case_record_drop_outputs(struct case_record *record);
 
+/* Copies are there to say how far outputs are apart. Where those of a case are the same bit for bit, by their digests, nobody
+ * will look at them: */
+/* records[0] is the base, which may be NULL as others may. Drops the copies of every other one that has the base's bits, or
+ * has no base; with `is_all` the base's too, where no other one differs. */
+void case_records_drop_same(struct case_record *const *records, size_t count, int is_all);
+/* The same of all cases of runs[0] and the others: cases of one family, entry point and name belong together. `is_all`: no other
+ * run will come. Where memory runs out they are kept. */
+void runs_drop_same_outputs(struct run_record *runs, size_t count, int is_all);
+
 /* Distances of elements in units in the last place: representable values between them (dtype_ulp_distance); of integers the
  * difference. +0 and -0 are 0 apart, and so are two NaNs of whatever kind. */
 enum ulp_bin {

@@ -45,7 +45,15 @@ expect_line "$work/worse" '^assay compare: 9 regressions$'
 expect_line "$work/worse" 'differences +9 of [0-9]+ elements in 9 outputs; ULP apart: 17-256: [0-9]+, 257-65536: [0-9]+$'
 expect_line "$work/worse" 'other bits in o: 1 of 512 elements, at most 128 ULP \(element 511: 0.125 -> 0.25\)'
 schema worse.json compare-json.schema.json
-run files 1 "$assay" compare "$work/results/1-none.h5" "$work/results/2-one_element_wrong.h5" --json "$work/files.json" --all
+# without the copies of outputs, which nobody asked for: of the size that `assay verify` writes, but for texts; copies would double it
+run lean 0 "$assay" verify "$good" "${options[@]}" --quiet --out "$work/lean.h5"
+lean=$(stat -c %s "$work/lean.h5") written=$(stat -c %s "$work/results/1-none.h5")
+[ "$written" -lt $((lean * 5 / 4)) ] || fail "a result file of $written bytes, where assay verify writes $lean"
+run no_copies 1 "$assay" compare "$work/results/1-none.h5" "$work/results/2-one_element_wrong.h5"
+expect_line "$work/no_copies" 'outputs +1 cases bit-identical, 9 with other bits, 0 not comparable'
+grep -q '^  differences' "$work/no_copies" && fail "the result files hold copies of outputs"
+run copies 1 "$assay" compare "$good" "$bad" "${options[@]}" --out "$work/with_copies" --keep-outputs
+run files 1 "$assay" compare "$work/with_copies/1-none.h5" "$work/with_copies/2-one_element_wrong.h5" --json "$work/files.json" --all
 expect "elements differing, from files" "$(value worse.json comparisons.0.summary.elements_differing)" \
     "$(value files.json comparisons.0.summary.elements_differing)"
 schema files.json compare-json.schema.json
@@ -53,7 +61,7 @@ schema files.json compare-json.schema.json
 # outputs are kept by other commands when they are asked to
 run kept 0 "$assay" verify "$good/libflashattention.a" "${options[@]}" --quiet --keep-outputs --out "$work/kept.h5"
 run bare 1 "$assay" verify "$bad/libflashattention.a" "${options[@]}" --quiet --out "$work/bare.h5"
-run against_kept 1 "$assay" compare "$work/kept.h5" "$work/results/2-one_element_wrong.h5"
+run against_kept 1 "$assay" compare "$work/kept.h5" "$work/with_copies/2-one_element_wrong.h5"
 expect_line "$work/against_kept" 'differences +9 of [0-9]+ elements in 9 outputs'
 run against_bare 1 "$assay" compare "$work/kept.h5" "$work/bare.h5"
 expect_line "$work/against_bare" 'outputs +1 cases bit-identical, 9 with other bits, 0 not comparable'
@@ -63,6 +71,21 @@ grep -q '^  differences' "$work/against_bare" && fail "differences are told with
 run rounds 0 "$assay" compare "$good" "$good" "${options[@]}" --rounds 2 --out "$work/rounds_out"
 expect_line "$work/rounds" 'times +none: neither run timed a case'
 "$assay" report "$work/rounds_out/1-none.h5" | grep -q 'timed in 2 rounds, in turns with .*none' || fail "the rounds are not noted"
+
+# killed while it goes through the rounds: what was verified is there, marked as not complete, and nothing under the final name
+"$assay" compare "$good" "$good" "${options[@]}" --rounds 32 --out "$work/cut" >"$work/cut.out" 2>&1 &
+killed=$!
+for _ in $(seq 600); do
+    [ -e "$work/cut/2-none.h5.partial" ] && break
+    sleep 0.05
+done
+kill -KILL $killed
+wait $killed 2>/dev/null
+expect "files of a killed run" "1-none.h5.partial 2-none.h5.partial" "$(cd "$work/cut" && echo *)"
+run cut_short 0 "$assay" compare "$work/cut/1-none.h5.partial" "$work/cut/2-none.h5.partial"
+expect_line "$work/cut_short" 'outputs +10 cases bit-identical, 0 with other bits, 0 not comparable'
+expect_line "$work/cut_short" 'both runs were cut short'
+expect "files of a run that was not killed" "1-none.h5 2-none.h5" "$(cd "$work/rounds_out" && echo *)"
 
 # a round calls what was verified once, in a process of its own: other bits there are looked into. The third process is the second
 # round's
@@ -84,6 +107,11 @@ expect_line "$work/mixed.err" 'is a result file and .* is not: .*assay run'
 run idle 2 "$assay" compare "$work/kept.h5" "$work/kept.h5" --device cpu
 expect_line "$work/idle.err" 'options from --device on are for artifacts'
 run no_path 3 "$assay" compare "$good" "$work/nowhere" "${options[@]}"
+run no_out 2 "$assay" compare "$good" "$good" --keep-outputs
+expect_line "$work/no_out.err" 'keep-outputs is for the result files of --out'
+# told before minutes of work, not after them: nothing has run by then
+run no_report 3 "$assay" compare "$good" "$good" "${options[@]}" --out "$work/never" --junit "$work/no/such/folder.xml"
+[ -e "$work/never" ] && fail "artifacts were run for a report that cannot be written"
 run no_round 2 "$assay" compare "$good" "$good" --rounds 33
 run no_folder 3 "$assay" compare "$good" "$good" "${options[@]}" --out "$cases/folder"
 sed -e 's/fill_/fxll_/g' -e 's/copy2d_/cxpy2d_/g' "$modules/fill.ptx" >"$work/unknown.ptx"

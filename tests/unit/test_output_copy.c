@@ -264,8 +264,96 @@ static void stored(void)
 	unlink(path);
 }
 
+/* ---- copies that nobody will look at ---- */
+
+/* A case with a copy of its one output, `bits` of it being its digest. */
+static void add_copied(struct run_record *run, const char *name, int artifact, uint64_t bits)
+{
+	struct case_record record = {.artifact = artifact, .output_count = 1};
+	snprintf(record.name, sizeof record.name, "%s", name);
+	snprintf(record.family, sizeof record.family, "unary");
+	snprintf(record.entry_point, sizeof record.entry_point, "uexp_f32");
+	snprintf(record.output_names[0], sizeof record.output_names[0], "out");
+	record.digests[0] = (struct digest){{bits, 1}};
+	record.outputs[0] = (struct output_copy){.dtype = DTYPE_F32, .size = 4, .bytes = calloc(1, 4)};
+	CHECK_INT(run_record_add(run, &record, NULL), 0);
+}
+
+static int has_copy(const struct run_record *run, size_t index)
+{
+	return run->cases[index].outputs[0].bytes != NULL;
+}
+
+static void dropped(void)
+{
+	struct run_record runs[3] = {{0}};
+	for (int i = 0; i < 3; i++) {
+		add_copied(&runs[i], "same everywhere", 0, 1);
+		add_copied(&runs[i], "other in the third", 0, i == 2 ? 9 : 2);
+		add_copied(&runs[i], i == 1 ? "here alone" : "not in the second", 0, 3);
+		/* the same case of two artifacts, one of which has other bits: which belong together is told by more than this */
+		add_copied(&runs[i], "twice", 0, 4);
+		add_copied(&runs[i], "twice", 1, 5);
+		/* other outputs are not the same, whatever their digests */
+		add_copied(&runs[i], "renamed", 0, 6);
+		if (i)
+			snprintf(runs[i].cases[5].output_names[0], sizeof runs[i].cases[5].output_names[0], "other");
+	}
+	runs_drop_same_outputs(runs, 1, 0);
+	for (size_t i = 0; i < 6; i++)
+		CHECK_INT(has_copy(&runs[0], i), 1); /* others are still to come */
+	runs_drop_same_outputs(runs, 2, 0);
+	for (size_t i = 0; i < 6; i++)
+		CHECK_INT(has_copy(&runs[0], i), 1);
+	const int second[] = {0, 0, 0, 1, 1, 1};
+	for (size_t i = 0; i < 6; i++)
+		CHECK_INT(has_copy(&runs[1], i), second[i]);
+	runs_drop_same_outputs(runs, 3, 1);
+	const int base[] = {0, 1, 0, 1, 1, 1}, third[] = {0, 1, 0, 1, 1, 1};
+	for (size_t i = 0; i < 6; i++) {
+		CHECK_INT(has_copy(&runs[0], i), base[i]);
+		CHECK_INT(has_copy(&runs[1], i), second[i]);
+		CHECK_INT(has_copy(&runs[2], i), third[i]);
+	}
+	/* one case of several sides: nobody to compare with, then a base */
+	struct case_record *const alone[] = {NULL, &runs[2].cases[1]}, *const both[] = {&runs[0].cases[1], NULL};
+	case_records_drop_same(alone, 2, 1);
+	CHECK_INT(has_copy(&runs[2], 1), 0);
+	case_records_drop_same(both, 2, 0);
+	CHECK_INT(has_copy(&runs[0], 1), 1);
+	case_records_drop_same(both, 2, 1);
+	CHECK_INT(has_copy(&runs[0], 1), 0);
+	for (int i = 0; i < 3; i++)
+		run_record_free(&runs[i]);
+}
+
+/* Written without copies, the rest is what it was. */
+static void written_without(void)
+{
+	char path[64];
+	struct error err = {0};
+	struct run_record run = sample_run(3), back;
+	snprintf(path, sizeof path, "/tmp/assay-copies.%ld.h5", (long)getpid());
+	run.cases[1].outputs[0] = (struct output_copy){.dtype = DTYPE_F32, .size = 4, .bytes = calloc(1, 4)};
+	CHECK_INT(record_write_without_copies(path, &run, &err), 0);
+	CHECK_INT(has_copy(&run, 1), 1);
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_INT(back.case_count, 3);
+	CHECK_INT(has_copy(&back, 1), 0);
+	CHECK(memcmp(back.cases[1].digests, run.cases[1].digests, sizeof run.cases[1].digests) == 0);
+	run_record_free(&back);
+	CHECK_INT(record_write(path, &run, &err), 0);
+	CHECK_INT(record_read(&back, path, &err), 0);
+	CHECK_INT(has_copy(&back, 1), 1);
+	run_record_free(&back);
+	run_record_free(&run);
+	unlink(path);
+}
+
 int main(void)
 {
+	dropped();
+	written_without();
 	taken();
 	limits();
 	distances();
