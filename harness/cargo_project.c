@@ -1,9 +1,9 @@
 #include "cargo_project.h"
 
 #include "command_output.h"
+#include "core/folder.h"
 #include "core/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -12,11 +12,6 @@
 #include <sys/stat.h>
 
 enum { PACKAGES_MAX = 100000, COMMAND_SECONDS = 20 };
-
-static int out_of_memory(struct error *err)
-{
-	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-}
 
 /* ---- Cargo.lock ---- */
 
@@ -174,10 +169,10 @@ static int find_places(struct cargo_project *project, const struct cargo_project
 		snprintf(project->target_evidence, sizeof project->target_evidence, "--target-dir");
 	}
 	if (!project->root || !project->target_dir)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	char *lock = path_join(project->root, "Cargo.lock");
 	if (!lock)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	if (!path_exists(lock)) {
 		free(lock);
 		return 0;
@@ -321,7 +316,7 @@ static int add_build_folder(struct cargo_project *project, const char *build, co
 	struct cargo_build_folder *folders = NULL;
 	int result = -1;
 	if (!path || !out || !output) {
-		out_of_memory(err);
+		error_out_of_memory(err);
 		goto done;
 	}
 	result = 0;
@@ -330,14 +325,14 @@ static int add_build_folder(struct cargo_project *project, const char *build, co
 		goto done;
 	folders = realloc(project->folders, (size_t)(project->folder_count + 1) * sizeof *folders);
 	if (!folders) {
-		result = out_of_memory(err);
+		result = error_out_of_memory(err);
 		goto done;
 	}
 	project->folders = folders;
 	struct cargo_build_folder *folder = &folders[project->folder_count];
 	*folder = (struct cargo_build_folder){.crate = copy_text(name, length - 17), .has_run = path_exists(output)};
 	if (!folder->crate) {
-		result = out_of_memory(err);
+		result = error_out_of_memory(err);
 		goto done;
 	}
 	folder->invoked_at = modified_at(path, "invoked.timestamp");
@@ -355,7 +350,7 @@ done:
 
 static int find_build_folders(struct cargo_project *project, const char *profile, struct error *err)
 {
-	struct dirent **items;
+	struct name_list names;
 	char *build = NULL;
 	int result = 0;
 	project->profile = strdup(profile);
@@ -365,16 +360,13 @@ static int find_build_folders(struct cargo_project *project, const char *profile
 	build = project->profile_dir ? path_join(project->profile_dir, "build") : NULL;
 	if (!build || !project->profile) {
 		free(build);
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	}
-	const int count = scandir(build, &items, NULL, alphasort);
-	for (int i = 0; i < count; i++) {
-		if (result == 0)
-			result = add_build_folder(project, build, items[i]->d_name, err);
-		free(items[i]);
-	}
-	if (count >= 0)
-		free(items);
+	/* one that cannot be read is one that Cargo has not made yet */
+	if (folder_names(build, &names, NULL) == 0)
+		for (size_t i = 0; result == 0 && i < names.count; i++)
+			result = add_build_folder(project, build, names.items[i], err);
+	name_list_free(&names);
 	free(build);
 	if (project->folder_count)
 		qsort(project->folders, (size_t)project->folder_count, sizeof *project->folders, by_use);

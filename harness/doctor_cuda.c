@@ -191,14 +191,6 @@ void judge_gpu(struct judge *judge)
 
 /* ---- the build script ---- */
 
-static int has_file(const struct judge *judge, const char *name)
-{
-	for (size_t i = 0; i < judge->folder->file_count; i++)
-		if (strcmp(judge->folder->files[i].path, name) == 0)
-			return 1;
-	return 0;
-}
-
 /* bindgen_cuda (candle up to 0.9) compares modification times: the archive has to be newer than every source, a PTX file
  * not older than its own, and ptx.rs is only written when something was compiled. cudaforge (from 0.10 on) goes by
  * .cudaforge_cache.json, which holds hashes of sources and arguments. Both ask nvcc for its targets before anything else. */
@@ -221,13 +213,13 @@ void judge_build(struct judge *judge)
 			"no nvcc: the build script of %s asks it for its targets, and fails without, even when there is nothing "
 			"to compile|install the CUDA toolkit, or put its bin folder on PATH",
 			judge_crate(judge));
-	else if (modules && !has_file(judge, "ptx.rs"))
+	else if (modules && !prebuilt_has_file(judge->folder, "ptx.rs"))
 		judge_add(
 			judge, "build", FIT_NO,
 			"lacks ptx.rs beside %d PTX file%s: the build script writes it only after it has compiled|get the whole "
 			"folder, ptx.rs included",
 			modules, modules == 1 ? "" : "s");
-	else if (forge && !bindgen && !has_file(judge, ".cudaforge_cache.json"))
+	else if (forge && !bindgen && !prebuilt_has_file(judge->folder, ".cudaforge_cache.json"))
 		judge_add(judge, "build", FIT_NO,
 			  "lacks .cudaforge_cache.json, by which the build script (cudaforge) knows what is up to date: it will "
 			  "compile everything again|get the whole folder, hidden files included");

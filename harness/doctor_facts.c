@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int out_of_memory(struct error *err)
-{
-	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-}
-
 static char *text_or_empty(struct text *text)
 {
 	char *copy = text->failed ? NULL : strdup(text->data ? text->data : "");
@@ -133,14 +128,14 @@ static int note_runtime_symbols(struct artifact *artifact, struct doctor_artifac
 	if (undefined.count) {
 		facts->runtime_symbols = calloc((size_t)undefined.count, sizeof *facts->runtime_symbols);
 		if (!facts->runtime_symbols)
-			result = out_of_memory(err);
+			result = error_out_of_memory(err);
 	}
 	for (int i = 0; result == 0 && i < undefined.count; i++) {
 		if (undefined.items[i].origin != ORIGIN_CUDA_RUNTIME)
 			continue;
 		facts->runtime_symbols[facts->runtime_symbol_count] = strdup(undefined.items[i].name);
 		if (!facts->runtime_symbols[facts->runtime_symbol_count])
-			result = out_of_memory(err);
+			result = error_out_of_memory(err);
 		else
 			facts->runtime_symbol_count++;
 	}
@@ -179,7 +174,7 @@ static int note_claims(struct artifact *artifact, struct doctor_artifact *facts,
 	if (!broken.length)
 		return 0;
 	facts->claims = text_or_empty(&broken);
-	return facts->claims ? 0 : out_of_memory(err);
+	return facts->claims ? 0 : error_out_of_memory(err);
 }
 
 static int look_inside(const struct doctor *doctor, struct artifact *artifact, struct doctor_artifact *facts, struct error *err)
@@ -193,7 +188,7 @@ static int look_inside(const struct doctor *doctor, struct artifact *artifact, s
 		return -1;
 	facts->targets = targets_of(artifact);
 	if (!facts->targets || note_host(artifact, facts))
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	facts->toolkit_min = needs.toolkit_min;
 	facts->toolkit_max = needs.toolkit_max;
 	facts->runtime_major = needs.runtime_major;
@@ -218,7 +213,7 @@ static int gather_one(struct doctor *doctor, int folder, const char *path, struc
 	struct doctor_artifact *facts = &doctor->artifacts[doctor->artifact_count];
 	*facts = (struct doctor_artifact){.folder = folder, .path = strdup(path)};
 	if (!facts->path)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	doctor->artifact_count++;
 	int failed = artifact_open(path, &artifact, &why);
 	if (!failed) {
@@ -232,7 +227,7 @@ static int gather_one(struct doctor *doctor, int folder, const char *path, struc
 		return -1;
 	}
 	facts->problem = strdup(why.message);
-	return facts->problem ? 0 : out_of_memory(err);
+	return facts->problem ? 0 : error_out_of_memory(err);
 }
 
 int doctor_gather(struct doctor *doctor, struct error *err)
@@ -242,7 +237,7 @@ int doctor_gather(struct doctor *doctor, struct error *err)
 		count += (size_t)doctor->prebuilt.folders[f].artifacts.count;
 	doctor->artifacts = calloc(count + 1, sizeof *doctor->artifacts);
 	if (!doctor->artifacts)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	for (int f = 0; f < doctor->prebuilt.count; f++) {
 		const struct artifact_list *list = &doctor->prebuilt.folders[f].artifacts;
 		for (int i = 0; i < list->count; i++)

@@ -227,16 +227,6 @@ void doctor_text(const struct doctor *doctor, int colour, struct text *out)
 
 /* ---- JSON ---- */
 
-static json_t *release_json(unsigned release)
-{
-	return release ? json_sprintf("%u.%u", release / 10, release % 10) : json_null();
-}
-
-static json_t *text_or_none(const char *text)
-{
-	return text && *text ? text_json(text) : json_null();
-}
-
 static json_t *claims_json(const struct prebuilt_folder *folder)
 {
 	const struct readme_claims *claims = &folder->claims;

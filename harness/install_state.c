@@ -1,10 +1,10 @@
 #include "install_state.h"
 
+#include "core/folder.h"
 #include "core/util.h"
 #include "install_tree.h"
 #include "manifest.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,11 +15,6 @@
 
 #define PLACES "installed.json"
 #define NEXT_PLACES "installed.next.json"
-
-static int out_of_memory(struct error *err)
-{
-	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-}
 
 int install_path_is_safe(const char *path)
 {
@@ -71,7 +66,7 @@ static int read_own(const char *folder, const char *name, const char *schema, js
 	json_error_t why;
 	*json = NULL;
 	if (!path)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	if (!path_exists(path)) {
 		free(path);
 		return 0;
@@ -106,7 +101,7 @@ static int read_state(struct install_state *state, struct error *err)
 	state->places = installed ? json_incref(json_object_get(installed, "places")) : json_array();
 	json_decref(installed);
 	if (!state->places)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	return read_own(state->folder, "journal.json", "assay-install-journal", &state->journal, err);
 }
 
@@ -114,7 +109,7 @@ int install_state_open(const char *target_dir, struct install_state *state, stru
 {
 	*state = (struct install_state){.lock = -1, .folder = path_join(target_dir, "assay")};
 	if (!state->folder)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	if (read_state(state, err)) {
 		install_state_close(state);
 		return -1;
@@ -154,18 +149,16 @@ static int take_lock(const char *path, int flags, const char *holder, int *fd, s
 /* Temporary files of somebody who was killed while writing. */
 static int sweep(const char *folder, struct error *err)
 {
-	DIR *directory = opendir(folder);
-	if (!directory)
-		return error_set(err, ERROR_INPUT, "%s: folder cannot be read: %s", folder, strerror(errno));
-	int result = 0;
-	for (const struct dirent *item; result == 0 && (item = readdir(directory));) {
-		if (!glob_match("*.json.??????", item->d_name))
+	struct name_list names;
+	int result = folder_names(folder, &names, err);
+	for (size_t i = 0; result == 0 && i < names.count; i++) {
+		if (!glob_match("*.json.??????", names.items[i]))
 			continue;
-		char *path = path_join(folder, item->d_name);
-		result = path ? tree_remove(path, err) : out_of_memory(err);
+		char *path = path_join(folder, names.items[i]);
+		result = path ? tree_remove(path, err) : error_out_of_memory(err);
 		free(path);
 	}
-	closedir(directory);
+	name_list_free(&names);
 	return result;
 }
 
@@ -174,7 +167,7 @@ static int take_cargo_lock(struct install_state *state, const char *profile_dir,
 {
 	char *path = path_join(profile_dir, ".cargo-lock");
 	if (!path)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	int held = !path_exists(path) || state->cargo_count == INSTALL_CARGO_LOCKS_MAX;
 	for (int i = 0; i < state->cargo_count; i++)
 		held |= strcmp(state->cargo_paths[i], path) == 0;
@@ -192,7 +185,7 @@ static int take_locks_of_places(struct install_state *state, struct error *err)
 	for (size_t i = 0; i < json_array_size(state->places); i++) {
 		char *path = strdup(manifest_text(json_array_get(state->places, i), "output", ""));
 		if (!path)
-			return out_of_memory(err);
+			return error_out_of_memory(err);
 		for (int up = 0; up < 3; up++) {
 			char *slash = strrchr(path, '/');
 			if (slash)
@@ -211,7 +204,7 @@ int install_state_lock(struct install_state *state, const char *profile_dir, str
 	char *lock = path_join(state->folder, "lock"), *real = profile_dir ? realpath(profile_dir, NULL) : NULL;
 	int result = -1;
 	if (!lock)
-		out_of_memory(err);
+		error_out_of_memory(err);
 	else if (make_dirs(state->folder, err) == 0 &&
 		 take_lock(lock, O_RDWR | O_CREAT, "another assay install or uninstall is at work here", &state->lock, err) ==
 			 0 &&
@@ -244,23 +237,14 @@ const json_t *install_place_file(const json_t *place, const char *path)
 
 /* ---- writing ---- */
 
-static int flush_folder(const char *folder, struct error *err)
-{
-	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const int failed = fd < 0 || (fsync(fd) && errno != EINVAL);
-	if (fd >= 0)
-		close(fd);
-	return failed ? error_set(err, ERROR_INPUT, "%s: cannot be written: %s", folder, strerror(errno)) : 0;
-}
-
 static int write_own(const struct install_state *state, const char *name, const json_t *json, struct error *err)
 {
 	char *path = path_join(state->folder, name), *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	int result = -1;
 	if (!path || !text)
-		out_of_memory(err);
+		error_out_of_memory(err);
 	else
-		result = write_file_atomically(path, text, strlen(text), err) || flush_folder(state->folder, err) ? -1 : 0;
+		result = write_file_atomically(path, text, strlen(text), err) || tree_flush_folder(state->folder, err) ? -1 : 0;
 	free(path);
 	free(text);
 	return result;
@@ -278,12 +262,12 @@ int install_state_write_journal(struct install_state *state, json_t *journal, st
 	}
 	char *path = path_join(state->folder, "journal.json");
 	if (!path)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	const int failed = unlink(path) && errno != ENOENT
 				   ? error_set(err, ERROR_INPUT, "%s: cannot be removed: %s", path, strerror(errno))
 				   : 0;
 	free(path);
-	if (failed || flush_folder(state->folder, err))
+	if (failed || tree_flush_folder(state->folder, err))
 		return -1;
 	json_decref(state->journal);
 	state->journal = NULL;
@@ -293,7 +277,7 @@ int install_state_write_journal(struct install_state *state, json_t *journal, st
 int install_state_prepare_places(struct install_state *state, json_t *places, struct error *err)
 {
 	json_t *root = json_pack("{s:s, s:i, s:O}", "schema", "assay-installed", "schema_version", 1, "places", places);
-	const int result = root ? write_own(state, NEXT_PLACES, root, err) : out_of_memory(err);
+	const int result = root ? write_own(state, NEXT_PLACES, root, err) : error_out_of_memory(err);
 	json_decref(root);
 	return result;
 }
@@ -320,7 +304,7 @@ static int finish_move(const json_t *move, struct error *err)
 	const json_t *output = json_object_get(move, "output");
 	int result = -1;
 	if (!staging || !kept) {
-		out_of_memory(err);
+		error_out_of_memory(err);
 		goto done;
 	}
 	snprintf(identity.text, sizeof identity.text, "%s", manifest_text(move, "identity", "?"));
@@ -387,11 +371,11 @@ static int commit_places(struct install_state *state, struct error *err)
 	json_t *places = json_incref(json_object_get(state->journal, "places"));
 	int result = -1;
 	if (!next || !path)
-		out_of_memory(err);
+		error_out_of_memory(err);
 	else if (rename(next, path) && errno != ENOENT)
 		error_set(err, ERROR_INPUT, "%s: cannot be written: %s", path, strerror(errno));
 	else
-		result = flush_folder(state->folder, err);
+		result = tree_flush_folder(state->folder, err);
 	free(next);
 	free(path);
 	if (result) {
@@ -431,7 +415,7 @@ int install_state_recover(struct install_state *state, const char **what, struct
 		const json_t *move = json_array_get(moves, i);
 		char *staging = tree_staging_of(manifest_text(move, "out", "")),
 		     *kept = tree_kept_of(manifest_text(move, "out", ""));
-		const int failed = !staging || !kept ? out_of_memory(err)
+		const int failed = !staging || !kept ? error_out_of_memory(err)
 				   : tree_remove(staging, err) ||
 						   (json_is_true(json_object_get(move, "kept_is_new")) && tree_remove(kept, err))
 					   ? -1
@@ -442,7 +426,7 @@ int install_state_recover(struct install_state *state, const char **what, struct
 			return -1;
 	}
 	char *next = path_join(state->folder, NEXT_PLACES);
-	const int failed = !next ? out_of_memory(err) : tree_remove(next, err);
+	const int failed = !next ? error_out_of_memory(err) : tree_remove(next, err);
 	free(next);
 	if (failed)
 		return -1;

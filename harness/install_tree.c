@@ -1,8 +1,8 @@
 #include "install_tree.h"
 
+#include "core/folder.h"
 #include "core/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -49,7 +49,7 @@ int tree_make_parents(const char *root, const char *path, struct error *err)
 {
 	char *full = path_join(root, path);
 	if (!full)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return error_out_of_memory(err);
 	int result = 0;
 	for (char *at = full + strlen(root) + 1; result == 0 && (at = strchr(at, '/')); at++) {
 		*at = '\0';
@@ -101,7 +101,7 @@ static int copy_file(const char *from, const char *to, const struct timespec *mo
 	const struct timespec times[2] = {*modified, *modified};
 	int result = -1, source = -1, target = -1;
 	if (!digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL)) {
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		error_out_of_memory(err);
 		goto done;
 	}
 	source = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -156,7 +156,7 @@ int tree_move_file(const char *from_root, const char *to_root, const char *path,
 	char *from = path_join(from_root, path), *to = path_join(to_root, path);
 	int result = -1;
 	if (!from || !to)
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		error_out_of_memory(err);
 	else if (!path_exists(from))
 		result = 0;
 	else if ((mkdir(to_root, 0777) && errno != EEXIST) || tree_make_parents(to_root, path, err) || rename(from, to))
@@ -170,7 +170,7 @@ int tree_move_file(const char *from_root, const char *to_root, const char *path,
 
 /* ---- folders ---- */
 
-static int flush_one(const char *folder, struct error *err)
+int tree_flush_folder(const char *folder, struct error *err)
 {
 	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* some file systems know no fsync of folders, and say EINVAL */
@@ -182,103 +182,27 @@ static int flush_one(const char *folder, struct error *err)
 	return failed ? -1 : 0;
 }
 
-static int add_name(struct tree_names *names, char *name)
-{
-	if ((names->count & (names->count - 1)) == 0) {
-		char **items = realloc(names->items, (names->count ? names->count * 2 : 16) * sizeof *items);
-		if (!items)
-			return -1;
-		names->items = items;
-	}
-	names->items[names->count++] = name;
-	return 0;
-}
-
-static int list_below(const char *path, const char *below, struct tree_names *folders, struct tree_names *files,
-		      struct error *err)
-{
-	int result = -1;
-	char *name = NULL, *child = NULL;
-	DIR *directory = opendir(path);
-	if (!directory)
-		return fails(err, path, "folder cannot be read");
-	for (;;) {
-		struct stat status;
-		errno = 0;
-		const struct dirent *item = readdir(directory);
-		if (!item) {
-			result = errno ? fails(err, path, "folder cannot be read") : 0;
-			break;
-		}
-		if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-			continue;
-		name = *below ? path_join(below, item->d_name) : strdup(item->d_name);
-		child = path_join(path, item->d_name);
-		if (!name || !child) {
-			error_set(err, ERROR_ENVIRONMENT, "out of memory");
-			break;
-		}
-		if (lstat(child, &status)) {
-			fails(err, child, "cannot be read");
-			break;
-		}
-		const int is_folder = S_ISDIR(status.st_mode);
-		if (add_name(is_folder ? folders : files, name)) {
-			error_set(err, ERROR_ENVIRONMENT, "out of memory");
-			break;
-		}
-		const char *const kept = name;
-		name = NULL;
-		if (is_folder && list_below(child, kept, folders, files, err))
-			break;
-		free(child);
-		child = NULL;
-	}
-	free(name);
-	free(child);
-	closedir(directory);
-	return result;
-}
-
-int tree_list(const char *path, struct tree_names *folders, struct tree_names *files, struct error *err)
-{
-	*folders = *files = (struct tree_names){0};
-	if (list_below(path, "", folders, files, err) == 0)
-		return 0;
-	tree_names_free(folders);
-	tree_names_free(files);
-	return -1;
-}
-
-void tree_names_free(struct tree_names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->items[i]);
-	free(names->items);
-	*names = (struct tree_names){0};
-}
-
 int tree_flush(const char *folder, struct error *err)
 {
-	struct tree_names folders, files;
-	if (tree_list(folder, &folders, &files, err))
+	struct name_list folders, files;
+	if (folder_tree(folder, &folders, &files, err))
 		return -1;
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < folders.count; i++) {
 		char *path = path_join(folder, folders.items[i]);
-		result = path ? flush_one(path, err) : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		result = path ? tree_flush_folder(path, err) : error_out_of_memory(err);
 		free(path);
 	}
-	tree_names_free(&folders);
-	tree_names_free(&files);
-	return result ? -1 : flush_one(folder, err);
+	name_list_free(&folders);
+	name_list_free(&files);
+	return result ? -1 : tree_flush_folder(folder, err);
 }
 
 static int flush_above(const char *path, struct error *err)
 {
 	const char *base = path_base(path);
 	char *folder = base == path ? strdup(".") : copy_text(path, (size_t)(base - path));
-	const int result = folder ? flush_one(folder, err) : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	const int result = folder ? tree_flush_folder(folder, err) : error_out_of_memory(err);
 	free(folder);
 	return result;
 }
@@ -297,7 +221,7 @@ int tree_exchange(const char *staging, const char *folder, struct error *err)
 	const struct tree_identity next = tree_identify(staging);
 	char *old = old_of(folder);
 	if (!old)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return error_out_of_memory(err);
 	const int failed = rename(folder, old) ? fails(err, folder, "cannot be replaced") : 0;
 	free(old);
 	return failed ? -1 : tree_exchange_finish(staging, folder, &next, err);
@@ -308,7 +232,7 @@ int tree_exchange_finish(const char *staging, const char *folder, const struct t
 	char *old = old_of(folder);
 	int result = -1;
 	if (!old)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return error_out_of_memory(err);
 	if (strcmp(tree_identify(folder).text, next->text) != 0) {
 		if (path_exists(folder)) {
 			result = tree_exchange(staging, folder, err);
@@ -341,17 +265,14 @@ int tree_remove(const char *path, struct error *err)
 		return errno == ENOENT ? 0 : fails(err, path, "cannot be removed");
 	if (!S_ISDIR(status.st_mode))
 		return unlink(path) && errno != ENOENT ? fails(err, path, "cannot be removed") : 0;
-	DIR *directory = opendir(path);
-	int result = directory ? 0 : fails(err, path, "cannot be removed");
-	for (const struct dirent *item; result == 0 && (item = readdir(directory));) {
-		if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-			continue;
-		char *child = path_join(path, item->d_name);
-		result = child ? tree_remove(child, err) : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	struct name_list names;
+	int result = folder_names(path, &names, err);
+	for (size_t i = 0; result == 0 && i < names.count; i++) {
+		char *child = path_join(path, names.items[i]);
+		result = child ? tree_remove(child, err) : error_out_of_memory(err);
 		free(child);
 	}
-	if (directory)
-		closedir(directory);
+	name_list_free(&names);
 	if (result == 0 && rmdir(path) && errno != ENOENT)
 		result = fails(err, path, "cannot be removed");
 	return result;

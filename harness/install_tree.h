@@ -27,7 +27,8 @@ int tree_copy(const char *from, const char *to, const struct timespec *modified,
 /* Another name for the same file; a copy with the same times where the file system knows no hard links. */
 int tree_link(const char *from, const char *to, struct error *err);
 
-/* Flushes a folder's entries, and those of all folders below. */
+/* Flushes a folder's entries; tree_flush: and those of all folders below. */
+int tree_flush_folder(const char *folder, struct error *err);
 int tree_flush(const char *folder, struct error *err);
 
 /* The trees change places: `folder` is the new one, `staging` the old. One step where the file system can (renameat2), else two,
@@ -37,14 +38,6 @@ int tree_exchange_finish(const char *staging, const char *folder, const struct t
 
 /* Removes a folder with all it holds; nothing there is no error. Links are not followed. */
 int tree_remove(const char *path, struct error *err);
-
-/* Everything below a folder: folders (each before what it holds) and, apart from them, whatever is none: files, links. */
-struct tree_names {
-	char **items;
-	size_t count;
-};
-int tree_list(const char *path, struct tree_names *folders, struct tree_names *files, struct error *err);
-void tree_names_free(struct tree_names *names);
 
 /* Moves a file to the same path below another folder, which is made. A missing one is no error: it was moved before. */
 int tree_move_file(const char *from_root, const char *to_root, const char *path, struct error *err);

@@ -32,6 +32,17 @@ static inline json_t *text_json(const char *text)
 	return cli_json_text(text ? text : "", text ? strlen(text) : 0);
 }
 
+static inline json_t *text_or_none(const char *text)
+{
+	return text && *text ? text_json(text) : json_null();
+}
+
+/* A release of CUDA, 10 * major + minor, as "12.6"; 0: null. */
+static inline json_t *release_json(unsigned release)
+{
+	return release ? json_sprintf("%u.%u", release / 10, release % 10) : json_null();
+}
+
 static inline void put_text(struct object *object, const char *name, const char *text)
 {
 	put(object, name, text_json(text));

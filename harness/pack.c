@@ -7,21 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int out_of_memory(struct error *err)
-{
-	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-}
-
-static json_t *text_or_none(const char *text)
-{
-	return text && *text ? text_json(text) : json_null();
-}
-
-static json_t *release_json(unsigned release)
-{
-	return release ? json_sprintf("%u.%u", release / 10, release % 10) : json_null();
-}
-
 /* Path of something below `base`, as it stands in the manifest. */
 static char *relative(const char *base, const char *path)
 {
@@ -267,7 +252,7 @@ int pack_manifest(const struct doctor *doctor, const struct pack_options *option
 	*manifest = object_done(&object);
 	if (*manifest)
 		return 0;
-	return err && err->message[0] ? -1 : out_of_memory(err);
+	return err && err->message[0] ? -1 : error_out_of_memory(err);
 }
 
 int pack_is_bad(const json_t *manifest)
@@ -396,5 +381,5 @@ int pack_insert(const char *name, const char *text, size_t size, const struct te
 		text_append_bytes(out, end + end_length, (size_t)(limit - end) - end_length);
 	else
 		text_append(out, "\n");
-	return out->failed || table->failed ? out_of_memory(err) : 0;
+	return out->failed || table->failed ? error_out_of_memory(err) : 0;
 }

@@ -1,6 +1,7 @@
 #include "prebuilt.h"
 
-#include <dirent.h>
+#include "core/folder.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,11 +10,6 @@
 #include <unistd.h>
 
 enum { FILES_MAX = 100000, DEPTH_MAX = 16, FOLDERS_MAX = 256 };
-
-static int out_of_memory(struct error *err)
-{
-	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-}
 
 int file_sha256(const char *path, char hex[65], struct error *err)
 {
@@ -27,81 +23,32 @@ int file_sha256(const char *path, char hex[65], struct error *err)
 
 /* ---- the files of an `out` ---- */
 
-struct listing {
-	struct prebuilt_file *files;
-	size_t count, capacity;
-	struct error *err;
-};
-
-static int add_file(struct listing *listing, char *path, uint64_t size)
+static int depth_of(const char *path)
 {
-	if (listing->count == FILES_MAX)
-		return error_set(listing->err, ERROR_INPUT, "%s: more than %d files are no build script's output", path,
-				 FILES_MAX);
-	if (listing->count == listing->capacity) {
-		const size_t capacity = listing->capacity ? listing->capacity * 2 : 32;
-		struct prebuilt_file *files = realloc(listing->files, capacity * sizeof *files);
-		if (!files)
-			return out_of_memory(listing->err);
-		listing->files = files;
-		listing->capacity = capacity;
-	}
-	listing->files[listing->count++] = (struct prebuilt_file){path, size};
-	return 0;
+	int depth = 1;
+	for (; *path; path++)
+		depth += *path == '/';
+	return depth;
 }
 
-/* `below`: the part of the path that is kept, "" at the top. */
-static int list_folder(struct listing *listing, const char *folder, const char *below, int depth)
+/* Looks at one name of the tree: a regular file it has to be. */
+static int take_file(const char *folder, char **name, struct prebuilt_file *file, struct error *err)
 {
-	int result = -1;
-	char *path = NULL, *name = NULL;
-	DIR *directory = depth < DEPTH_MAX ? opendir(folder) : NULL;
-	if (!directory)
-		return error_set(listing->err, ERROR_INPUT, "%s: folder cannot be read: %s", folder,
-				 depth < DEPTH_MAX ? strerror(errno) : "it lies too deep");
-	for (;;) {
-		struct stat status;
-		errno = 0;
-		const struct dirent *item = readdir(directory);
-		if (!item) {
-			if (errno) {
-				error_set(listing->err, ERROR_INPUT, "%s: folder cannot be read: %s", folder, strerror(errno));
-				goto done;
-			}
-			break;
-		}
-		if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-			continue;
-		path = path_join(folder, item->d_name);
-		name = *below ? path_join(below, item->d_name) : strdup(item->d_name);
-		if (!path || !name) {
-			out_of_memory(listing->err);
-			goto done;
-		}
-		if (lstat(path, &status)) {
-			error_set(listing->err, ERROR_INPUT, "%s: %s", path, strerror(errno));
-			goto done;
-		}
-		if (S_ISDIR(status.st_mode)) {
-			if (list_folder(listing, path, name, depth + 1))
-				goto done;
-			free(name);
-		} else if (!S_ISREG(status.st_mode)) {
-			error_set(listing->err, ERROR_INPUT, "%s: is %s; only regular files are published and installed", path,
-				  S_ISLNK(status.st_mode) ? "a symbolic link" : "no regular file");
-			goto done;
-		} else if (add_file(listing, name, (uint64_t)status.st_size)) {
-			goto done;
-		}
-		name = NULL;
-		free(path);
-		path = NULL;
-	}
-	result = 0;
-done:
+	struct stat status;
+	char *path = path_join(folder, *name);
+	int result = 0;
+	if (!path)
+		result = error_out_of_memory(err);
+	else if (lstat(path, &status))
+		result = error_set(err, ERROR_INPUT, "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(status.st_mode))
+		result = error_set(err, ERROR_INPUT, "%s: is %s; only regular files are published and installed", path,
+				   S_ISLNK(status.st_mode) ? "a symbolic link" : "no regular file");
+	else
+		*file = (struct prebuilt_file){*name, (uint64_t)status.st_size};
 	free(path);
-	free(name);
-	closedir(directory);
+	if (result == 0)
+		*name = NULL; /* it is the file's now */
 	return result;
 }
 
@@ -112,18 +59,40 @@ static int by_path(const void *a, const void *b)
 
 int prebuilt_list_files(const char *folder, struct prebuilt_file **files, size_t *count, struct error *err)
 {
-	struct listing listing = {.err = err};
+	struct name_list folders, names;
+	int result = -1;
 	*files = NULL;
 	*count = 0;
-	if (list_folder(&listing, folder, "", 0)) {
-		prebuilt_files_free(listing.files, listing.count);
+	if (folder_tree(folder, &folders, &names, err))
 		return -1;
+	for (size_t i = 0; i < folders.count; i++)
+		if (depth_of(folders.items[i]) >= DEPTH_MAX) {
+			error_set(err, ERROR_INPUT, "%s/%s: folder cannot be read: it lies too deep", folder, folders.items[i]);
+			goto done;
+		}
+	if (names.count > FILES_MAX) {
+		error_set(err, ERROR_INPUT, "%s: more than %d files are no build script's output", folder, FILES_MAX);
+		goto done;
 	}
-	if (listing.count)
-		qsort(listing.files, listing.count, sizeof *listing.files, by_path);
-	*files = listing.files;
-	*count = listing.count;
-	return 0;
+	*files = calloc(names.count + 1, sizeof **files);
+	if (!*files) {
+		error_out_of_memory(err);
+		goto done;
+	}
+	for (; *count < names.count; ++*count)
+		if (take_file(folder, &names.items[*count], &(*files)[*count], err))
+			goto done;
+	qsort(*files, *count, sizeof **files, by_path);
+	result = 0;
+done:
+	name_list_free(&folders);
+	name_list_free(&names);
+	if (result) {
+		prebuilt_files_free(*files, *count);
+		*files = NULL;
+		*count = 0;
+	}
+	return result;
 }
 
 void prebuilt_files_free(struct prebuilt_file *files, size_t count)
@@ -135,7 +104,7 @@ void prebuilt_files_free(struct prebuilt_file *files, size_t count)
 
 /* ---- one folder ---- */
 
-static int has_file(const struct prebuilt_folder *folder, const char *name)
+int prebuilt_has_file(const struct prebuilt_folder *folder, const char *name)
 {
 	for (size_t i = 0; i < folder->file_count; i++)
 		if (strcmp(folder->files[i].path, name) == 0)
@@ -162,7 +131,7 @@ static int name_crate(struct prebuilt_folder *folder, struct error *err)
 												  : "root-output");
 	} else {
 		for (size_t i = 0; i < ARRAY_COUNT(known) && !crate; i++) {
-			if (!has_file(folder, known[i].file))
+			if (!prebuilt_has_file(folder, known[i].file))
 				continue;
 			crate = known[i].crate;
 			snprintf(folder->crate_evidence, sizeof folder->crate_evidence, "holds %s", known[i].file);
@@ -171,7 +140,7 @@ static int name_crate(struct prebuilt_folder *folder, struct error *err)
 	if (!crate)
 		return 0;
 	folder->crate = strdup(crate);
-	return folder->crate ? 0 : out_of_memory(err);
+	return folder->crate ? 0 : error_out_of_memory(err);
 }
 
 /* Cargo touches invoked.timestamp before it starts a build script, sets the time of `output` to that when the script has ended,
@@ -226,19 +195,19 @@ static int add_folder(struct prebuilt *prebuilt, const char *path, struct error 
 		return error_set(err, ERROR_INPUT, "%s: holds more than %d folders", prebuilt->path, FOLDERS_MAX);
 	struct prebuilt_folder *folders = realloc(prebuilt->folders, (size_t)(prebuilt->count + 1) * sizeof *folders);
 	if (!folders)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	prebuilt->folders = folders;
 	struct prebuilt_folder *folder = &folders[prebuilt->count];
 	*folder = (struct prebuilt_folder){.path = strdup(path), .out = path_join(path, "out")};
 	if (!folder->path || !folder->out) {
-		out_of_memory(err);
+		error_out_of_memory(err);
 		goto failed;
 	}
 	if (!path_is_dir(folder->out)) {
 		free(folder->out);
 		folder->out = strdup(path);
 		if (!folder->out) {
-			out_of_memory(err);
+			error_out_of_memory(err);
 			goto failed;
 		}
 	}
@@ -262,19 +231,15 @@ failed:
 /* Folders in it that look like a build script's. */
 static int add_children(struct prebuilt *prebuilt, struct error *err)
 {
-	struct dirent **items;
-	int result = 0;
-	const int count = scandir(prebuilt->path, &items, NULL, alphasort);
-	if (count < 0)
-		return error_set(err, ERROR_INPUT, "%s: folder cannot be read: %s", prebuilt->path, strerror(errno));
-	for (int i = 0; i < count; i++) {
-		char *path = items[i]->d_name[0] == '.' ? NULL : path_join(prebuilt->path, items[i]->d_name);
-		if (result == 0 && path && path_is_dir(path) && looks_built(path))
+	struct name_list names;
+	int result = folder_names(prebuilt->path, &names, err);
+	for (size_t i = 0; result == 0 && i < names.count; i++) {
+		char *path = names.items[i][0] == '.' ? NULL : path_join(prebuilt->path, names.items[i]);
+		if (path && path_is_dir(path) && looks_built(path))
 			result = add_folder(prebuilt, path, err);
 		free(path);
-		free(items[i]);
 	}
-	free(items);
+	name_list_free(&names);
 	return result;
 }
 
@@ -286,7 +251,7 @@ int prebuilt_open(const char *path, struct prebuilt *prebuilt, struct error *err
 		length--;
 	prebuilt->path = copy_text(path, length);
 	if (!prebuilt->path)
-		return out_of_memory(err);
+		return error_out_of_memory(err);
 	if (!path_exists(prebuilt->path)) {
 		error_set(err, ERROR_INPUT, "%s: %s", prebuilt->path, strerror(errno));
 		goto failed;
@@ -301,7 +266,7 @@ int prebuilt_open(const char *path, struct prebuilt *prebuilt, struct error *err
 		/* the folder around it knows more */
 		char *above = length > 4 ? copy_text(prebuilt->path, length - 4) : strdup(length == 4 ? "/" : ".");
 		if (!above) {
-			out_of_memory(err);
+			error_out_of_memory(err);
 			goto failed;
 		}
 		free(prebuilt->path);

@@ -41,6 +41,9 @@ struct prebuilt {
 int prebuilt_open(const char *path, struct prebuilt *prebuilt, struct error *err);
 void prebuilt_free(struct prebuilt *prebuilt);
 
+/* Whether `name`, a path below `out`, is one of its files. */
+int prebuilt_has_file(const struct prebuilt_folder *folder, const char *name);
+
 /* Files of a folder tree, sorted; for whoever has to look at one again. Directories are not listed. */
 int prebuilt_list_files(const char *folder, struct prebuilt_file **files, size_t *count, struct error *err);
 void prebuilt_files_free(struct prebuilt_file *files, size_t count);

@@ -1,7 +1,7 @@
 #include "artifact/artifact.h"
 #include "artifact/object_kind.h"
+#include "core/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static int search_add(struct search *search, char *path, enum name_class class)
 		const int more = search->capacity ? search->capacity * 2 : 16;
 		struct found *items = realloc(search->items, (size_t)more * sizeof *items);
 		if (!items)
-			return error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
+			return error_out_of_memory(search->err);
 		search->items = items;
 		search->capacity = more;
 	}
@@ -48,48 +48,33 @@ static int is_alias(const char *path)
 /* One folder's own files, and below it `depth` levels of folders; `out` costs no level. */
 static int search_folder(struct search *search, const char *folder, int depth)
 {
-	int result = -1;
-	char *path = NULL;
-	DIR *directory = opendir(folder);
-	if (!directory)
-		return error_set(search->err, ERROR_INPUT, "%s: folder cannot be read: %s", folder, strerror(errno));
-	for (;;) {
-		errno = 0;
-		const struct dirent *item = readdir(directory);
-		if (!item) {
-			if (errno) {
-				error_set(search->err, ERROR_INPUT, "%s: folder cannot be read: %s", folder, strerror(errno));
-				goto done;
-			}
+	struct name_list names;
+	int result = folder_names(folder, &names, search->err);
+	for (size_t i = 0; result == 0 && i < names.count; i++) {
+		const char *name = names.items[i];
+		if (name[0] == '.')
+			continue;
+		char *path = path_join(folder, name);
+		if (!path) {
+			result = error_out_of_memory(search->err);
 			break;
 		}
-		if (item->d_name[0] == '.')
-			continue;
-		path = path_join(folder, item->d_name);
-		if (!path) {
-			error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
-			goto done;
-		}
-		const enum name_class class = object_name_class(item->d_name);
+		const enum name_class class = object_name_class(name);
 		if (path_is_dir(path)) {
-			const int is_out = strcmp(item->d_name, "out") == 0;
-			if ((is_out || depth > 0) && search_folder(search, path, is_out ? 0 : depth - 1))
-				goto done;
+			const int is_out = strcmp(name, "out") == 0;
+			if (is_out || depth > 0)
+				result = search_folder(search, path, is_out ? 0 : depth - 1);
 		} else {
 			search->files++;
 			if (class != NAME_OTHER && !is_alias(path)) {
-				if (search_add(search, path, class))
-					goto done;
-				path = NULL;
+				result = search_add(search, path, class);
+				if (result == 0)
+					path = NULL; /* it is the list's now */
 			}
 		}
 		free(path);
-		path = NULL;
 	}
-	result = 0;
-done:
-	free(path);
-	closedir(directory);
+	name_list_free(&names);
 	return result;
 }
 
@@ -101,7 +86,8 @@ static int compare_found(const void *a, const void *b)
 static int by_folder(const void *a, const void *b)
 {
 	const struct found *left = *(const struct found *const *)a, *right = *(const struct found *const *)b;
-	const size_t left_length = (size_t)(path_base(left->path) - left->path), right_length = (size_t)(path_base(right->path) - right->path);
+	const size_t left_length = (size_t)(path_base(left->path) - left->path);
+	const size_t right_length = (size_t)(path_base(right->path) - right->path);
 	const int order = memcmp(left->path, right->path, left_length < right_length ? left_length : right_length);
 	return order ? order : left_length != right_length ? (left_length < right_length ? -1 : 1) : 0;
 }
@@ -112,7 +98,7 @@ static int mark_ingredients(const struct search *search)
 {
 	struct found **items = calloc((size_t)search->count, sizeof *items);
 	if (!items)
-		return error_set(search->err, ERROR_ENVIRONMENT, "out of memory");
+		return error_out_of_memory(search->err);
 	for (int i = 0; i < search->count; i++)
 		items[i] = &search->items[i];
 	qsort(items, (size_t)search->count, sizeof *items, by_folder);
@@ -136,22 +122,24 @@ int artifact_discover(const char *path, struct artifact_list *list, struct error
 		return error_set(err, ERROR_INPUT, "%s: %s", path, strerror(errno));
 	list->paths = calloc(1, sizeof *list->paths);
 	if (!list->paths) {
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		error_out_of_memory(err);
 		goto done;
 	}
 	if (!path_is_dir(path)) {
 		list->paths[0] = strdup(path);
 		list->count = list->paths[0] != NULL;
-		result = list->count ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		result = list->count ? 0 : error_out_of_memory(err);
 		goto done;
 	}
 	if (search_folder(&search, path, 1))
 		goto done;
 	if (search.count == 0) {
 		error_set(err, ERROR_INPUT,
-			  "%s: %s; looked in it, in its folders and in their out/ for *.a, *.lib, *.rlib, *.so, *.dll, *.pyd, *.exe, *.o, "
-			  "*.obj, *.ptx, *.cubin, *.fatbin, *.whl and *.zip",
-			  path, search.files ? "none of the files in this folder is an artifact by its name" : "this folder is empty");
+			  "%s: %s; looked in it, in its folders and in their out/ for *.a, *.lib, *.rlib, *.so, *.dll, *.pyd, "
+			  "*.exe, *.o, *.obj, *.ptx, *.cubin, *.fatbin, *.whl and *.zip",
+			  path,
+			  search.files ? "none of the files in this folder is an artifact by its name"
+				       : "this folder is empty");
 		goto done;
 	}
 	qsort(search.items, (size_t)search.count, sizeof *search.items, compare_found);
@@ -160,7 +148,7 @@ int artifact_discover(const char *path, struct artifact_list *list, struct error
 	free(list->paths);
 	list->paths = calloc((size_t)search.count, sizeof *list->paths);
 	if (!list->paths) {
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		error_out_of_memory(err);
 		goto done;
 	}
 	for (int i = 0; i < search.count; i++) {

@@ -17,6 +17,11 @@ int error_set(struct error *err, enum error_kind kind, const char *format, ...)
 	return -1;
 }
 
+int error_out_of_memory(struct error *err)
+{
+	return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+}
+
 int error_context(struct error *err, const char *format, ...)
 {
 	if (!err)

@@ -28,6 +28,9 @@ struct error {
 int error_set(struct error *err, enum error_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Memory ran out. Returns -1. */
+int error_out_of_memory(struct error *err);
+
 /* Puts "context: " before the message that is already there; keeps the kind. Returns -1. */
 int error_context(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

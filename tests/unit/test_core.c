@@ -1,6 +1,7 @@
 #include "check.h"
 #include "core/digest.h"
 #include "core/dtype.h"
+#include "core/folder.h"
 #include "core/options.h"
 #include "core/util.h"
 
@@ -195,6 +196,68 @@ static void only_regular_files_are_replaced(void)
 	CHECK_INT(rmdir(folder), 0); /* no temporary was left behind */
 }
 
+/* What lies in folders is told whole, sorted, and without following links. */
+static void folders_tell_what_they_hold(void)
+{
+	char root[] = "/tmp/assay-folder-XXXXXX", path[64], elsewhere[64];
+	static const char *const paths[] = {"b", "b/deep", "b/deep/er", "a"};
+	static const char *const files[] = {"b/deep/file", ".hidden", "z"};
+	struct name_list folders, names;
+	struct error err = {0};
+	CHECK(mkdtemp(root) != NULL);
+	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+		snprintf(path, sizeof path, "%s/%s", root, paths[i]);
+		CHECK_INT(mkdir(path, 0777), 0);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+		snprintf(path, sizeof path, "%s/%s", root, files[i]);
+		CHECK_INT(write_file_atomically(path, "x", 1, &err), 0);
+	}
+	snprintf(path, sizeof path, "%s/link", root);
+	snprintf(elsewhere, sizeof elsewhere, "%s/b", root);
+	CHECK_INT(symlink(elsewhere, path), 0);
+
+	CHECK_INT(folder_names(root, &names, &err), 0);
+	static const char *const top[] = {".hidden", "a", "b", "link", "z"};
+	CHECK_INT(names.count, ARRAY_COUNT(top));
+	for (size_t i = 0; i < ARRAY_COUNT(top) && i < names.count; i++)
+		CHECK_TEXT(names.items[i], top[i]);
+	CHECK_INT(name_list_find(&names, "link"), 3);
+	CHECK_INT(name_list_find(&names, "none"), -1);
+	name_list_free(&names);
+
+	CHECK_INT(folder_tree(root, &folders, &names, &err), 0);
+	static const char *const below[] = {"a", "b", "b/deep", "b/deep/er"};
+	CHECK_INT(folders.count, ARRAY_COUNT(below));
+	for (size_t i = 0; i < ARRAY_COUNT(below) && i < folders.count; i++)
+		CHECK_TEXT(folders.items[i], below[i]);
+	CHECK_INT(names.count, 4);
+	CHECK(name_list_find(&names, "b/deep/file") >= 0 && name_list_find(&names, "link") >= 0);
+	name_list_free(&folders);
+	name_list_free(&names);
+
+	/* enough names for the list to grow several times */
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof path, "%s/a/%03d", root, i);
+		CHECK_INT(write_file_atomically(path, "", 0, &err), 0);
+	}
+	CHECK_INT(folder_tree(root, &folders, &names, &err), 0);
+	CHECK_INT(names.count, 104);
+	CHECK(name_list_find(&names, "a/099") >= 0);
+	name_list_free(&folders);
+	name_list_free(&names);
+
+	snprintf(path, sizeof path, "%s/z", root);
+	CHECK_INT(folder_names(path, &names, &err), -1);
+	CHECK_CONTAINS(err.message, "/z: folder cannot be read: Not a directory");
+	CHECK_INT(names.count, 0);
+	CHECK_INT(folder_tree("/nonexistent", &folders, &names, &err), -1);
+	CHECK_INT(folders.count + names.count, 0);
+	char command[128];
+	snprintf(command, sizeof command, "/bin/rm -r '%s'", root);
+	CHECK_INT(system(command), 0);
+}
+
 int main(void)
 {
 	conversions_round_once();
@@ -203,5 +266,6 @@ int main(void)
 	options_are_parsed_and_named();
 	small_utilities();
 	only_regular_files_are_replaced();
+	folders_tell_what_they_hold();
 	return check_result();
 }
