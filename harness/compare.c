@@ -304,12 +304,14 @@ static int is_refused(const struct comparison *comparison, const struct case_com
 		      const struct timing_record *base, const struct timing_record *next, struct timing_comparison *timing)
 {
 	double base_memory, next_memory;
+	char devices[sizeof timing->reason];
 	if (!base->measured || !next->measured)
 		refuse(timing, "timed in the %s run only", base->measured ? "base" : "new");
 	else if (pair->base->judgement.status != STATUS_PASS || pair->next->judgement.status != STATUS_PASS)
 		refuse(timing, "the case did not pass in both runs");
-	else if (comparison->timing_refusal[0])
-		refuse(timing, "%s", comparison->timing_refusal);
+	else if ((timing->other_device = compare_devices(run_record_device(comparison->base, pair->base),
+							 run_record_device(comparison->next, pair->next), devices, sizeof devices)))
+		refuse(timing, "%s", devices);
 	else if (!same_inputs(comparison, pair))
 		refuse(timing, "the case comes of another dataset or seed");
 	else if (base->gate_opened_early > 0 || next->gate_opened_early > 0)

@@ -1,4 +1,5 @@
-/* Two runs held against each other: what became worse, better or other, case by case. Nothing here reads files or prints.
+/* Two runs held against each other: what became worse, better or other, case by case. Nothing here reads files or prints. A run may
+ * be of several devices: times are compared where the devices that the case ran on in the two runs are of one model.
  *
  * Cases belong together when family, entry point and name are the same. Where a run has several such (several artifacts with
  * the same entry point), those of artifacts with the same base name do, in order. */
@@ -42,6 +43,7 @@ struct timing_comparison {
 	double base_mhz, next_mhz;       /* median SM clock of the case; 0: not known */
 	int is_normalised;               /* the clocks differ */
 	double cycle_ratio, cycle_low, cycle_high; /* ratio * next_mhz / base_mhz; NaN when the clocks do not differ */
+	int other_device;                /* refused since the devices are not alike */
 	char reason[192];                /* why it was refused; "" otherwise */
 };
 
@@ -111,7 +113,7 @@ struct comparison {
 	size_t resource_count;
 	size_t kernels_compared, kernels_worse, kernels_better, kernels_new_local;
 	char *conditions;             /* newline-separated differences of device, driver, datasets, options ...; "" */
-	char *timing_refusal;         /* why no time at all can be compared (other device); "" */
+	char *timing_refusal;         /* why no time at all can be compared: the devices of all common cases are as unlike; "" */
 	char *missing;                /* newline-separated entry points that an inventory lacks now and did not lack before */
 	size_t missing_count;
 	/* totals of the cases */
@@ -133,7 +135,12 @@ void comparison_free(struct comparison *comparison);
 /* Hot and cold as one: SLOWER when either is, else FASTER, UNSURE, SAME, REFUSED; TIMING_NONE when neither was timed. */
 enum timing_verdict case_timing(const struct case_comparison *pair);
 
+/* "NVIDIA H100, NVIDIA H200": names of the devices of the run, each once; malloc'd, NULL when memory runs out. */
+char *run_device_names(const struct run_record *run);
+
 /* ---- parts, in files of their own ---- */
+/* Why times of the two devices cannot be compared; 0 and "" when they can. */
+int compare_devices(const struct run_device *base, const struct run_device *next, char *reason, size_t size);
 /* Fills artifacts, conditions, timing_refusal and missing. -1 when memory runs out. */
 int compare_conditions(struct comparison *comparison);
 /* Fills resources. -1 when memory runs out; the comparison can be freed then. */

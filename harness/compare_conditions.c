@@ -51,35 +51,144 @@ static char *taken(struct text *text)
 
 /* ---- device and options ---- */
 
-static char *refusal_of(const struct device_properties *base, const struct device_properties *next)
+int compare_devices(const struct run_device *of_base, const struct run_device *of_next, char *reason, size_t size)
 {
-	struct text text = {0};
+	const struct device_properties *base = &of_base->properties, *next = &of_next->properties;
+	reason[0] = '\0';
 	if (base->kind != next->kind)
-		text_append(&text, "the runs are of different kinds of devices (%s, %s)", base->kind == DEVICE_CUDA ? "cuda" : "cpu",
-			    next->kind == DEVICE_CUDA ? "cuda" : "cpu");
+		snprintf(reason, size, "the devices are of different kinds (%s, %s)", base->kind == DEVICE_CUDA ? "cuda" : "cpu",
+			 next->kind == DEVICE_CUDA ? "cuda" : "cpu");
 	else if (base->cc_major != next->cc_major || base->cc_minor != next->cc_minor)
-		text_append(&text, "the devices are of different architectures (sm_%d%d, sm_%d%d)", base->cc_major, base->cc_minor,
-			    next->cc_major, next->cc_minor);
+		snprintf(reason, size, "the devices are of different architectures (sm_%d%d, sm_%d%d)", base->cc_major, base->cc_minor,
+			 next->cc_major, next->cc_minor);
 	else if (strcmp(base->name, next->name) != 0)
-		text_append(&text, "the devices differ (%s, %s)", base->name, next->name);
+		snprintf(reason, size, "the devices differ (%s, %s)", base->name, next->name);
+	return reason[0] != '\0';
+}
+
+/* The one reason of all common cases; "" when there is a case without, or when there are several. */
+static char *refusal_of(const struct comparison *comparison)
+{
+	char first[320] = "", reason[320];
+	for (size_t i = 0; i < comparison->case_count; i++) {
+		const struct case_comparison *pair = &comparison->cases[i];
+		if (!pair->base || !pair->next)
+			continue;
+		if (!compare_devices(run_record_device(comparison->base, pair->base), run_record_device(comparison->next, pair->next), reason,
+				     sizeof reason) || (first[0] && strcmp(first, reason) != 0))
+			return strdup("");
+		memcpy(first, reason, sizeof first);
+	}
+	return strdup(first);
+}
+
+enum device_fact { FACT_NAME, FACT_CARD, FACT_ARCHITECTURE, FACT_DRIVER, FACT_CUDA_VERSION, FACT_HOST };
+struct fact_text {
+	char text[128];
+};
+
+static struct fact_text fact_of(const struct run_record *run, const struct run_device *device, enum device_fact fact)
+{
+	const struct device_properties *properties = &device->properties;
+	const int is_cuda = properties->kind == DEVICE_CUDA;
+	struct fact_text out = {""};
+	if (fact == FACT_NAME)
+		snprintf(out.text, sizeof out.text, "%s", properties->name);
+	else if (fact == FACT_CARD && is_cuda)
+		snprintf(out.text, sizeof out.text, "%s", properties->uuid);
+	else if (fact == FACT_ARCHITECTURE && is_cuda)
+		snprintf(out.text, sizeof out.text, "sm_%d%d", properties->cc_major, properties->cc_minor);
+	else if (fact == FACT_DRIVER)
+		snprintf(out.text, sizeof out.text, "%s", properties->driver_text);
+	else if (fact == FACT_CUDA_VERSION && is_cuda)
+		snprintf(out.text, sizeof out.text, "%d", properties->driver_version);
+	else if (fact == FACT_HOST)
+		snprintf(out.text, sizeof out.text, "%s", device->host[0] ? device->host : or_empty(run->host));
+	return out;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(((const struct fact_text *)a)->text, ((const struct fact_text *)b)->text);
+}
+
+/* Of all devices of the run, each text once, in an order that does not depend on theirs. NULL: out of memory. */
+static char *facts_of(const struct run_record *run, enum device_fact fact)
+{
+	const size_t count = run->device_count ? run->device_count : 1;
+	struct fact_text *facts = calloc(count, sizeof *facts);
+	struct text text = {0};
+	if (!facts)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		facts[i] = fact_of(run, run->device_count ? &run->devices[i] : run_record_device(run, NULL), fact);
+	qsort(facts, count, sizeof *facts, by_text);
+	for (size_t i = 0; i < count; i++)
+		if (facts[i].text[0] && (i == 0 || strcmp(facts[i - 1].text, facts[i].text) != 0))
+			text_append(&text, "%s%s", text.length ? ", " : "", facts[i].text);
+	free(facts);
 	return taken(&text);
 }
 
-static char *conditions_of(const struct run_record *base, const struct run_record *next)
+char *run_device_names(const struct run_record *run)
 {
-	const struct device_properties *old = &run_record_device(base, NULL)->properties;
-	const struct device_properties *new = &run_record_device(next, NULL)->properties;
+	return facts_of(run, FACT_NAME);
+}
+
+static void changed_fact(struct text *out, const char *what, const struct run_record *base, const struct run_record *next,
+			 enum device_fact fact)
+{
+	char *old = facts_of(base, fact), *new = facts_of(next, fact);
+	if (old && new)
+		changed(out, what, old, new);
+	else
+		out->failed = 1;
+	free(old);
+	free(new);
+}
+
+/* Two cards of one model differ by some percent, which a threshold of 1 % would see. */
+static void changed_cards(struct text *out, const struct comparison *comparison)
+{
+	const struct run_record *base = comparison->base, *next = comparison->next;
+	char ignored[320];
+	size_t timed = 0, moved = 0;
+	if (base->device_count <= 1 && next->device_count <= 1) {
+		if (!compare_devices(run_record_device(base, NULL), run_record_device(next, NULL), ignored, sizeof ignored))
+			changed_fact(out, "card of that name", base, next, FACT_CARD);
+		return;
+	}
+	for (size_t i = 0; i < comparison->case_count; i++) {
+		const struct case_comparison *pair = &comparison->cases[i];
+		if (!pair->base || !pair->next || !pair->base->hot.measured || !pair->next->hot.measured)
+			continue;
+		const struct run_device *old = run_record_device(base, pair->base), *new = run_record_device(next, pair->next);
+		timed++;
+		moved += !compare_devices(old, new, ignored, sizeof ignored) && strcmp(old->properties.uuid, new->properties.uuid) != 0;
+	}
+	if (moved)
+		text_append(out, "%scards: %zu of the %zu cases that both runs timed ran on another card of the same name: what sets the cards "
+			    "apart is in their times", out->length ? "\n" : "", moved, timed);
+}
+
+static uint32_t most_other_processes(const struct run_record *run)
+{
+	uint32_t most = 0;
+	for (size_t i = 0; i < run->device_count; i++)
+		most = run->devices[i].other_processes > most ? run->devices[i].other_processes : most;
+	return most;
+}
+
+static char *conditions_of(const struct comparison *comparison)
+{
+	const struct run_record *base = comparison->base, *next = comparison->next;
 	struct text text = {0};
-	char numbers[2][32];
-	changed(&text, "device", old->name, new->name);
-	if (old->kind == DEVICE_CUDA && new->kind == DEVICE_CUDA && strcmp(old->name, new->name) == 0)
-		changed(&text, "card of that name", old->uuid, new->uuid);
-	snprintf(numbers[0], sizeof numbers[0], "sm_%d%d", old->cc_major, old->cc_minor);
-	snprintf(numbers[1], sizeof numbers[1], "sm_%d%d", new->cc_major, new->cc_minor);
-	changed(&text, "architecture", numbers[0], numbers[1]);
-	changed(&text, "driver", old->driver_text, new->driver_text);
-	changed_number(&text, "driver's CUDA version (1000 major + 10 minor)", old->driver_version, new->driver_version);
-	changed(&text, "host", base->host, next->host);
+	changed_fact(&text, "device", base, next, FACT_NAME);
+	changed_cards(&text, comparison);
+	changed_fact(&text, "architecture", base, next, FACT_ARCHITECTURE);
+	changed_fact(&text, "driver", base, next, FACT_DRIVER);
+	changed_fact(&text, "driver's CUDA version (1000 major + 10 minor)", base, next, FACT_CUDA_VERSION);
+	changed_fact(&text, "host", base, next, FACT_HOST);
 	changed(&text, "version of assay", base->version, next->version);
 	changed(&text, "math", base->math, next->math);
 	changed_number(&text, "seed", (int64_t)base->seed, (int64_t)next->seed);
@@ -89,10 +198,10 @@ static char *conditions_of(const struct run_record *base, const struct run_recor
 	for (size_t i = 0; most > 1 && i < most; i++)
 		changed(&text, "dataset (sha256)", i < base->dataset_count ? base->datasets[i].sha256 : "",
 			i < next->dataset_count ? next->datasets[i].sha256 : "");
-	const uint32_t others[] = {run_record_device(base, NULL)->other_processes, run_record_device(next, NULL)->other_processes};
+	const uint32_t others[] = {most_other_processes(base), most_other_processes(next)};
 	if (others[0] || others[1])
-		text_append(&text, "%sother processes on the card: %u in the base run, %u in the new one: times may be theirs; repeat it alone",
-			    text.length ? "\n" : "", others[0], others[1]);
+		text_append(&text, "%sother processes on %s: %u in the base run, %u in the new one: times may be theirs; repeat it alone",
+			    text.length ? "\n" : "", base->device_count > 1 || next->device_count > 1 ? "a card" : "the card", others[0], others[1]);
 	if (!base->complete || !next->complete)
 		text_append(&text, "%s%s cut short: cases may be missing for that reason", text.length ? "\n" : "",
 			    base->complete ? "the new run was" : next->complete ? "the base run was" : "both runs were");
@@ -302,9 +411,8 @@ static int compare_artifacts(struct comparison *out)
 
 int compare_conditions(struct comparison *out)
 {
-	out->timing_refusal = refusal_of(&run_record_device(out->base, NULL)->properties,
-					 &run_record_device(out->next, NULL)->properties);
-	out->conditions = conditions_of(out->base, out->next);
+	out->timing_refusal = refusal_of(out);
+	out->conditions = conditions_of(out);
 	out->missing = newly_missing(out->base, out->next, &out->missing_count);
 	if (!out->timing_refusal || !out->conditions || !out->missing)
 		return -1;

@@ -274,7 +274,9 @@ static json_t *run_of(const struct run_record *run, const char *file)
 	put_text(&object, "date", run->date);
 	put_text(&object, "host", run->host);
 	put_text(&object, "version", run->version);
-	put_text(&object, "device", run_record_device(run, NULL)->properties.name);
+	char *devices = run_device_names(run);
+	put(&object, "device", devices ? cli_json_text(devices, strlen(devices)) : NULL);
+	free(devices);
 	put_text(&object, "command", run->command);
 	put(&object, "complete", json_boolean(run->complete));
 	return object_done(&object);

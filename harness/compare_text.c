@@ -357,12 +357,20 @@ static void append_entries_of_one(struct view *view, const char *title, int vani
 	unfold(view);
 }
 
-/* Why times were not compared, each reason once; digits tell samples apart, not reasons. */
+/* Digits tell samples apart, not reasons; those of devices belong to their names. */
+static int same_reason(const struct timing_comparison *a, const struct timing_comparison *b)
+{
+	if (a->other_device || b->other_device)
+		return strcmp(a->reason, b->reason) == 0;
+	return strncmp(a->reason, b->reason, strcspn(b->reason, "0123456789")) == 0;
+}
+
+/* Why times were not compared, each reason once. */
 static void append_refusals(struct view *view)
 {
 	const struct comparison *comparison = view->comparison;
 	struct {
-		const char *reason;
+		const struct timing_comparison *first;
 		size_t count;
 	} reasons[REASONS_MAX];
 	size_t used = 0, others = 0;
@@ -372,10 +380,10 @@ static void append_refusals(struct view *view)
 		if (timing->verdict != TIMING_REFUSED)
 			continue;
 		size_t at = 0;
-		while (at < used && strncmp(reasons[at].reason, timing->reason, strcspn(timing->reason, "0123456789")) != 0)
+		while (at < used && !same_reason(reasons[at].first, timing))
 			at++;
 		if (at == used && used < REASONS_MAX) {
-			reasons[used].reason = timing->reason;
+			reasons[used].first = timing;
 			reasons[used++].count = 0;
 		}
 		if (at < used)
@@ -388,7 +396,7 @@ static void append_refusals(struct view *view)
 	fold(view, "Times that are not comparable", comparison->hot[TIMING_REFUSED] + comparison->cold[TIMING_REFUSED]);
 	for (size_t i = 0; i < used; i++) {
 		char text[256];
-		snprintf(text, sizeof text, "%s (%zu)", reasons[i].reason, reasons[i].count);
+		snprintf(text, sizeof text, "%s (%zu)", reasons[i].first->reason, reasons[i].count);
 		page_item(&view->page, TONE_DOUBTFUL, "refused", text);
 	}
 	say_rest(view, 0, others);

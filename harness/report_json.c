@@ -5,6 +5,7 @@
 #include "report_conditions.h"
 #include "report_donor.h"
 #include "report_figures.h"
+#include "report_models.h"
 #include "report_operators.h"
 #include "report_timing.h"
 
@@ -522,7 +523,8 @@ json_t *report_to_json(const struct run_record *const *runs, size_t count)
 
 /* ---- Google Benchmark's format ---- */
 
-static json_t *benchmark_of(const struct run_record *run, const struct case_record *record, int64_t index)
+/* `names_device`: runs are of several models, so that the context cannot say which. */
+static json_t *benchmark_of(const struct run_record *run, const struct case_record *record, int64_t index, int names_device)
 {
 	struct object object = object_new();
 	struct text name = {0};
@@ -551,6 +553,8 @@ static json_t *benchmark_of(const struct run_record *run, const struct case_reco
 	put_text(&object, "time_unit", "us");
 	if (!timed)
 		return object_done(&object);
+	if (names_device)
+		put_text(&object, "label", run_record_device(run, record)->properties.name);
 	put_number(&object, "ci_low_us", record->hot.low * 1e6);
 	put_number(&object, "ci_high_us", record->hot.high * 1e6);
 	if (record->cold.measured)
@@ -567,11 +571,34 @@ static json_t *benchmark_of(const struct run_record *run, const struct case_reco
 	return object_done(&object);
 }
 
+/* Devices of different models that were timed; without times the first one that there is. */
+static size_t timed_models(const struct run_record *const *runs, size_t count, const struct run_device *models[RECORD_DEVICES_MAX])
+{
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < runs[i]->case_count; k++) {
+			const struct run_device *device = run_record_device(runs[i], &runs[i]->cases[k]);
+			size_t at = 0;
+			if (!case_is_timed(&runs[i]->cases[k]))
+				continue;
+			while (at < used && !run_devices_are_of_one_model(models[at], device))
+				at++;
+			if (at == used && used < RECORD_DEVICES_MAX)
+				models[used++] = device;
+		}
+	if (used == 0 && count)
+		models[used++] = run_record_device(runs[0], NULL);
+	return used;
+}
+
 json_t *report_to_gbench_json(const struct run_record *const *runs, size_t count)
 {
 	struct object object = object_new(), context = object_new();
 	json_t *array = json_array();
 	int failed = array == NULL;
+	const struct run_device *models[RECORD_DEVICES_MAX];
+	const size_t model_count = timed_models(runs, count, models);
+	struct text names = {0};
 	int64_t index = 0;
 	for (size_t i = 0; !failed && i < count; i++)
 		for (size_t k = 0; !failed && k < runs[i]->case_count; k++) {
@@ -579,20 +606,23 @@ json_t *report_to_gbench_json(const struct run_record *const *runs, size_t count
 			/* what passed and was not timed, or was not asked to run, is no benchmark */
 			if ((status == STATUS_PASS && !case_is_timed(&runs[i]->cases[k])) || status == STATUS_SKIPPED)
 				continue;
-			append_to(array, benchmark_of(runs[i], &runs[i]->cases[k], index++), &failed);
+			append_to(array, benchmark_of(runs[i], &runs[i]->cases[k], index++, model_count > 1), &failed);
 		}
 	const struct run_record *first = count ? runs[0] : NULL;
+	for (size_t i = 0; i < model_count; i++)
+		text_append(&names, "%s%s", i ? ", " : "", models[i]->properties.name);
 	put_text(&context, "date", first ? first->date : "");
 	put_text(&context, "host_name", first ? first->host : "");
 	put_text(&context, "executable", "assay");
-	const struct device_properties *device = first ? &run_record_device(first, NULL)->properties : NULL;
-	put_int(&context, "num_cpus", device ? device->multiprocessors : 0); /* of the device that was timed */
+	put_int(&context, "num_cpus", model_count == 1 ? models[0]->properties.multiprocessors : 0); /* of the device that was timed */
 	put_int(&context, "mhz_per_cpu", 0);
 	put(&context, "cpu_scaling_enabled", json_false());
 	put(&context, "caches", json_array());
 	put(&context, "load_avg", json_array());
 	put_text(&context, "library_build_type", "release");
-	put_text(&context, "device", device ? device->name : "");
+	put_text(&context, "device", names.data ? names.data : "");
+	object.failed |= names.failed;
+	text_free(&names);
 	put_text(&context, "assay_version", first ? first->version : "");
 	put(&object, "context", object_done(&context));
 	put(&object, "benchmarks", array_done(array, failed));

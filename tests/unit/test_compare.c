@@ -198,6 +198,105 @@ static void not_comparable(void)
 	run_record_free(&next);
 }
 
+static void check_time(const struct comparison *comparison, int index, enum timing_verdict verdict, const char *words)
+{
+	char name[64];
+	snprintf(name, sizeof name, "uexp_f32/case:%d", index);
+	const struct timing_comparison *hot = &pair_named(comparison, name)->hot;
+	CHECK_TEXT(timing_verdict_name(hot->verdict), timing_verdict_name(verdict));
+	CHECK_CONTAINS(hot->reason, words);
+}
+
+static void add_device(struct run_record *run, const char *id, const char *name, const char *uuid, int cc_major)
+{
+	struct device_properties properties = run->devices[0].properties;
+	snprintf(properties.id, sizeof properties.id, "%s", id);
+	snprintf(properties.name, sizeof properties.name, "%s", name);
+	snprintf(properties.uuid, sizeof properties.uuid, "%s", uuid);
+	properties.cc_major = cc_major;
+	if (run_record_append_device(run, &properties, "", NULL) < 0)
+		exit(1);
+}
+
+/* Runs on several devices: each case by those that it ran on, whichever is the first of its run. */
+static void several_devices(void)
+{
+	struct run_record base = timed_run(8, 1, 0.002, 31), next = timed_run(8, 1.1, 0.002, 32);
+	const char *const h100 = base.devices[0].properties.name;
+	add_device(&base, "cuda:1", "NVIDIA A100", "GPU-a", 8);
+	add_device(&base, "cuda:2", h100, "GPU-4567", 9);
+	add_device(&next, "cuda:1", h100, "GPU-4567", 9);
+	add_device(&next, "cuda:2", "NVIDIA A100", "GPU-a", 8);
+	add_device(&next, "cuda:3", "NVIDIA H200", "GPU-h", 9);
+	base.devices[2].other_processes = 3;
+	/* of case 0, 1, ...: H100 twice, another H100, A100 twice, H100 and A100, A100 and H100, H100 and H200, H100, H100 */
+	const int on_base[] = {0, 0, 1, 0, 1, 0, 2, 2}, on_next[] = {0, 1, 2, 2, 0, 3, 1, 0};
+	for (int i = 0; i < 8; i++) {
+		base.cases[i].device = on_base[i];
+		next.cases[i].device = on_next[i];
+	}
+	struct comparison comparison = compared(&base, &next);
+	for (int i = 0; i < 3; i++)
+		check_time(&comparison, i, TIMING_SLOWER, "");
+	check_time(&comparison, 3, TIMING_REFUSED, "different architectures (sm_90, sm_80)");
+	check_time(&comparison, 4, TIMING_REFUSED, "different architectures (sm_80, sm_90)");
+	check_time(&comparison, 5, TIMING_REFUSED, "the devices differ (NVIDIA H100 80GB HBM3, NVIDIA H200)");
+	check_time(&comparison, 6, TIMING_SLOWER, "");
+	check_time(&comparison, 7, TIMING_SLOWER, "");
+	CHECK_INT(comparison.regressions, 5);
+	CHECK_TEXT(comparison.timing_refusal, "");
+	CHECK_CONTAINS(comparison.conditions, "device: NVIDIA A100, NVIDIA H100 80GB HBM3 -> NVIDIA A100, NVIDIA H100 80GB HBM3, NVIDIA H200");
+	CHECK_CONTAINS(comparison.conditions, "cards: 2 of the 8 cases that both runs timed ran on another card of the same name");
+	CHECK_CONTAINS(comparison.conditions, "other processes on a card: 3 in the base run, 0 in the new one");
+	CHECK(strstr(comparison.conditions, "architecture: ") == NULL); /* the same two, in another order */
+	/* every reason is told, though digits are all that sets them apart */
+	const struct comparison_files files = {"a.h5", "b.h5"};
+	const struct report_options options = {.style = REPORT_TERMINAL};
+	struct text text = {0};
+	comparison_append(&comparison, &files, &options, &text);
+	CHECK_CONTAINS(text.data, "(sm_90, sm_80) (1)");
+	CHECK_CONTAINS(text.data, "(sm_80, sm_90) (1)");
+	text_free(&text);
+	json_t *json = comparisons_to_json(&comparison, &files, 1, 0);
+	CHECK_TEXT(json_string_value(json_object_get(json_object_get(json, "base"), "device")), "NVIDIA A100, NVIDIA H100 80GB HBM3");
+	json_decref(json);
+	comparison_free(&comparison);
+
+	/* all cases on the second device, which is another than the first run's first: the refusal is of the whole */
+	for (int i = 0; i < 8; i++) {
+		base.cases[i].device = 0;
+		next.cases[i].device = 3;
+	}
+	comparison = compared(&base, &next);
+	CHECK_INT(comparison.hot[TIMING_REFUSED], 8);
+	CHECK_CONTAINS(comparison.timing_refusal, "the devices differ (NVIDIA H100 80GB HBM3, NVIDIA H200)");
+	comparison_free(&comparison);
+	/* an index that no device has is of none, not of the first */
+	next.cases[0].device = 77;
+	comparison = compared(&base, &next);
+	check_time(&comparison, 0, TIMING_REFUSED, "the devices are of different kinds (cuda, cpu)");
+	CHECK_TEXT(comparison.timing_refusal, "");
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+
+	/* two workers of one cpu are one device, and so is one of them */
+	base = timed_run(4, 1, 0.002, 33);
+	next = timed_run(4, 1, 0.002, 33);
+	for (int i = 0; i < 2; i++) {
+		struct device_properties *cpu = &(i ? &next : &base)->devices[0].properties;
+		*cpu = (struct device_properties){.kind = DEVICE_CPU, .id = "cpu", .name = "A CPU"};
+	}
+	add_device(&next, "cpu", "A CPU", "", 0);
+	next.cases[1].device = next.cases[3].device = 1;
+	comparison = compared(&base, &next);
+	CHECK_INT(comparison.hot[TIMING_SAME], 4);
+	CHECK_TEXT(comparison.conditions, "");
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
 static void set_clock(struct case_record *record, uint32_t mhz)
 {
 	free(record->clocks);
@@ -601,6 +700,7 @@ int main(void)
 	false_alarms();
 	slower_and_faster();
 	not_comparable();
+	several_devices();
 	clocks();
 	verdicts_and_errors();
 	resources();

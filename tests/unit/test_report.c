@@ -378,6 +378,39 @@ static void test_gbench_json(void)
 	run_record_free(&run);
 }
 
+/* What was timed on which device, whichever is the first of its run. */
+static void test_gbench_devices(void)
+{
+	struct run_record run = sample_run(42), other = sample_run(42);
+	const struct run_record *runs[] = {&run, &other};
+	struct device_properties second = run.devices[0].properties;
+	snprintf(second.id, sizeof second.id, "cuda:1");
+	snprintf(second.name, sizeof second.name, "NVIDIA H200");
+	second.multiprocessors = 7;
+	CHECK_INT(run_record_append_device(&run, &second, "", NULL), 1);
+	for (size_t i = 0; i < run.case_count; i++)
+		run.cases[i].device = 1;
+	json_t *json = report_to_gbench_json(runs, 1);
+	CHECK_TEXT(json_string_value(at(at(json, "context"), "device")), "NVIDIA H200");
+	CHECK_INT(json_integer_value(at(at(json, "context"), "num_cpus")), 7);
+	CHECK(json_object_get(json_array_get(at(json, "benchmarks"), 0), "label") == NULL);
+	json_decref(json);
+	json = report_to_gbench_json(runs, 2);
+	CHECK_TEXT(json_string_value(at(at(json, "context"), "device")), "NVIDIA H200, NVIDIA H100 80GB HBM3");
+	CHECK_INT(json_integer_value(at(at(json, "context"), "num_cpus")), 0);
+	json_t *benchmarks = at(json, "benchmarks");
+	size_t on_h200 = 0, on_h100 = 0;
+	for (size_t i = 0; i < json_array_size(benchmarks); i++) {
+		const char *label = json_string_value(json_object_get(json_array_get(benchmarks, i), "label"));
+		on_h200 += label && strcmp(label, "NVIDIA H200") == 0;
+		on_h100 += label && strcmp(label, "NVIDIA H100 80GB HBM3") == 0;
+	}
+	CHECK(on_h200 > 5 && on_h200 == on_h100);
+	json_decref(json);
+	run_record_free(&run);
+	run_record_free(&other);
+}
+
 static int report(const char *a, const char *b, const char *c, const char *d)
 {
 	const char *words[] = {"report", a, b, c, d};
@@ -652,6 +685,7 @@ int main(void)
 	test_hostile();
 	test_json();
 	test_gbench_json();
+	test_gbench_devices();
 	test_command();
 	test_html();
 	test_csv();
