@@ -278,9 +278,12 @@ void run_record_reproduction(const struct run_record *run, const struct case_rec
  *                "mistrust", "note", "entry_point" (where the table's column is too short), or the name of a check; samples: seconds. */
 
 struct record_writer;
-/* Creates PATH.partial and writes the conditions (everything of `run` but its cases). A file of that name is replaced.
- * ERROR_INPUT when it cannot be written. */
+/* Creates PATH.partial and writes the conditions (everything of `run` but its cases). A file of that name is replaced, unless a run
+ * is writing it. ERROR_INPUT when it cannot be written. */
 int record_writer_open(struct record_writer **writer, const char *path, const struct run_record *run, struct error *err);
+/* For results that cannot be had again: from now on PATH.earlier is a whole copy of what PATH.partial held some time ago
+ * (record_earlier.h), one that is there already included. It is gone once the file is committed. */
+int record_writer_keep_earlier(struct record_writer *writer, struct error *err);
 /* Appends one case and flushes, so that a killed run keeps it, or leaves the flush, which costs more than a
  * small case, to the caller. After a failure the writer can only be discarded. */
 int record_writer_add_unflushed(struct record_writer *writer, const struct case_record *record, struct error *err);
@@ -289,16 +292,18 @@ int record_writer_add(struct record_writer *writer, const struct case_record *re
 /* Adds devices of `run` that the file does not have yet: before the first case that ran on one of them. */
 int record_writer_note_devices(struct record_writer *writer, const struct run_record *run, struct error *err);
 /* Writes everything of `run` but its cases once more (coverage, notes and wall time are known only at the end) with
- * run->complete, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial. */
+ * run->complete, closes, renames to PATH. Frees the writer in any case; after a failure nothing is left at PATH.partial, unless
+ * earlier states are kept. */
 int record_writer_commit(struct record_writer *writer, const struct run_record *run, struct error *err);
 /* All of that at once, for a run whose cases are in memory; leaves nothing behind when it fails. */
 int record_write(const char *path, const struct run_record *run, struct error *err);
 /* The same without the copies of outputs that the run holds in memory. */
 int record_write_without_copies(const char *path, const struct run_record *run, struct error *err);
-/* Ends early, and frees: PATH.partial stays, as after a kill, when it holds cases and no write failed; else it is removed. */
+/* Ends early, and frees: PATH.partial stays, as after a kill, when it holds cases and no write failed; else it is removed. Where
+ * earlier states are kept it stays as long as it can be read, or is replaced by the earlier state. */
 void record_writer_discard(struct record_writer *writer);
 
-/* Reads a result file whole; also PATH.partial of a killed run, either named itself or when there is no PATH: then
+/* Reads a result file whole; also PATH.partial or PATH.earlier of a killed run, either named itself or when there is no PATH: then
  * run->complete is 0 and coverage is made from the launches of the cases. The file may be anyone's: sizes, types and
  * indices are checked. On failure *run is empty. */
 int record_read(struct run_record *run, const char *path, struct error *err);

@@ -123,6 +123,8 @@ hid_t record_type(enum record_table table);
 /* Group /run and what is in it; /artifacts. -1: HDF5 knows why. */
 int record_write_run(hid_t file, const struct run_record *run, int complete);
 int record_write_artifacts(hid_t file, const struct run_record *run);
+/* Last of all, when everything else is in the file. */
+int record_write_complete(hid_t file);
 /* Adds devices of `run` from the one numbered `first` on to a file that has the group /run. */
 int record_write_devices(hid_t file, const struct run_record *run, size_t first);
 

@@ -1,4 +1,5 @@
 /* Reading a result file, which may be anyone's; the layout is described in record.h. */
+#include "record_earlier.h"
 #include "record_reader.h"
 
 #include "dataset/store.h"
@@ -83,19 +84,27 @@ int record_is_being_written(const char *path)
 	return locked;
 }
 
-/* PATH, or PATH.partial where that is all a killed run left. */
+/* PATH, or what a killed run has left of it. */
+static int name_file(struct record_reader *reader, const char *path, struct error *err)
+{
+	reader->place = (struct hdf5_place){.file = path, .where = ""};
+	if (path_exists(path))
+		return 0;
+	reader->partial = record_partial_name(path);
+	reader->earlier = record_earlier_name(path);
+	if (!reader->partial || !reader->earlier)
+		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	const char *better = record_better_of(reader->partial, reader->earlier);
+	if (better)
+		reader->place.file = better;
+	return 0;
+}
+
 static int open_file(struct record_reader *reader, const char *path, struct error *err)
 {
 	struct stat status;
-	reader->place = (struct hdf5_place){.file = path, .where = ""};
-	if (!path_exists(path)) {
-		if (asprintf(&reader->partial, "%s.partial", path) < 0) {
-			reader->partial = NULL;
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-		}
-		if (path_exists(reader->partial))
-			reader->place.file = reader->partial;
-	}
+	if (name_file(reader, path, err))
+		return -1;
 	struct file_map map; /* says why a file cannot be opened better than HDF5 does */
 	if (file_map_open(&map, reader->place.file, err))
 		return -1;
@@ -157,6 +166,7 @@ done:
 	hdf5_close(reader.cases);
 	hdf5_close(reader.file);
 	free(reader.partial);
+	free(reader.earlier);
 	if (result)
 		run_record_free(run);
 	return result;

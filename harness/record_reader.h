@@ -8,7 +8,7 @@
 
 struct record_reader {
 	struct hdf5_place place;
-	char *partial; /* the name that was opened instead, or NULL */
+	char *partial, *earlier; /* the names one of which was opened instead, or NULL */
 	hid_t file, cases;
 	void *rows[RECORD_TABLES];
 	size_t counts[RECORD_TABLES], taken[RECORD_TABLES];

@@ -1,6 +1,8 @@
 /* Writing a result file; the layout is described in record.h. */
+#include "record_earlier.h"
 #include "record_layout.h"
 
+#include "core/util.h"
 #include "dataset/hdf5_access.h"
 #include "dataset/store.h"
 
@@ -8,8 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A loss of power costs what was finished since the last copy; copies cost less than a fiftieth of the time. */
+enum { COPY_SECONDS = 30, COPY_SHARE = 50 };
+
 struct record_writer {
-	char *path, *partial;
+	char *path, *partial, *earlier;       /* earlier: NULL where no copies are made */
+	double next_copy;                     /* monotonic */
 	hid_t file, cases;
 	hid_t tables[RECORD_TABLES], types[RECORD_TABLES];
 	hsize_t rows[RECORD_TABLES];          /* in the file */
@@ -75,13 +81,16 @@ static int write_waiting(struct record_writer *writer, enum record_table table)
 	return 0;
 }
 
-/* The rows come last: what they speak of is there by then. */
+/* The rows come last, when what they speak of is in the file: HDF5 writes what it holds of all tables in an order of its own. */
 static int write_all_waiting(struct record_writer *writer)
 {
+	if (!writer->waiting[RECORD_ROWS].length)
+		return 0;
 	for (int table = 0; table < RECORD_TABLES; table++)
 		if (table != RECORD_ROWS && write_waiting(writer, (enum record_table)table))
 			return -1;
-	return write_waiting(writer, RECORD_ROWS);
+	return H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || write_waiting(writer, RECORD_ROWS) ||
+	       H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 ? -1 : 0;
 }
 
 /* ---- a case ---- */
@@ -302,19 +311,33 @@ static void writer_free(struct record_writer *writer)
 		text_free(&writer->waiting[table]);
 	free(writer->path);
 	free(writer->partial);
+	free(writer->earlier);
 	free(writer);
+}
+
+/* What stays of a file that is not finished. A write that failed, on a full disk, need not have spoilt what was there before. */
+static void leave_partial(const struct record_writer *writer)
+{
+	size_t finished = 0;
+	if (writer->earlier && writer->failed)
+		finished = record_finished_cases(writer->partial);
+	if (writer->failed ? finished == 0 : writer->rows[RECORD_ROWS] == 0)
+		unlink(writer->partial);
+	if (writer->earlier && (!path_exists(writer->partial) || (writer->failed && record_finished_cases(writer->earlier) >= finished)))
+		rename(writer->earlier, writer->partial);
 }
 
 void record_writer_discard(struct record_writer *writer)
 {
 	if (!writer)
 		return;
-	if (!writer->failed && writer->file >= 0 && write_all_waiting(writer))
-		writer->failed = 1;
-	const int worth_keeping = writer->rows[RECORD_ROWS] > 0 && !writer->failed;
 	const int opened = writer->file >= 0;
-	if ((close_file(writer) || !worth_keeping) && opened)
-		unlink(writer->partial);
+	if (!writer->failed && opened && write_all_waiting(writer))
+		writer->failed = 1;
+	if (close_file(writer))
+		writer->failed = 1;
+	if (opened)
+		leave_partial(writer);
 	writer_free(writer);
 }
 
@@ -333,11 +356,13 @@ int record_writer_open(struct record_writer **out, const char *path, const struc
 	for (int table = 0; table < RECORD_TABLES; table++)
 		writer->tables[table] = writer->types[table] = -1;
 	writer->path = strdup(path);
-	if (!writer->path || asprintf(&writer->partial, "%s.partial", path) < 0) {
-		writer->partial = NULL;
+	writer->partial = record_partial_name(path);
+	if (!writer->path || !writer->partial) {
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto fail;
 	}
+	if (record_partial_remove(writer->partial, err))
+		goto fail;
 	const struct hdf5_place place = place_of(writer);
 	access = H5Pcreate(H5P_FILE_ACCESS);
 	/* the format of 1.8: headers have checksums, so that damage is found, which older ones lack; and a file that was never
@@ -347,7 +372,7 @@ int record_writer_open(struct record_writer **out, const char *path, const struc
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
 	}
-	writer->file = H5Fcreate(writer->partial, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+	writer->file = H5Fcreate(writer->partial, H5F_ACC_EXCL, H5P_DEFAULT, access); /* of two at once one gets it */
 	if (writer->file < 0) {
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
@@ -377,6 +402,21 @@ fail:
 	hdf5_close(access);
 	record_writer_discard(writer);
 	return -1;
+}
+
+int record_writer_keep_earlier(struct record_writer *writer, struct error *err)
+{
+	writer->earlier = record_earlier_name(writer->path);
+	return writer->earlier ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+}
+
+/* Nothing waits, and HDF5 has flushed. A copy that fails is no reason to end a run. */
+static void copy_now(struct record_writer *writer)
+{
+	const double start = monotonic_seconds();
+	record_earlier_copy(writer->partial, writer->earlier);
+	const double end = monotonic_seconds(), pause = COPY_SHARE * (end - start);
+	writer->next_copy = end + (pause > COPY_SECONDS ? pause : COPY_SECONDS);
 }
 
 int record_writer_note_devices(struct record_writer *writer, const struct run_record *run, struct error *err)
@@ -409,10 +449,12 @@ int record_writer_flush(struct record_writer *writer, struct error *err)
 	const struct hdf5_place place = place_of(writer);
 	if (!writer->waiting[RECORD_ROWS].length || writer->failed)
 		return 0;
-	if (write_all_waiting(writer) || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0) {
+	if (write_all_waiting(writer)) {
 		writer->failed = 1;
 		return place_hdf5_error(&place, err, "cannot be written");
 	}
+	if (writer->earlier && monotonic_seconds() >= writer->next_copy)
+		copy_now(writer);
 	return 0;
 }
 
@@ -428,15 +470,29 @@ int record_writer_commit(struct record_writer *writer, const struct run_record *
 		error_set(err, ERROR_INPUT, "%s: cannot be written since an earlier write failed", writer->path);
 		goto fail;
 	}
-	if (write_all_waiting(writer) || H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
-	    record_write_run(writer->file, run, run->complete != 0) || record_write_artifacts(writer->file, run)) {
+	if (write_all_waiting(writer)) {
+		place_hdf5_error(&place, err, "cannot be written");
+		goto fail;
+	}
+	if (writer->earlier)
+		copy_now(writer); /* what follows changes the file all over */
+	if (H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
+	    record_write_run(writer->file, run, 0) || record_write_artifacts(writer->file, run) ||
+	    H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || (run->complete && record_write_complete(writer->file))) {
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
 	}
 	if (close_file(writer)) {
 		place_hdf5_error(&place, err, "cannot be written");
 		unlink(writer->partial);
+		if (writer->earlier)
+			rename(writer->earlier, writer->partial);
 		goto fail;
+	}
+	if (writer->earlier) {
+		const int published = record_publish(writer->partial, writer->path, writer->earlier, err);
+		writer_free(writer);
+		return published;
 	}
 	char *partial = writer->partial;
 	writer->partial = NULL;

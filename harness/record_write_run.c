@@ -163,6 +163,14 @@ int record_write_run(hid_t file, const struct run_record *run, int complete)
 	return failed ? -1 : 0;
 }
 
+int record_write_complete(hid_t file)
+{
+	const hid_t group = H5Gopen2(file, "run", H5P_DEFAULT);
+	const int failed = group < 0 || H5Adelete(group, "complete") < 0 || write_int(group, "complete", 1);
+	hdf5_close(group);
+	return failed ? -1 : 0;
+}
+
 static int write_artifact(hid_t parent, size_t index, const struct artifact_record *artifact)
 {
 	char name[24];

@@ -69,7 +69,8 @@ int session_open_writer(struct session *session, struct error *err)
 {
 	if (session->writer || !session->options->out)
 		return 0;
-	if (record_writer_open(&session->writer, session->options->out, session->run, err))
+	if (session_resume_prepare(session, err) || record_writer_open(&session->writer, session->options->out, session->run, err) ||
+	    record_writer_keep_earlier(session->writer, err))
 		return -1;
 	return session_resume_write(session, err);
 }
@@ -309,7 +310,7 @@ static int make_selection(struct session *session, struct selection *selection, 
 
 int session_run(const struct session_options *options, struct run_record *run, struct error *err)
 {
-	struct session session = {.options = options, .run = run, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct session session = {.options = options, .run = run, .mutex = PTHREAD_MUTEX_INITIALIZER, .earlier_lock = -1};
 	struct selection selection = {0};
 	struct plan plan = {0};
 	size_t cases = 0;

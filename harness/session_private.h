@@ -40,6 +40,7 @@ struct session {
 	size_t earlier_count;
 	struct run_record earlier_run;  /* what that part says of artifacts; its cases are in `run` */
 	char *earlier_file;             /* to be removed at the end; NULL: there is none */
+	int earlier_lock;               /* open file that holds off another --resume of it; -1: none */
 
 	/* threads hold it while they use what is above, and the runs's record */
 	pthread_mutex_t mutex;
@@ -91,6 +92,8 @@ void session_skip_benchmark(struct gbench_result *result, const char *format, ..
 int session_resume(struct session *session, struct error *err);
 /* The earlier record of the case with that number, or NULL. */
 const struct case_record *session_earlier(const struct session *session, uint64_t order);
+/* Before the result file is opened. */
+int session_resume_prepare(struct session *session, struct error *err);
 /* Puts them into the result file, which has just been opened. */
 int session_resume_write(struct session *session, struct error *err);
 /* At the end: kernels that they launched. */

@@ -1,15 +1,17 @@
 /* --resume: what an earlier part of a run had finished is taken over from its result file.
  *
  * FILE.h5.partial is what a killed run leaves. It is renamed to FILE.h5.earlier before the new file of that name is begun, and
- * stays until the run is complete: whenever and however this run ends early, one of the two has everything. */
+ * stays, or a later state of the new file does, until the run is complete (record_earlier.h). */
 #include "session_private.h"
 
+#include "record_earlier.h"
 #include "record_match.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static int by_order(const void *a, const void *b)
@@ -85,16 +87,18 @@ static int put_aside(const char *path, const struct error *why, struct error *er
 	return result;
 }
 
-/* A run that was killed after its last write and before it had renamed the file: only the name is missing. */
-static int publish(const char *file, const char *path, struct error *err)
+/* Until the new file is there, from when on that one is locked, another --resume of the same could take it for abandoned. */
+static int lock_earlier(struct session *session, struct error *err)
 {
-	const int fd = open(file, O_RDONLY | O_CLOEXEC);
-	int result = 0;
-	if (fd < 0 || fsync(fd) || rename(file, path))
-		result = error_set(err, ERROR_INPUT, "%s: is complete, but cannot be renamed to %s: %s", file, path, strerror(errno));
-	if (fd >= 0)
+	const int fd = open(session->earlier_file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_INPUT, "%s: cannot be opened: %s", session->earlier_file, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
 		close(fd);
-	return result;
+		return error_set(err, ERROR_INPUT, "%s: is being resumed by another run: wait until that has ended", session->earlier_file);
+	}
+	session->earlier_lock = fd;
+	return 0;
 }
 
 static int read_earlier(struct session *session, const char *path, const char *file, int is_partial, struct error *err)
@@ -110,7 +114,8 @@ static int read_earlier(struct session *session, const char *path, const char *f
 	if (record_same_run(session->run, from, file, RECORD_SAME_RESUMED, err))
 		return -1;
 	if (from->complete) {
-		if (is_partial && publish(file, path, err))
+		/* killed after its last write and before it had renamed the file: only the name is missing */
+		if (is_partial && (path_can_be_replaced(path, err) || record_publish(file, path, NULL, err)))
 			return -1;
 		run_record_free(session->run);
 		*session->run = *from;
@@ -119,22 +124,9 @@ static int read_earlier(struct session *session, const char *path, const char *f
 			fprintf(stderr, "assay: %s is complete: nothing is left to be run\n", path);
 		return 1;
 	}
+	if (is_partial && lock_earlier(session, err))
+		return -1;
 	return take_cases(session, from, err) || note_resumed(session, file, err) ? -1 : 0;
-}
-
-static size_t cases_in(const char *file)
-{
-	struct run_record run;
-	if (record_read(&run, file, NULL))
-		return 0;
-	const size_t count = run.case_count;
-	run_record_free(&run);
-	return count;
-}
-
-static int holds_less(const char *partial, const char *earlier)
-{
-	return path_exists(earlier) && cases_in(partial) < cases_in(earlier);
 }
 
 int session_resume(struct session *session, struct error *err)
@@ -144,7 +136,9 @@ int session_resume(struct session *session, struct error *err)
 	int result = -1;
 	if (!path)
 		return 0;
-	if (asprintf(&partial, "%s.partial", path) < 0 || asprintf(&session->earlier_file, "%s.earlier", path) < 0) {
+	partial = record_partial_name(path);
+	session->earlier_file = record_earlier_name(path);
+	if (!partial || !session->earlier_file) {
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto done;
 	}
@@ -155,7 +149,7 @@ int session_resume(struct session *session, struct error *err)
 			goto done;
 		}
 		/* the new file starts with what the earlier one has: as long as it has less, it was cut off in the midst of that */
-		if (!holds_less(partial, session->earlier_file) && rename(partial, session->earlier_file)) {
+		if (record_better_of(partial, session->earlier_file) == partial && rename(partial, session->earlier_file)) {
 			result = error_set(err, ERROR_INPUT, "%s: cannot be renamed: %s", partial, strerror(errno));
 			goto done;
 		}
@@ -177,17 +171,21 @@ int session_resume_write(struct session *session, struct error *err)
 	for (size_t i = 0; i < session->earlier_count; i++)
 		if (record_writer_add_unflushed(session->writer, &session->run->cases[i], err))
 			return -1;
-	if (record_writer_flush(session->writer, err))
-		return -1;
+	return record_writer_flush(session->writer, err);
+}
+
+int session_resume_prepare(struct session *session, struct error *err)
+{
 	if (session->earlier_file)
 		return 0;
-	/* what a killed --resume of an older run left would otherwise be taken for a part of this one */
-	char *stale = NULL;
-	if (asprintf(&stale, "%s.earlier", session->options->out) < 0)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	unlink(stale);
+	/* what a killed run of that name left would otherwise be taken for a part of this one */
+	char *partial = record_partial_name(session->options->out), *stale = record_earlier_name(session->options->out);
+	int result = partial && stale ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
+	if (result == 0 && !record_is_being_written(partial) && unlink(stale) && errno != ENOENT)
+		result = error_set(err, ERROR_INPUT, "%s: cannot be removed: %s", stale, strerror(errno));
+	free(partial);
 	free(stale);
-	return 0;
+	return result;
 }
 
 int session_resume_coverage(struct session *session, struct error *err)
@@ -211,16 +209,19 @@ void session_resume_close(struct session *session, int is_complete)
 	char *partial = NULL;
 	if (session->earlier_file && is_complete) {
 		unlink(session->earlier_file);
-	} else if (session->earlier_file && asprintf(&partial, "%s.partial", session->options->resume) >= 0) {
+	} else if (session->earlier_file && (partial = record_partial_name(session->options->resume))) {
 		/* under the name by which everything finds it, where this run has left nothing better */
 		if (!path_exists(partial) && path_exists(session->earlier_file))
 			rename(session->earlier_file, partial);
 		free(partial);
 	}
+	if (session->earlier_lock >= 0)
+		close(session->earlier_lock);
 	run_record_free(&session->earlier_run);
 	free(session->earlier);
 	free(session->earlier_file);
 	session->earlier = NULL;
 	session->earlier_file = NULL;
+	session->earlier_lock = -1;
 	session->earlier_count = 0;
 }
