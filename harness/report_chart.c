@@ -97,6 +97,7 @@ static json_t *series_json(const struct chart_series *series, size_t step)
 	put_text(&object, "name", series->name);
 	put_text(&object, "style", styles[series->style]);
 	put_int(&object, "colour", series->colour);
+	put_int(&object, "dash", series->dash);
 	if (failed) {
 		json_decref(points);
 		points = NULL;
@@ -123,6 +124,10 @@ static json_t *chart_json(const struct chart *chart, const char *id, size_t step
 	put(&object, "x_log", json_boolean(chart->x_log));
 	put(&object, "y_log", json_boolean(chart->y_log));
 	put(&object, "y_free", json_boolean(chart->y_free));
+	if (chart->y_most > 0)
+		put(&object, "y_range", json_pack("[ff]", chart->y_least, chart->y_most));
+	if (chart->y_mark > 0)
+		put(&object, "y_mark", json_real(chart->y_mark));
 	put(&object, "x_labels", json_boolean(chart->is_labelled));
 	put(&object, "horizontal", json_boolean(chart->horizontal));
 	if (failed) {
@@ -194,8 +199,7 @@ void page_chart(struct page *page, struct chart_list *list, struct chart *chart)
 		text_append(page->out, " Of %zu points one in %zu is drawn.", count, step);
 	text_append(page->out, "</p></figcaption>\n");
 	if (list->is_drawn) {
-		text_append(page->out, "<div class=\"plot%s\"><canvas id=\"%s\" role=\"img\" aria-label=\"", chart->horizontal || chart->tall
-				? " tall" : "", id);
+		text_append(page->out, "<div class=\"plot%s\"><canvas id=\"%s\" role=\"img\" aria-label=\"", chart->tall ? " tall" : "", id);
 		xml_append_text(page->out, chart->title);
 		text_append(page->out, ". The table below has its figures.\"></canvas></div>\n<details>");
 		json_t *json = chart_json(chart, id, step);

@@ -6,7 +6,7 @@
 #include "report_page.h"
 
 enum chart_kind {
-	CHART_LINES,             /* x are categories in ascending order, joined by lines */
+	CHART_LINES,             /* x are categories in ascending order (unless x_log), joined by lines */
 	CHART_POINTS,            /* x is a scale; series of style CHART_ROOF are lines */
 	CHART_BARS,              /* labels of the points are categories; side by side */
 	CHART_STACKS             /* the same, one upon the other */
@@ -22,6 +22,7 @@ struct chart_series {
 	char name[96];
 	enum chart_style style;
 	int colour;              /* series of one colour belong together; which colours there are says page.css */
+	int dash;                /* CHART_DASHED: which; 0 unless set: series of one kind have one */
 	struct chart_point *points; /* owned */
 	size_t count, capacity;
 };
@@ -32,8 +33,10 @@ struct chart {               /* zero-initialise; chart_free */
 	char title[160];
 	char about[512];         /* a sentence or two: what is seen, in which unit, which direction is good */
 	const char *x_title, *y_title, *label_title; /* label_title: head of the labels' column, NULL: there are none */
-	int x_log, y_log, horizontal;
+	int x_log, y_log, horizontal; /* x_log with lines: x is a scale, too, with a tick at each of their values */
 	int y_free;              /* the y axis need not start at 0: ratios, clocks */
+	double y_least, y_most;  /* the y axis shows this range at least, so that noise does not fill the plot; both 0: nothing */
+	double y_mark;           /* a line at this value, which others are held against; 0: none */
 	int tall;                /* a long legend needs more height */
 	int is_labelled;         /* lines: the labels stand on the axis instead of x */
 	struct chart_series series[CHART_SERIES_MAX];

@@ -77,7 +77,8 @@ static void warn_gravely(struct list *list, const struct run_record *run, const 
 {
 	const uint32_t others = run_other_processes(run);
 	if (of->timed && others)
-		warn(list, 1, "End them (nvidia-smi lists them) and time again: whatever they do is in these times.",
+		warn(list, 1, others == 1 ? "End it (nvidia-smi lists it) and time again: whatever it does is in these times."
+					  : "End them (nvidia-smi lists them) and time again: whatever they do is in these times.",
 		     "%u other process%s used the card while it was timed", others, others == 1 ? "" : "es");
 	if (of->slowed) {
 		struct text reasons = {0};
@@ -137,4 +138,11 @@ void run_append_warnings(const struct run_record *run, struct text *out)
 	const int count = run_warnings_of(run, warnings);
 	for (int i = 0; i < count; i++)
 		text_append(out, "%s%s", i ? "; " : "", warnings[i].what);
+}
+
+enum run_conditions run_conditions_of(const struct run_record *run)
+{
+	struct run_warning warnings[RUN_WARNINGS_MAX];
+	const int count = run_warnings_of(run, warnings);
+	return count == 0 ? CONDITIONS_GOOD : warnings[0].is_grave ? CONDITIONS_POOR : CONDITIONS_FAIR;
 }

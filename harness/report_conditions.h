@@ -16,6 +16,13 @@ struct run_warning {
  * timed: what is only verified does not depend on them. */
 int run_warnings_of(const struct run_record *run, struct run_warning warnings[RUN_WARNINGS_MAX]);
 
+enum run_conditions {
+	CONDITIONS_GOOD,         /* nothing to be said */
+	CONDITIONS_FAIR,         /* something, but nothing grave */
+	CONDITIONS_POOR
+};
+enum run_conditions run_conditions_of(const struct run_record *run);
+
 /* "WHAT; WHAT"; nothing where there are none. */
 void run_append_warnings(const struct run_record *run, struct text *out);
 

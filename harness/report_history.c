@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS_MAX = 64, TRENDS_MAX = 6, ROWS_MAX = 100, COLUMNS_SHOWN = 6 };
+enum { RUNS_MAX = 64, TRENDS_MAX = 6, ROWS_MAX = 100, COLUMNS_SHOWN = 6, TOOLKIT_MAX = 512 };
 
 static const char *or_empty(const char *text)
 {
@@ -51,6 +51,7 @@ struct history {             /* of one GPU model, by date */
 	const struct run_record *runs[RUNS_MAX];
 	struct timed_cases timed[RUNS_MAX];
 	size_t count;
+	size_t numbers[RUNS_MAX];  /* in the table of runs */
 	char names[RUNS_MAX][64];  /* on the axis */
 };
 
@@ -82,22 +83,7 @@ int history_is_there(const struct run_record *const *runs, size_t count)
 	return 0;
 }
 
-/* "2026-01-02 03:04, CUDA 13.0, 580.159": what tells runs apart. */
-static void name_run(const struct history *history, size_t index, char *name, size_t size)
-{
-	const struct run_record *run = history->runs[index];
-	const char *date = or_empty(run->date), *toolkit = run->artifact_count ? or_empty(run->artifacts[0].toolkit) : "";
-	snprintf(name, size, "%.10s %.5s%s%.*s", date, strlen(date) > 16 ? date + 11 : "", toolkit[0] ? ", " : "",
-			(int)strcspn(toolkit, "("), toolkit);
-	const size_t length = strlen(name);
-	if (length && name[length - 1] == ' ')
-		name[length - 1] = '\0';
-	for (size_t earlier = 0; earlier < index; earlier++)
-		if (strcmp(history->names[earlier], name) == 0)
-			snprintf(name + strlen(name), size - strlen(name), " #%zu", index + 1);
-}
-
-static int take_run(struct history *history, const struct run_record *run)
+static int take_run(struct history *history, const struct run_record *run, size_t number)
 {
 	const size_t count = timed_count(run);
 	if (count == 0 || history->count == RUNS_MAX)
@@ -110,17 +96,61 @@ static int take_run(struct history *history, const struct run_record *run)
 		if (case_is_timed(&run->cases[i]))
 			timed->items[timed->count++] = (struct entry){run, &run->cases[i]};
 	qsort(timed->items, timed->count, sizeof *timed->items, by_entry);
-	history->runs[history->count] = run;
-	name_run(history, history->count, history->names[history->count], sizeof history->names[0]);
-	history->count++;
+	history->numbers[history->count] = number;
+	history->runs[history->count++] = run;
 	return 0;
+}
+
+static const char *toolkit_of(const struct run_record *run)
+{
+	return run->artifact_count ? or_empty(run->artifacts[0].toolkit) : "";
+}
+
+/* Whether the runs differ in the first `length` characters of what `text_of` says. */
+static int runs_differ(const struct history *history, const char *(*text_of)(const struct run_record *run), size_t length)
+{
+	for (size_t i = 1; i < history->count; i++)
+		if (strncmp(text_of(history->runs[i]), text_of(history->runs[0]), length) != 0)
+			return 1;
+	return 0;
+}
+
+static const char *date_of(const struct run_record *run)
+{
+	return or_empty(run->date);
+}
+
+static int minutes_tell_apart(const struct history *history)
+{
+	for (size_t i = 1; i < history->count; i++) /* they are in the order of their dates */
+		if (strncmp(date_of(history->runs[i - 1]), date_of(history->runs[i]), strlen("2026-01-02T03:04")) == 0)
+			return 0;
+	return 1;
+}
+
+/* "run 3, 2026-01-02 03:04, CUDA 13.0": its number in the table of runs, and what tells it from the others. Where all are of one
+ * day the time is enough; where all are of one toolkit it is not said. */
+static void name_runs(struct history *history)
+{
+	const int days = runs_differ(history, date_of, strlen("2026-01-02")), toolkits = runs_differ(history, toolkit_of, TOOLKIT_MAX);
+	const int time_length = minutes_tell_apart(history) ? 5 : 8;
+	for (size_t i = 0; i < history->count; i++) {
+		const char *date = date_of(history->runs[i]), *toolkit = toolkit_of(history->runs[i]);
+		const char *const time = strlen(date) > strlen("2026-01-02T") ? date + strlen("2026-01-02T") : "";
+		char *const name = history->names[i];
+		snprintf(name, sizeof history->names[i], "run %zu, %.*s%s%.*s%s%.*s", history->numbers[i], days ? 10 : 0, date,
+			 days ? " " : "", time_length, time, toolkits && toolkit[0] ? ", " : "",
+			 toolkits ? (int)strcspn(toolkit, "(") : 0, toolkit);
+		for (size_t length = strlen(name); length && name[length - 1] == ' ';)
+			name[--length] = '\0';
+	}
 }
 
 /* Median over the common cases of time / time in the first run, and the quarters around it. */
 static void overall_chart(struct page *page, struct chart_list *list, const struct history *history)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run",
-			.is_labelled = 1, .y_free = 1};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "run (UTC)", .y_title = "time / first run's", .label_title = "name",
+			.is_labelled = 1, .y_free = 1, .y_least = 0.98, .y_most = 1.02, .y_mark = 1};
 	double *ratios = calloc(history->timed[0].count + 1, sizeof *ratios);
 	if (!ratios) {
 		page->out->failed = 1;
@@ -168,9 +198,8 @@ static size_t times_found(const struct history *history, const struct entry *ent
 static void trend_chart(struct page *page, struct chart_list *list, const struct history *history,
 		const struct entry *const *entries, size_t count)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "run", .y_title = "time relative to the first run", .label_title = "run",
-			.is_labelled = 1, .y_free = 1,
-			      .tall = 1};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "run (UTC)", .y_title = "time / first run's", .label_title = "name",
+			.is_labelled = 1, .y_free = 1, .y_least = 0.98, .y_most = 1.02, .y_mark = 1, .tall = 1};
 	snprintf(chart.title, sizeof chart.title, "The longest cases one by one");
 	snprintf(chart.about, sizeof chart.about, "Hot median relative to the first run that has the case, with the interval of "
 			"the median; lower is faster.");
@@ -216,7 +245,7 @@ static void trend_table(struct page *page, const struct history *history, const 
 		for (size_t i = 0; i < shown; i++) {
 			const struct case_record *found = find(&history->timed[runs[i]], entries[k]);
 			if (found)
-				table_cell(&table, "%.*f us +- %.1f %%", found->hot.median < 1e-4 ? 2 : found->hot.median < 1e-3 ? 1 : 0,
+				table_cell(&table, "%.*f us +- %.2f %%", found->hot.median < 1e-4 ? 2 : found->hot.median < 1e-3 ? 1 : 0,
 					   found->hot.median * 1e6, 100 * case_uncertainty(found));
 			else
 				table_cell(&table, "-");
@@ -232,8 +261,9 @@ static void trend_table(struct page *page, const struct history *history, const 
 		page_paragraph(page, "... and %zu more cases; --csv has all of them.", count - rows);
 }
 
-static void append_model(struct page *page, struct chart_list *list, const struct history *history)
+static void append_model(struct page *page, struct chart_list *list, struct history *history)
 {
+	name_runs(history);
 	/* cases of the newest run that an earlier one has as well */
 	const struct timed_cases *newest = &history->timed[history->count - 1];
 	const struct entry **entries = calloc(newest->count + 1, sizeof *entries);
@@ -279,7 +309,7 @@ void html_history(struct page *page, struct chart_list *list, const struct run_r
 			if (skip)
 				skip--;
 			else
-				failed = take_run(history, runs[i]) != 0;
+				failed = take_run(history, runs[i], i + 1) != 0;
 		}
 		if (failed)
 			page->out->failed = 1;

@@ -8,6 +8,7 @@
 #include "report_parts.h"
 #include "xml_text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +169,7 @@ static void append_verdict(struct builder *builder, const struct run_record *con
 {
 	struct text *out = &builder->body;
 	struct tally all = {0};
-	size_t broken = 0, unfinished = 0, artifacts = 0;
+	size_t broken = 0, unfinished = 0, artifacts = 0, poor = 0;
 	char a[32], b[32];
 	for (size_t i = 0; i < count; i++) {
 		const struct tally one = tally_of(runs[i]);
@@ -180,6 +181,7 @@ static void append_verdict(struct builder *builder, const struct run_record *con
 		broken += broken_inventories(runs[i]);
 		unfinished += !runs[i]->complete;
 		artifacts += runs[i]->artifact_count;
+		poor += run_conditions_of(runs[i]) == CONDITIONS_POOR;
 	}
 	const int is_bad = all.bad || broken, is_good = !is_bad && all.passed && !unfinished;
 	text_append(out, "<section id=\"summary\" class=\"verdict %s\">\n<span class=\"word %s\">%s</span>\n<h1>", is_bad ? "bad"
@@ -214,6 +216,9 @@ static void append_verdict(struct builder *builder, const struct run_record *con
 	text_append(out, "</p>\n");
 	append_status_bar(out, &all);
 	text_append(out, "</section>\n");
+	if (poor && builder->several) /* of one run the warnings stand right below */
+		text_append(out, "<div class=\"notice bad\" role=\"note\"><b>Times of %zu of %zu runs were taken under poor conditions</b>: "
+				 "the table says which. Do not publish them, nor take them for changes.</div>\n", poor, count);
 	text_append(&builder->navigation, "<a href=\"#summary\">Summary</a>");
 }
 
@@ -229,8 +234,11 @@ static void append_warnings(struct builder *builder, const struct run_record *ru
 	text_append(&builder->body, "<div class=\"notice%s\" role=\"note\"><b>%s</b><ul>\n", grave ? " bad" : "",
 		    grave ? "Conditions were poor: do not publish these times." : "Conditions to know of");
 	for (int i = 0; i < count; i++) {
+		char what[sizeof warnings[i].what];
+		snprintf(what, sizeof what, "%s", warnings[i].what);
+		what[0] = (char)toupper((unsigned char)what[0]);
 		text_append(&builder->body, "<li>");
-		xml_append_text(&builder->body, warnings[i].what);
+		xml_append_text(&builder->body, what);
 		text_append(&builder->body, ". ");
 		xml_append_text(&builder->body, warnings[i].remedy);
 		text_append(&builder->body, "</li>\n");
@@ -378,11 +386,11 @@ static void part_artifacts(struct builder *builder, const struct run_record *run
 		text_append(&builder->body, "</summary>\n");
 		report_artifact(&builder->page, artifact);
 		page_fact(&builder->page, "sha256", "%s", artifact->sha256);
-		char images[256];
-		snprintf(images, sizeof images, "%s", or_empty(artifact->images));
-		for (char *at = images; (at = strchr(at, '\n')) != NULL;)
-			*at = ';';
-		page_fact(&builder->page, "images", "%s", images);
+		struct text images = {0};
+		for (const char *at = or_empty(artifact->images); *at; at += strcspn(at, "\n"), at += *at == '\n')
+			text_append(&images, "%s%.*s", images.length ? "; " : "", (int)strcspn(at, "\n"), at);
+		page_fact(&builder->page, "images", "%s", images.data ? images.data : "");
+		text_free(&images);
 		page_fact(&builder->page, "size", "%llu bytes", (unsigned long long)artifact->size);
 		if (counts.reachable && !artifact->load_parts)
 			page_fact(&builder->page, "kernels", "%zu of %zu that can be reached here were launched; %zu in all", counts.launched,
@@ -417,7 +425,8 @@ static void part_verdicts(struct builder *builder, const struct run_record *run)
 		if (summary.statuses[status]) {
 			table_cell(&table, "%s", status_name((enum status)status));
 			table_cell(&table, "%zu", summary.statuses[status]);
-			table_cell(&table, "%.1f", 100.0 * (double)summary.statuses[status] / (double)run->case_count);
+			const double percent = 100.0 * (double)summary.statuses[status] / (double)run->case_count;
+			table_cell(&table, "%.*f", percent < 1 ? 3 : 1, percent); /* few of many are not none */
 		}
 	if (run->case_count)
 		page_table(&builder->page, &table);
@@ -513,11 +522,11 @@ static void append_run(struct builder *builder, const struct run_record *run, si
 static void append_runs_table(struct builder *builder, const struct run_record *const *runs, const char *const *files,
 		size_t count)
 {
-	struct table table = {.titles = {"run", "file", "date (UTC)", "GPU", "driver", "toolkit", "cases", "passed", "did not",
-			"largest error / bound",
-					 "best TFLOP/s", "of matrix product (%)"},
-			      .left = {0, 1, 1, 1, 1, 1},
-			      .columns = 12};
+	static const char *const conditions[] = {[CONDITIONS_GOOD] = "good", [CONDITIONS_FAIR] = "fair", [CONDITIONS_POOR] = "poor"};
+	struct table table = {.titles = {"run", "file", "cases", "passed", "did not", "largest error / bound", "best TFLOP/s",
+					 "of matrix product (%)", "conditions", "date (UTC)", "GPU", "driver", "toolkit"},
+			      .left = {[1] = 1, [8] = 1, [9] = 1, [10] = 1, [11] = 1, [12] = 1},
+			      .columns = 13};
 	open_section(builder, "runs", "Runs", "Runs, by GPU architecture");
 	for (int cc = 0; cc < 1000; cc++)
 		for (size_t i = 0; i < count; i++) {
@@ -540,10 +549,6 @@ static void append_runs_table(struct builder *builder, const struct run_record *
 			device_name(runs[i], name, sizeof name);
 			table_cell(&table, "%zu", i + 1);
 			table_cell(&table, "%s", files ? path_base(files[i]) : "");
-			table_cell(&table, "%s", or_empty(runs[i]->date));
-			table_cell(&table, "%s", name);
-			table_cell(&table, "%s", device->driver_text);
-			table_cell(&table, "%s", runs[i]->artifact_count ? or_empty(runs[i]->artifacts[0].toolkit) : "");
 			table_cell(&table, "%zu", tally.cases);
 			table_cell(&table, "%zu", tally.passed);
 			table_cell(&table, "%zu", tally.bad);
@@ -559,6 +564,13 @@ static void append_runs_table(struct builder *builder, const struct run_record *
 				table_cell(&table, "%.1f", 100 * case_roof_share(runs[i], best));
 			else
 				table_cell(&table, "-");
+			table_cell(&table, "%s", summary.timed ? conditions[run_conditions_of(runs[i])] : "-");
+			table_cell(&table, "%s", or_empty(runs[i]->date));
+			table_cell(&table, "%s", name);
+			table_cell(&table, "%s", device->driver_text);
+			/* without what its tools say of themselves: "CUDA 13.0 (Cuda compilation tools, ...)" */
+			const char *const toolkit = runs[i]->artifact_count ? or_empty(runs[i]->artifacts[0].toolkit) : "";
+			table_cell(&table, "%.*s", (int)strcspn(toolkit, "("), toolkit);
 		}
 	page_table(&builder->page, &table);
 	if (count > RUNS_DETAILED)

@@ -95,7 +95,7 @@ static void add_rate(struct chart *chart, struct chart_series *series, const str
 static void throughput_chart(struct page *page, struct chart_list *list, const struct run_record *run,
 		const struct shape *shapes, size_t count)
 {
-	struct chart chart = {.kind = CHART_LINES, .x_title = "keys in the sequence", .label_title = "case"};
+	struct chart chart = {.kind = CHART_LINES, .x_title = "keys in the sequence", .x_log = 1, .label_title = "case"};
 	const int decodes = is_decoding(&shapes[0]);
 	int colour = 0;
 	chart.y_title = decodes ? "GB/s" : "TFLOP/s";
@@ -109,10 +109,14 @@ static void throughput_chart(struct page *page, struct chart_list *list, const s
 		if (i && record->attributes_head_dim != shapes[i - 1].record->attributes_head_dim)
 			colour++;
 		add_rate(&chart, chart_series(&chart, CHART_SOLID, colour, "d %lld", d), &shapes[i], &record->hot);
-		for (int b = 0; b < record->baseline_count; b++)
-			if (record->baselines[b].hot.measured && record->baselines[b].hot.median > 0)
-				add_rate(&chart, chart_series(&chart, CHART_DASHED, colour, "d %lld, %s", d, record->baselines[b].name), &shapes[i],
-					 &record->baselines[b].hot);
+		for (int b = 0; b < record->baseline_count; b++) {
+			if (!record->baselines[b].hot.measured || !(record->baselines[b].hot.median > 0))
+				continue;
+			struct chart_series *series = chart_series(&chart, CHART_DASHED, colour, "d %lld, %s", d, record->baselines[b].name);
+			if (series)
+				series->dash = b;
+			add_rate(&chart, series, &shapes[i], &record->baselines[b].hot);
+		}
 	}
 	const struct run_device *device = run_record_device(run, shapes[0].record);
 	const int is_bf16 = shapes[0].record->dtype == DTYPE_BF16;
@@ -146,7 +150,7 @@ static int by_flops(const void *a, const void *b)
 static void baseline_chart(struct page *page, struct chart_list *list, struct shape *shapes, size_t count)
 {
 	struct chart chart = {.kind = CHART_BARS, .horizontal = 1, .y_title = "speed relative to the baseline (1: as fast)",
-			.label_title = "case"};
+			.label_title = "case", .y_mark = 1, .y_most = 1};
 	size_t shown = 0;
 	snprintf(chart.title, sizeof chart.title, "Against each baseline");
 	snprintf(chart.about, sizeof chart.about, "Time of the baseline over time of this artifact, on the cases with the most "
@@ -246,8 +250,7 @@ static void add_roof(struct chart *chart, const struct run_device *device, doubl
 static void hot_cold_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
 	struct chart chart = {.kind = CHART_POINTS, .x_log = 1, .x_title = "hot time (us)", .y_title = "cold time / hot time",
-			.label_title = "case",
-			      .y_free = 1};
+			.label_title = "case", .y_free = 1, .y_least = 0.95, .y_most = 1.05, .y_mark = 1};
 	snprintf(chart.title, sizeof chart.title, "Hot against cold");
 	snprintf(chart.about, sizeof chart.about, "How much longer a call takes when its inputs come from memory instead of the "
 			"cache. 1: it makes no "
@@ -295,7 +298,7 @@ void html_roofline_charts(struct page *page, struct chart_list *list, const stru
 
 /* ---- errors ---- */
 
-static const char *const error_bins[ERROR_BINS] = {"exact", "to 0.001", "to 0.01", "to 0.1", "to 0.2", "to 0.3", "to 0.4",
+static const char *const error_bins[ERROR_BINS] = {"0", "to 0.001", "to 0.01", "to 0.1", "to 0.2", "to 0.3", "to 0.4",
 						   "to 0.5", "to 0.6", "to 0.7", "to 0.8", "to 0.9", "to 1", "wrong"};
 
 static int error_bin(double margin)
@@ -333,7 +336,7 @@ static void case_error_chart(struct page *page, struct chart_list *list, const s
 	snprintf(chart.title, sizeof chart.title, "How near the cases come to their bounds");
 	snprintf(chart.about, sizeof chart.about, "Cases by their largest error / bound, by type. Left is better; 1 is the most "
 			"that rounding can explain, beyond "
-						  "it the result is wrong.");
+						  "it the result is wrong. 0: exact, or within what subnormal numbers of the type explain.");
 	for (size_t i = 0; i < run->case_count; i++)
 		if (has_numbers(&run->cases[i]))
 			counts[type_index(types, &type_count, run->cases[i].dtype)][error_bin(run->cases[i].judgement.margin)]++;
@@ -363,7 +366,8 @@ static void element_error_chart(struct page *page, struct chart_list *list, cons
 	else
 		snprintf(chart.about, sizeof chart.about, "All elements of all outputs that were judged by numbers, by type; each error "
 				"relative to the size of what "
-							  "was summed up. 2^-11 is half a unit in the last place of f16, 2^-8 of bf16, 2^-24 of f32.");
+							  "was summed up. 2^-11 is half a unit in the last place of f16, 2^-8 of bf16, 2^-24 of f32. The first point has all "
+							  "that are smaller, and those within what subnormal numbers of the type explain.");
 	for (size_t i = 0; i < run->case_count; i++) {
 		if (!has_numbers(&run->cases[i]) || case_is_operator(&run->cases[i]) != of_operators)
 			continue;
@@ -511,10 +515,11 @@ static void clock_chart(struct page *page, struct chart_list *list, const struct
 
 static void energy_chart(struct page *page, struct chart_list *list, const struct run_record *run)
 {
-	struct chart chart = {.kind = CHART_POINTS, .x_title = "TFLOP/s", .y_title = "J / TFLOP", .label_title = "case"};
+	struct chart chart = {.kind = CHART_POINTS, .x_title = "TFLOP/s", .y_title = "J / TFLOP", .x_log = 1, .y_log = 1,
+			      .label_title = "case"};
 	snprintf(chart.title, sizeof chart.title, "Energy");
 	snprintf(chart.about, sizeof chart.about, "Energy of the whole card for 10^12 floating-point operations, over throughput; "
-			"lower is better.");
+			"lower is better. Both axes are logarithmic.");
 	for (size_t i = 0; i < run->case_count; i++)
 		if (case_is_timed(&run->cases[i]))
 			chart_point(&chart, series_of(&chart, &run->cases[i]),

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENTRIES_SHOWN = 1000, KERNELS_SHOWN = 40, NAME_SHOWN = 90 };
+enum { ENTRIES_SHOWN = 1000, KERNELS_SHOWN = 40, NAME_SHOWN = 600 };
 
 static const char *or_empty(const char *text)
 {
@@ -41,8 +41,8 @@ void html_kernel_table(struct page *page, const struct run_record *run, int32_t 
 			told[count++] = launch;
 			char *name = demangle(launch->kernel);
 			const size_t length = strlen(or_empty(name));
-			if (length > NAME_SHOWN) /* instances of a template differ near the end */
-				table_cell(&table, "%.*s ... %s", NAME_SHOWN / 3, name, name + length - 2 * NAME_SHOWN / 3);
+			if (length > NAME_SHOWN) /* instances of a template differ anywhere between: only monsters are cut */
+				table_cell(&table, "%.*s ... %s", NAME_SHOWN / 2, name, name + length - NAME_SHOWN / 2);
 			else
 				table_cell(&table, "%s", or_empty(name));
 			free(name);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FACT_WIDTH = 14 };
+enum { FACT_WIDTH = 14, ITEM_WIDTH = 11, LONG_CELL = 36 };
 
 enum tone status_tone(enum status status)
 {
@@ -80,7 +80,9 @@ static void html_item(struct page *page, enum tone tone, const char *word, const
 		text_append(page->out, "<ul class=\"items\">\n");
 	}
 	page->open = PAGE_ITEM;
-	text_append(page->out, "<li><span class=\"word %s\">%s</span> <span class=\"name\">", tone_class(tone), word);
+	text_append(page->out, "<li><span class=\"word %s\">", tone_class(tone));
+	xml_append_text(page->out, word);
+	text_append(page->out, "</span> <span class=\"name\">");
 	xml_append_text(page->out, text);
 	text_append(page->out, "</span>\n");
 }
@@ -107,7 +109,8 @@ static void html_table(struct page *page, const struct table *table)
 	const char *at = table->cells.data;
 	for (size_t cell = 0; cell < table->rows * (size_t)table->columns; cell++, at += strlen(at) + 1) {
 		const int column = (int)(cell % (size_t)table->columns);
-		text_append(page->out, "%s%s", column == 0 ? "<tr>" : "", table->left[column] ? "<td>" : "<td class=\"n\">");
+		const char *const class = !table->left[column] ? " class=\"n\"" : strlen(at) > LONG_CELL ? " class=\"long\"" : "";
+		text_append(page->out, "%s<td%s>", column == 0 ? "<tr>" : "", class);
 		xml_append_text(page->out, at);
 		text_append(page->out, "</td>%s", column == table->columns - 1 ? "</tr>\n" : "");
 	}
@@ -145,6 +148,23 @@ static void append_code(const struct page *page, const char *text)
 	else
 		text_append(page->out, "%s%s%s", fence, clean.data ? clean.data : "", fence[1] ? " ``" : "`");
 	text_free(&clean);
+}
+
+/* What stands before a line may be foreign too: the family of an entry point, the name that a column was given. */
+static void append_bold(const struct page *page, const char *start, const char *text, const char *end)
+{
+	text_append(page->out, "%s", start);
+	append_foreign(page, text);
+	text_append(page->out, "%s", end);
+}
+
+static void append_padded(const struct page *page, const char *start, const char *text, size_t width, const char *end)
+{
+	text_append(page->out, "  %s", start);
+	append_foreign(page, text);
+	for (size_t used = strlen(text); used < width; used++)
+		text_append(page->out, " ");
+	text_append(page->out, "%s ", end);
 }
 
 static char *format_text(struct text *text, const char *format, va_list args)
@@ -209,9 +229,9 @@ void page_fact(struct page *page, const char *name, const char *format, ...)
 		html_fact(page, name, text);
 	} else if (text && text[0]) {
 		if (page->style == REPORT_MARKDOWN)
-			text_append(page->out, "- **%s**: ", name);
+			append_bold(page, "- **", name, "**: ");
 		else
-			text_append(page->out, "  %-*s ", FACT_WIDTH, name);
+			append_padded(page, "", name, FACT_WIDTH, "");
 		append_foreign(page, text);
 		text_append(page->out, "\n");
 	}
@@ -246,9 +266,9 @@ void page_item(struct page *page, enum tone tone, const char *word, const char *
 		return;
 	}
 	if (page->style == REPORT_MARKDOWN)
-		text_append(page->out, "- **%s** ", word);
+		append_bold(page, "- **", word, "** ");
 	else
-		text_append(page->out, "  %s%-11s%s ", tone_start(page, tone), word, tone_end(page, tone));
+		append_padded(page, tone_start(page, tone), word, ITEM_WIDTH, tone_end(page, tone));
 	append_foreign(page, text);
 	text_append(page->out, "\n");
 }

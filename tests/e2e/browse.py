@@ -31,6 +31,19 @@ LOOK = """JSON.stringify({
     title: document.title,
     foreign: document.querySelectorAll("iframe, object, embed, [src], [onerror], [onload], [onclick]").length,
     scripts: document.scripts.length,
+    alike: [...document.querySelectorAll("canvas")].flatMap((canvas) => {
+        const chart = window.Chart && Chart.getChart(canvas);
+        return Object.values(chart ? chart.scales : {}).filter((axis) => axis.type !== "category").flatMap((axis) => {
+            const labels = axis.ticks.map((tick) => String(tick.label)).filter((label) => label);
+            return new Set(labels).size < labels.length || labels.length < 2 ? [canvas.id + " " + axis.id + ": " + labels.join(" ")] : [];
+        });
+    }),
+    unnamed: JSON.parse(document.getElementById("data").textContent).charts.filter((chart) => {
+        const plot = document.getElementById(chart.id).parentNode, legend = plot.parentNode.querySelector(".legend");
+        const texts = legend ? [...legend.children].map((item) => item.textContent) : [];
+        return chart.series.length > 1 && (texts.join() !== chart.series.map((series) => series.name).join() ||
+            legend.scrollWidth > plot.clientWidth);
+    }).map((chart) => chart.id),
 })"""
 
 
@@ -145,6 +158,8 @@ def check(browser, page, charts, folder):
             wrong.append(f"{view}: wider than the window by {seen['overflow']} px")
         if not seen["title"].startswith("assay: ") or seen["foreign"] or seen["scripts"] != 3:
             wrong.append(f"{view}: title '{seen['title']}', {seen['foreign']} foreign elements, {seen['scripts']} scripts")
+        if seen["alike"] or seen["unnamed"]:
+            wrong.append(f"{view}: ticks look alike or are missing: {seen['alike']}; legend lacks a series: {seen['unnamed']}")
         grounds[scheme] = seen["ground"]
         shot = browser.call("Page.captureScreenshot", session, format="png")["data"]
         with open(os.path.join(folder, f"{os.path.basename(page)}-{scheme}-{width}.png"), "wb") as file:

@@ -547,6 +547,21 @@ static void test_html(void)
 	struct text text = {0};
 	make_hostile(&run);
 	sample_operators(&other);
+	run.devices[0].other_processes = 1;
+	/* instances of a template that differ somewhere in a long name */
+	int named = 0;
+	for (size_t i = 0; i < other.case_count; i++) {
+		struct launch_record *launch = &other.cases[i].launches[0];
+		other.cases[i].clock_count = 0; /* nothing is wrong with the conditions of this one but wide intervals */
+		other.cases[i].hot.gate_opened_early = 0;
+		other.cases[i].hot.converged = 0;
+		if (other.cases[i].launch_count == 0 || other.cases[i].artifact != 0 || named == 2)
+			continue;
+		launch->registers = 255;
+		snprintf(launch->kernel, sizeof launch->kernel, "void forward<Traits<%d, 128, 128, 4, false, false, half, "
+			 "Base<128, 128, 4, half> >, false, false, false, false, true, true, false, false>(Params)", 64 << named++);
+	}
+	CHECK_INT(named, 2);
 	report_append_html(runs, files, 2, &text);
 	CHECK(!text.failed && text.data);
 	CHECK_CONTAINS(text.data, "default-src 'none'; base-uri 'none'");
@@ -572,6 +587,12 @@ static void test_html(void)
 	}
 	CHECK_CONTAINS(text.data, "Runs, by GPU architecture");
 	CHECK_CONTAINS(text.data, "newest / first");
+	CHECK_CONTAINS(text.data, "Times of 1 of 2 runs were taken under poor conditions");
+	CHECK_INT(count_of(text.data, "<td>poor</td>"), 1);
+	CHECK_INT(count_of(text.data, "<td>fair</td>"), 1);
+	CHECK_CONTAINS(text.data, "1 other process used the card while it was timed. End it ");
+	CHECK_CONTAINS(text.data, "Traits&lt;64, 128, 128, 4, false, false, half, ");
+	CHECK_CONTAINS(text.data, "Traits&lt;128, 128, 128, 4, false, false, half, ");
 	CHECK_CONTAINS(text.data, "Inventory");
 	text_free(&text);
 	/* nothing at all is no pass */
