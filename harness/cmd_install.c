@@ -355,7 +355,8 @@ int cmd_uninstall(int argc, char **argv)
 		{"--target", OPTION_TEXT, "TRIPLE", &settings.project.triple, "likewise"},
 		{"--target-dir", OPTION_TEXT, "DIR", &settings.project.target_dir,
 		 "where Cargo builds; default: what cargo metadata says"},
-		{"--force", OPTION_FLAG, NULL, &settings.force, "remove files that were changed since, too"},
+		{"--force", OPTION_FLAG, NULL, &settings.force,
+		 "remove files that were changed since, too, and even where displaced ones are gone"},
 		{"--dry-run", OPTION_FLAG, NULL, &settings.dry_run, "say what would be done, and change nothing"},
 	};
 	const struct command_line command = {"assay uninstall",

@@ -105,7 +105,8 @@ static int64_t time_of(const char *path)
 	return !path || stat(path, &status) ? -1 : (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 }
 
-/* Cargo is to run the build script again; where it has not done so since a first install, the time from before is given back.
+/* Cargo is to run the build script again; where it has not done so since a first install, the time from before is given back,
+ * but where files of that time are lost: the script has to make them.
  * *before: that time, -1 once Cargo has run the script with what was installed. */
 static json_t *output_json(const struct change *change, int64_t *before)
 {
@@ -114,8 +115,8 @@ static json_t *output_json(const struct change *change, int64_t *before)
 	*before = !change->before ? now : now == OUTDATED ? earlier : -1;
 	if (now < 0)
 		return json_null();
-	return json_pack("{s:s, s:I}", "path", path, "time",
-			 (json_int_t)(!change->target && now == OUTDATED && earlier > 0 ? earlier : OUTDATED));
+	const int is_as_before = !change->target && !change->lost && now == OUTDATED && earlier > 0;
+	return json_pack("{s:s, s:I}", "path", path, "time", (json_int_t)(is_as_before ? earlier : OUTDATED));
 }
 
 static char *date_now(void)
@@ -203,8 +204,9 @@ static int places_after(const struct install_state *state, const struct change *
 		int displaced = 0;
 		for (size_t i = 0; i < json_array_size(changes[k].files); i++)
 			displaced |= install_file_is_displaced(json_array_get(changes[k].files, i));
-		const struct tree_identity identity = tree_identify(changes[k].staging);
-		if (json_object_set_new(move, "identity", json_string(identity.text)) ||
+		const struct tree_identity before = tree_identify(changes[k].out), next = tree_identify(changes[k].staging);
+		if (json_object_set_new(move, "before", json_string(before.text)) ||
+		    json_object_set_new(move, "identity", json_string(next.text)) ||
 		    json_object_set_new(move, "drop_kept", json_boolean(!displaced)))
 			return error_out_of_memory(err);
 	}

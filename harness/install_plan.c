@@ -51,6 +51,16 @@ int install_file_is_displaced(const json_t *file)
 	return json_is_true(json_object_get(file, "displaced"));
 }
 
+/* Whether what an installed file displaced lies where it was kept. */
+static int has_kept(const struct change *change, const char *path)
+{
+	char *kept = path_join(change->kept, path);
+	struct stat status;
+	const int found = kept && lstat(kept, &status) == 0;
+	free(kept);
+	return found;
+}
+
 static int has_new(const struct change *change, const char *path)
 {
 	return change->target && prebuilt_has_file(change->target->folder, path);
@@ -60,6 +70,7 @@ static int has_new(const struct change *change, const char *path)
 static int plan_old(struct change *change, const struct install_options *options, struct error *err)
 {
 	const json_t *files = json_object_get(change->before, "files");
+	struct text lost = {0};
 	for (size_t i = 0; i < json_array_size(files); i++) {
 		json_t *file = json_array_get(files, i);
 		const char *path = manifest_text(file, "path", "");
@@ -67,16 +78,19 @@ static int plan_old(struct change *change, const struct install_options *options
 		if (has_new(change, path))
 			continue;
 		const int unchanged = at < 0 ? 1 : install_file_is_unchanged(change->out, file, err);
-		if (unchanged < 0)
+		const int displaced = install_file_is_displaced(file), kept = displaced && has_kept(change, path);
+		if (unchanged < 0) {
+			text_free(&lost);
 			return -1;
+		}
 		if (!unchanged && !options->force) {
 			text_append(&change->told, "%s: was changed after it was installed, and is kept", path);
-			if (install_file_is_displaced(file))
+			if (kept)
 				text_append(&change->told, "; what it displaced lies in %s", change->kept);
 			text_append(&change->told, "\n");
 			/* with what it displaced it stays on the list, so that nothing is lost */
-			if (install_file_is_displaced(file) && json_array_append(change->files, file))
-				return error_out_of_memory(err);
+			if (kept && json_array_append(change->files, file))
+				goto no_memory;
 			continue;
 		}
 		if (at >= 0) {
@@ -85,13 +99,34 @@ static int plan_old(struct change *change, const struct install_options *options
 		} else {
 			text_append(&change->told, "%s: was not there any more\n", path);
 		}
-		if (install_file_is_displaced(file)) {
+		if (kept) {
 			change->restored_count++;
 			if (json_array_append_new(change->restored, json_string(path)))
-				return error_out_of_memory(err);
+				goto no_memory;
+		} else if (displaced) {
+			if (change->lost++ < NAMED_MAX)
+				text_append(&lost, "%s%s", lost.length ? ", " : "", path);
 		}
 	}
-	return 0;
+	int result = 0;
+	const char *const others = change->lost > NAMED_MAX ? " and others" : "";
+	if (change->lost && !options->force) {
+		result = error_set(err, ERROR_INPUT,
+				   "%s: lacks what was displaced: %.600s%s; put it back there, or --force removes what was "
+				   "installed and puts nothing back: then Cargo builds all of it anew",
+				   change->kept, lost.data ? lost.data : "", others);
+	} else if (change->lost) {
+		/* with some of its files a build script may compile nothing, and so not make those that are lost either */
+		text_append(&change->told, "%s%s: displaced, and gone since; nothing is put back, and Cargo builds all of it anew\n",
+			    lost.data ? lost.data : "", others);
+		json_array_clear(change->restored);
+		change->restored_count = 0;
+	}
+	text_free(&lost);
+	return result;
+no_memory:
+	text_free(&lost);
+	return error_out_of_memory(err);
 }
 
 /* A file or a symbolic link that stays where the new file has a folder: through a link it would be written somewhere else. */

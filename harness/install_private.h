@@ -15,6 +15,7 @@ struct change {
 	struct name_list old_folders, old_files;
 	char *fate; /* of old_files: 'k' keep, 'd' drop */
 	int installed, dropped, restored_count, displaced;
+	int lost; /* files that should be put back and are not there any more */
 	struct text told; /* files that were left alone, a line each */
 };
 

@@ -297,8 +297,7 @@ static int set_time(const char *path, int64_t nanoseconds, struct error *err)
 static int finish_move(const json_t *move, struct error *err)
 {
 	const char *out = manifest_text(move, "out", "");
-	const struct tree_identity *next = NULL;
-	struct tree_identity identity = {""};
+	struct tree_identity before, next;
 	char *staging = tree_staging_of(out), *kept = tree_kept_of(out);
 	const json_t *displace = json_object_get(move, "displace"), *restored = json_object_get(move, "restored");
 	const json_t *output = json_object_get(move, "output");
@@ -307,9 +306,9 @@ static int finish_move(const json_t *move, struct error *err)
 		error_out_of_memory(err);
 		goto done;
 	}
-	snprintf(identity.text, sizeof identity.text, "%s", manifest_text(move, "identity", "?"));
-	next = &identity;
-	if (tree_exchange_finish(staging, out, next, err))
+	snprintf(before.text, sizeof before.text, "%s", manifest_text(move, "before", "?"));
+	snprintf(next.text, sizeof next.text, "%s", manifest_text(move, "identity", "?"));
+	if (tree_exchange_finish(staging, out, &before, &next, err))
 		goto done;
 	/* what lies at `staging` now is the old tree */
 	for (size_t i = 0; i < json_array_size(displace); i++)

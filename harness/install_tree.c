@@ -33,9 +33,14 @@ struct tree_identity tree_identify(const char *path)
 	struct tree_identity identity = {""};
 	struct stat status;
 	if (lstat(path, &status) == 0)
-		snprintf(identity.text, sizeof identity.text, "%llx:%llx", (unsigned long long)status.st_dev,
-			 (unsigned long long)status.st_ino);
+		snprintf(identity.text, sizeof identity.text, "%llx", (unsigned long long)status.st_ino);
 	return identity;
+}
+
+static int is_tree(const char *path, const struct tree_identity *identity)
+{
+	const struct tree_identity its = tree_identify(path);
+	return its.text[0] && strcmp(its.text, identity->text) == 0;
 }
 
 static int fails(struct error *err, const char *path, const char *what)
@@ -212,41 +217,91 @@ static char *old_of(const char *folder)
 	return beside(folder, "old");
 }
 
+/* Everything in a folder under a second name in another one, which is made. */
+static int link_tree(const char *from, const char *to, struct error *err)
+{
+	struct name_list folders, files;
+	if (folder_tree(from, &folders, &files, err))
+		return -1;
+	int result = mkdir(to, 0777) ? fails(err, to, "folder cannot be made") : 0;
+	for (size_t i = 0; result == 0 && i < folders.count; i++) {
+		char *path = path_join(to, folders.items[i]);
+		if (!path)
+			result = error_out_of_memory(err);
+		else if (mkdir(path, 0777))
+			result = fails(err, path, "folder cannot be made");
+		free(path);
+	}
+	for (size_t i = 0; result == 0 && i < files.count; i++) {
+		char *old = path_join(from, files.items[i]), *new = path_join(to, files.items[i]);
+		result = old && new ? tree_link(old, new, err) : error_out_of_memory(err);
+		free(old);
+		free(new);
+	}
+	name_list_free(&folders);
+	name_list_free(&files);
+	return result;
+}
+
+/* The folder is at `old` then. Where it had to be copied there, it is there whole before anything of it is removed. */
+static int set_aside(const char *folder, const char *old, struct error *err)
+{
+	if (rename(folder, old) == 0)
+		return 0;
+	if (errno != EXDEV)
+		return fails(err, folder, "cannot be replaced");
+	char *half = beside(folder, "half");
+	int result = -1;
+	if (!half)
+		error_out_of_memory(err);
+	else if (tree_remove(half, err) == 0 && link_tree(folder, half, err) == 0 && tree_flush(half, err) == 0)
+		result = rename(half, old) ? fails(err, old, "cannot be made") : flush_above(old, err);
+	free(half);
+	return result ? -1 : tree_remove(folder, err);
+}
+
 int tree_exchange(const char *staging, const char *folder, struct error *err)
 {
 	if (renameat2(AT_FDCWD, staging, AT_FDCWD, folder, RENAME_EXCHANGE) == 0)
 		return flush_above(folder, err);
-	if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+	if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP && errno != EXDEV)
 		return fails(err, folder, "cannot be replaced");
-	const struct tree_identity next = tree_identify(staging);
+	const struct tree_identity before = tree_identify(folder), next = tree_identify(staging);
 	char *old = old_of(folder);
 	if (!old)
 		return error_out_of_memory(err);
-	const int failed = rename(folder, old) ? fails(err, folder, "cannot be replaced") : 0;
+	const int failed = set_aside(folder, old, err);
 	free(old);
-	return failed ? -1 : tree_exchange_finish(staging, folder, &next, err);
+	return failed ? -1 : tree_exchange_finish(staging, folder, &before, &next, err);
 }
 
-int tree_exchange_finish(const char *staging, const char *folder, const struct tree_identity *next, struct error *err)
+int tree_exchange_finish(const char *staging, const char *folder, const struct tree_identity *before,
+			 const struct tree_identity *next, struct error *err)
 {
 	char *old = old_of(folder);
 	int result = -1;
 	if (!old)
 		return error_out_of_memory(err);
-	if (strcmp(tree_identify(folder).text, next->text) != 0) {
-		if (path_exists(folder)) {
+	if (is_tree(folder, next)) {
+		/* they have changed places */
+	} else if (is_tree(staging, next)) {
+		if (!path_exists(old) && path_exists(folder)) {
 			result = tree_exchange(staging, folder, err);
 			goto done;
 		}
-		if (strcmp(tree_identify(staging).text, next->text) != 0) {
-			error_set(err, ERROR_INPUT, "%s: the tree that was made for it is gone; let Cargo make the folder again",
-				  folder);
+		/* the old one was set aside; where that was by a copy, some of it may still be here */
+		if (tree_remove(folder, err))
 			goto done;
-		}
 		if (rename(staging, folder)) {
 			fails(err, folder, "cannot be replaced");
 			goto done;
 		}
+	} else if (path_exists(staging) || is_tree(folder, before)) {
+		error_set(err, ERROR_INPUT,
+			  "%s: an interrupted run made %s to take its place, and one of them is not what it was; remove both and "
+			  "run it again: Cargo makes the first anew",
+			  folder, staging);
+		goto done;
 	}
 	if (path_exists(old) && rename(old, staging)) {
 		fails(err, staging, "cannot be written");

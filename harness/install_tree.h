@@ -13,9 +13,10 @@
 char *tree_staging_of(const char *folder);
 char *tree_kept_of(const char *folder);
 
-/* Which file or folder a path names; "" when there is none. It tells whether two trees have changed places already. */
+/* Which of the folders side by side a path names; "" when there is none. It tells whether two trees have changed places already,
+ * after a reboot too: that may give file systems other device numbers, but keeps inodes. */
 struct tree_identity {
-	char text[48]; /* device and inode */
+	char text[24]; /* inode */
 };
 struct tree_identity tree_identify(const char *path);
 
@@ -32,9 +33,13 @@ int tree_flush_folder(const char *folder, struct error *err);
 int tree_flush(const char *folder, struct error *err);
 
 /* The trees change places: `folder` is the new one, `staging` the old. One step where the file system can (renameat2), else two,
- * between which there is no `folder`: then tree_exchange_finish, from what is recorded as the new tree's identity, ends it. */
+ * between which there is no `folder`: then tree_exchange_finish, from what is recorded as the identities of the old and the new
+ * tree, ends it. A folder of a lower layer of overlayfs (made in an earlier step of a container's build) cannot be renamed at all:
+ * it is copied, by hard links, and removed, and while that lasts it is there in part.
+ * Where somebody has removed both trees there is nothing to end; where one is not what it was, ERROR_INPUT. */
 int tree_exchange(const char *staging, const char *folder, struct error *err);
-int tree_exchange_finish(const char *staging, const char *folder, const struct tree_identity *next, struct error *err);
+int tree_exchange_finish(const char *staging, const char *folder, const struct tree_identity *before,
+			 const struct tree_identity *next, struct error *err);
 
 /* Removes a folder with all it holds; nothing there is no error. Links are not followed. */
 int tree_remove(const char *path, struct error *err);

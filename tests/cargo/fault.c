@@ -1,7 +1,9 @@
 /* Preloaded into the program under test: the Nth call that changes a file or folder kills the process, or fails.
  *   FAULT_AT=N     which one, from 1 on; 0 or unset: none
  *   FAULT_ERRNO=E  fail with this error, from that call on; unset: SIGKILL before it
- *   FAULT_COUNT=F  writes how many there were to F, when the process exits by itself */
+ *   FAULT_COUNT=F  writes how many there were to F, when the process exits by itself
+ *   FAULT_DEVICE=N file systems have other device numbers, as after a reboot
+ *   FAULT_LAYER=1  folders called `out` cannot be renamed, as those of a lower layer of overlayfs: EXDEV */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,8 +51,35 @@ __attribute__((destructor)) static void tell(void)
 		return fault() ? (failure) : REAL(name) arguments;                                    \
 	}
 
-CHANGES(int, -1, rename, (const char *from, const char *to), (from, to))
-CHANGES(int, -1, renameat2, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
+static int in_lower_layer(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat status;
+	if (!getenv("FAULT_LAYER") || strcmp(slash ? slash + 1 : path, "out") != 0 || REAL(stat)(path, &status))
+		return 0;
+	errno = EXDEV;
+	return S_ISDIR(status.st_mode);
+}
+
+int rename(const char *from, const char *to)
+{
+	return fault() || in_lower_layer(from) ? -1 : REAL(rename)(from, to);
+}
+
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
+{
+	return fault() || in_lower_layer(from) || in_lower_layer(to) ? -1 : REAL(renameat2)(a, from, b, to, flags);
+}
+
+int lstat(const char *path, struct stat *status)
+{
+	const char *shift = getenv("FAULT_DEVICE");
+	const int result = REAL(lstat)(path, status);
+	if (result == 0 && shift)
+		status->st_dev += (dev_t)strtol(shift, NULL, 10);
+	return result;
+}
+
 CHANGES(int, -1, link, (const char *from, const char *to), (from, to))
 CHANGES(int, -1, mkdir, (const char *path, mode_t mode), (path, mode))
 CHANGES(int, -1, fsync, (int fd), (fd))

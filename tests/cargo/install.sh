@@ -142,6 +142,31 @@ cargo_build user 3
 expect "compiled over a finished build" "" "$compiled"
 expect "linked over a finished build" "attention 7 moe 7 unary 7" "$says"
 
+# ---- what was displaced was deleted: told, and with --force Cargo builds it anew ----
+# (the program was not built since, so that the time of its build script would be given back)
+run 0 "$assay" uninstall "${project[@]}"
+cargo_build user 3
+run 0 "$assay" install "$work/prebuilt" "${project[@]}" --no-verify --force
+rm -r "$work"/user/target/release/build/candle-flash-attn-*/.assay-out.kept
+rm "$work"/user/target/release/build/candle-kernels-*/.assay-out.kept/ptx.rs
+outs user >"$work/before"
+for how in "" --dry-run; do
+    run 3 "$assay" uninstall "${project[@]}" $how
+    expect_line "displaced files that were deleted" '\.assay-out\.kept: lacks what was displaced: .*--force'
+done
+outs user | cmp -s "$work/before" - || fail "a refused uninstall changed something"
+run 0 "$assay" uninstall "${project[@]}" --force
+expect_line "all that is lost" 'libflashattention.a: displaced, and gone since; nothing is put back, and Cargo builds all of it anew'
+# with the PTX files but without ptx.rs the build script would compile nothing, and so not write ptx.rs
+expect_line "some that is lost" ' ptx.rs: displaced, and gone since; nothing is put back'
+grep -q 'put back$' "$work/out" && fail "files were put back beside those that are lost: $(cat "$work/out")"
+[ -z "$(find "$work/user/target" -name '.assay*')" ] || fail "uninstall left $(find "$work/user/target" -name '.assay*')"
+cargo_build user 3
+expect "compiled after what was displaced was deleted" "$everything" "$compiled"
+expect "linked after what was displaced was deleted" "attention 3 moe 3 unary 3" "$says"
+run 0 "$assay" install "$work/prebuilt" "${project[@]}" --no-verify --force
+cargo_build user 3
+
 # ---- a file that was changed since stays, and is named ----
 changed=$(echo "$work"/user/target/release/build/candle-kernels-*/out/affine.ptx)
 echo '// mine' >>"$changed"
@@ -264,11 +289,15 @@ faulty() {
 }
 # The folder is the old or the new one, and uninstalling leads to the old one.
 in_order() {
-    local left
     tree "$built/out" >"$room.now"
     cmp -s "$room.now" "$room.old.out" || cmp -s "$room.now" "$room.new.out" ||
         complain "step $FAULT_AT: half installed: $(diff "$room.old.out" "$room.now")"
-    env -u FAULT_AT -u FAULT_ERRNO "${alone[@]}" "${uninstall_one[@]}" >"$room.said" 2>&1 ||
+    put_back
+}
+put_back() {
+    local left
+    # whoever comes next may come after a reboot
+    env -u FAULT_AT -u FAULT_ERRNO LD_PRELOAD="$fault" FAULT_DEVICE=7 "${alone[@]}" "${uninstall_one[@]}" >"$room.said" 2>&1 ||
         complain "step $FAULT_AT: uninstall: $(cat "$room.said")"
     state | cmp -s "$room.old" - || complain "step $FAULT_AT: $(state | diff "$room.old" -)"
     left=$(find "$room" -name '.assay*' -o -path '*/assay/*' -type f ! -name lock ! -name installed.json)
@@ -280,6 +309,17 @@ install_killed() {
         export FAULT_AT
         faulty 137 "${install_one[@]}"
         in_order
+    done
+}
+# In a later step of a container's build than the one that made the folder: it cannot be renamed, so that it goes in pieces.
+lower_layer() {
+    export FAULT_LAYER=1
+    open_room lower_layer
+    # the first half makes the new tree, as above
+    for ((FAULT_AT = $(cat "$room.install") / 2; FAULT_AT <= $(cat "$room.install"); FAULT_AT++)); do
+        export FAULT_AT
+        faulty 137 "${install_one[@]}"
+        put_back
     done
 }
 no_room() {
@@ -303,7 +343,7 @@ uninstall_killed() {
         in_order
     done
 }
-for series in install_killed no_room uninstall_killed; do
+for series in install_killed lower_layer no_room uninstall_killed; do
     ("$series") &
 done
 wait

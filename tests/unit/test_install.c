@@ -103,24 +103,48 @@ static void wrong_journals_change_nothing(void)
 			install_state_close(&state);
 		}
 	}
-	/* one whose new tree is not there: the folder stays as it is */
-	char text[512], file[300];
+}
+
+/* Reads a ready journal about the victim, and has it ended; -1 with *err when it cannot be. */
+static int end_journal(const char *before, const char *next, struct error *err)
+{
+	char text[512];
 	struct install_state state;
-	struct error err = {0};
 	const char *what;
 	snprintf(text, sizeof text,
 		 "{\"schema\": \"assay-install-journal\", \"schema_version\": 1, \"ready\": true, \"moves\": [{\"out\": \"%s\", "
-		 "\"identity\": \"1:1\", \"drop_kept\": true}], \"places\": []}",
-		 victim);
+		 "\"before\": \"%s\", \"identity\": \"%s\", \"drop_kept\": true}], \"places\": []}",
+		 victim, before, next);
 	write_in(state_folder, "journal.json", text);
-	CHECK_INT(install_state_open(target, &state, &err), 0);
-	CHECK_INT(install_state_lock(&state, NULL, &err), 0);
-	CHECK_INT(install_state_recover(&state, &what, &err), -1);
+	CHECK_INT(install_state_open(target, &state, err), 0);
+	CHECK_INT(install_state_lock(&state, NULL, err), 0);
+	const int result = install_state_recover(&state, &what, err);
 	install_state_close(&state);
+	return result;
+}
+
+/* Trees that are not those of the journal stay; where neither is there any more, nothing is left to be done, now or ever. */
+static void journals_without_their_trees(void)
+{
+	char file[300], journal[300];
+	struct error err = {0};
+	const struct tree_identity before = tree_identify(victim);
+	char *staging = tree_staging_of(victim);
 	snprintf(file, sizeof file, "%s/file", victim);
-	CHECK(path_exists(file));
-	snprintf(file, sizeof file, "%s/journal.json", state_folder);
-	unlink(file);
+	snprintf(journal, sizeof journal, "%s/journal.json", state_folder);
+	/* the new tree was removed, and the old one is still there */
+	CHECK_INT(end_journal(before.text, "1", &err), -1);
+	CHECK_CONTAINS(err.message, "one of them is not what it was; remove both and run it again");
+	CHECK(path_exists(file) && path_exists(journal));
+	/* something else lies where the new tree was made */
+	CHECK_INT(make_dirs(staging, &err), 0);
+	CHECK_INT(end_journal("2", "1", &err), -1);
+	CHECK(path_exists(file) && path_exists(staging) && path_exists(journal));
+	CHECK_INT(tree_remove(staging, &err), 0);
+	/* Cargo has cleaned up, and made the folder anew */
+	CHECK_INT(end_journal("2", "1", &err), 0);
+	CHECK(path_exists(file) && !path_exists(journal));
+	free(staging);
 }
 
 static void locks_exclude(void)
@@ -151,12 +175,12 @@ static void trees_change_places(void)
 	char *staging = tree_staging_of(a);
 	CHECK_TEXT(staging, b);
 	free(staging);
-	const struct tree_identity next = tree_identify(b);
+	const struct tree_identity before = tree_identify(a), next = tree_identify(b);
 	CHECK_INT(tree_exchange(b, a, &err), 0);
 	snprintf(file, sizeof file, "%s/new", a);
 	CHECK(path_exists(file));
 	/* it has been done: once more does nothing */
-	CHECK_INT(tree_exchange_finish(b, a, &next, &err), 0);
+	CHECK_INT(tree_exchange_finish(b, a, &before, &next, &err), 0);
 	CHECK(path_exists(file));
 	/* in two steps, and interrupted between them */
 	char old[200];
@@ -164,12 +188,25 @@ static void trees_change_places(void)
 	CHECK_INT(rename(b, file), -1); /* `new` is a file */
 	CHECK_INT(rename(a, old), 0);
 	const struct tree_identity back = tree_identify(b);
-	CHECK_INT(tree_exchange_finish(b, a, &back, &err), 0);
+	CHECK_INT(tree_exchange_finish(b, a, &next, &back, &err), 0);
 	snprintf(file, sizeof file, "%s/old", a);
 	CHECK(path_exists(file));
 	snprintf(file, sizeof file, "%s/new", b);
 	CHECK(path_exists(file));
 	CHECK(!path_exists(old));
+	/* set aside by a copy, and interrupted while what was copied is removed: `a` holds `old`, `b` holds `new` */
+	const struct tree_identity from = tree_identify(a), to = tree_identify(b);
+	CHECK_INT(make_dirs(old, &err), 0);
+	write_in(old, "old", "1");
+	snprintf(file, sizeof file, "%s/old", a);
+	CHECK_INT(unlink(file), 0);
+	write_in(a, "rest", "1");
+	CHECK_INT(tree_exchange_finish(b, a, &from, &to, &err), 0);
+	CHECK(!path_exists(file) && !path_exists(old));
+	snprintf(file, sizeof file, "%s/new", a);
+	CHECK(path_exists(file));
+	snprintf(file, sizeof file, "%s/old", b);
+	CHECK(path_exists(file));
 }
 
 static void insert(const char *before, const char *expected)
@@ -302,6 +339,7 @@ int main(void)
 	paths_are_checked();
 	wrong_lists_are_refused();
 	wrong_journals_change_nothing();
+	journals_without_their_trees();
 	locks_exclude();
 	trees_change_places();
 	links_are_not_followed();
