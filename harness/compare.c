@@ -547,6 +547,19 @@ static int by_entry(const void *a, const void *b, void *context)
 	return order ? order : (left > right) - (left < right);
 }
 
+/* The entry point in "MODULE: NAME", one of the lines of `missing`, has vanished by its cases too. */
+static int is_vanished(const struct comparison *comparison, const char *line, size_t length)
+{
+	const char *colon = memchr(line, ':', length), *name = colon ? colon + 1 + strspn(colon + 1, " ") : line;
+	for (size_t i = 0; i < comparison->entry_count; i++) {
+		const struct entry_comparison *entry = &comparison->entries[i];
+		if (entry->next_cases == 0 && strlen(entry->entry_point) == (size_t)(line + length - name) &&
+		    strncmp(entry->entry_point, name, strlen(entry->entry_point)) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static int count_entries(struct comparison *out)
 {
 	size_t *indices = calloc(out->case_count, sizeof *indices);
@@ -572,6 +585,12 @@ static int count_entries(struct comparison *out)
 	for (size_t i = 0; i < out->entry_count; i++) {
 		out->entries_vanished += out->entries[i].next_cases == 0;
 		out->entries_added += out->entries[i].base_cases == 0;
+	}
+	out->entries_gone = out->entries_vanished;
+	for (const char *at = out->missing; *at;) {
+		const size_t length = strcspn(at, "\n");
+		out->entries_gone += length && !is_vanished(out, at, length);
+		at += length + (at[length] == '\n');
 	}
 	free(indices);
 	return 0;

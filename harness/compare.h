@@ -124,7 +124,8 @@ struct comparison {
 	size_t by_rounds, by_samples; /* times with an interval of either kind */
 	size_t judged;                /* common cases that at least one run did not skip and found supported; 0: nothing was compared */
 	size_t regressions;           /* cases with one, and entry points that are newly missing */
-	size_t entries_vanished, entries_added;
+	size_t entries_vanished, entries_added; /* by the cases */
+	size_t entries_gone;          /* by the cases or an inventory, each once */
 };
 
 /* ERROR_INPUT when the runs have no case in common. On failure *out is empty. `out` points into both runs. */

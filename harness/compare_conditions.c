@@ -221,6 +221,39 @@ static int has_line(const char *lines, const char *line, size_t length)
 	return 0;
 }
 
+/* "affine, unary" has "unary". */
+static int has_module(const char *modules, const char *module, size_t length)
+{
+	for (const char *at = or_empty(modules); *at;) {
+		const size_t here = strcspn(at, ",");
+		if (here == length && strncmp(at, module, length) == 0)
+			return 1;
+		at += here + strspn(at + here, ", ");
+	}
+	return 0;
+}
+
+/* Whether the base had the entry point of "MODULE: NAME", which `lacking` lacks: an inventory of the same release, that looked at
+ * its module and expected as much, does not lack it; or a case names it. One that looked elsewhere says nothing. */
+static int base_had(const struct run_record *base, const struct inventory_record *lacking, const char *line, size_t length)
+{
+	const char *colon = memchr(line, ':', length);
+	const size_t module = colon ? (size_t)(colon - line) : 0;
+	const char *name = colon ? colon + 1 + strspn(colon + 1, " ") : line;
+	const size_t name_length = (size_t)(line + length - name);
+	int had = 0;
+	for (size_t i = 0; i < base->inventory_count; i++) {
+		const struct inventory_record *inventory = &base->inventories[i];
+		if (has_line(inventory->missing, line, length))
+			return 0;
+		had |= strcmp(or_empty(inventory->profile), or_empty(lacking->profile)) == 0 &&
+		       inventory->architecture >= lacking->architecture && has_module(inventory->modules, line, module);
+	}
+	for (size_t i = 0; !had && i < base->case_count; i++)
+		had = strlen(base->cases[i].entry_point) == name_length && strncmp(base->cases[i].entry_point, name, name_length) == 0;
+	return had;
+}
+
 /* A base without inventories says nothing of what was there. */
 static char *newly_missing(const struct run_record *base, const struct run_record *next, size_t *count)
 {
@@ -229,10 +262,7 @@ static char *newly_missing(const struct run_record *base, const struct run_recor
 	for (size_t i = 0; base->inventory_count && i < next->inventory_count; i++) {
 		for (const char *at = or_empty(next->inventories[i].missing); *at;) {
 			const size_t length = strcspn(at, "\n");
-			int before = 0;
-			for (size_t k = 0; k < base->inventory_count; k++)
-				before |= has_line(base->inventories[k].missing, at, length);
-			if (length && !before) {
+			if (length && !has_line(text.data, at, length) && base_had(base, &next->inventories[i], at, length)) {
 				text_append(&text, "%s%.*s", text.length ? "\n" : "", (int)length, at);
 				(*count)++;
 			}

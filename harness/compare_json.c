@@ -188,7 +188,7 @@ static json_t *summary_of(const struct comparison *c)
 	put_count(&object, "judged_cases", c->judged);
 	put_count(&object, "vanished_cases", c->vanished);
 	put_count(&object, "new_cases", c->added);
-	put_count(&object, "vanished_entry_points", c->entries_vanished + c->missing_count);
+	put_count(&object, "vanished_entry_points", c->entries_gone);
 	put_count(&object, "new_entry_points", c->entries_added);
 	put_count(&object, "worse_verdicts", c->worse);
 	put_count(&object, "better_verdicts", c->better);

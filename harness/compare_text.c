@@ -472,7 +472,7 @@ static void append_counts(struct view *view)
 	struct page *page = &view->page;
 	page_fact(page, "cases", "%zu in common, %zu vanished, %zu new", c->common, c->vanished, c->added);
 	page_fact(page, "entry points", "%zu, of which %zu vanished and %zu are new", c->entry_count,
-		  c->entries_vanished + c->missing_count, c->entries_added);
+		  c->entries_gone, c->entries_added);
 	page_fact(page, "verdicts", "%zu became worse, %zu better, %zu other; error beyond its bound in %zu where it was not", c->worse,
 		  c->better, c->other_verdict, c->margins);
 	page_fact(page, "outputs", "%zu cases bit-identical, %zu with other bits, %zu not comparable", c->same_bits, c->other_bits,

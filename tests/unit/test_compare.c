@@ -554,6 +554,56 @@ static void artifacts_and_inventories(void)
 	run_record_free(&next);
 }
 
+static struct comparison with_inventories(struct run_record *base, struct run_record *next, const char *modules, const char *missing,
+					  const char *profile, int64_t architecture)
+{
+	set_text(&next->inventories[0].modules, modules);
+	set_text(&next->inventories[0].missing, missing);
+	set_text(&next->inventories[0].profile, profile);
+	next->inventories[0].architecture = architecture;
+	return compared(base, next);
+}
+
+/* What an inventory lacks has vanished only if it was there. */
+static void newly_missing(void)
+{
+	struct run_record base = sample_run(8), next = sample_run(8);
+	sample_operators(&base);
+	sample_operators(&next);
+	/* nobody looked at that module in the base */
+	struct comparison comparison = with_inventories(&base, &next, "unary, sort, fill", "fill: fill_u8\nsort: asort_asc_f32", "0.9.2", 90);
+	CHECK_TEXT(comparison.missing, "");
+	CHECK_INT(comparison.regressions, 0);
+	comparison_free(&comparison);
+	/* another release may have others: what the base had is told by its cases */
+	comparison = with_inventories(&base, &next, "unary, sort", "unary: uexp_f32\nunary: unew_f32", "0.11", 90);
+	CHECK_TEXT(comparison.missing, "unary: uexp_f32");
+	comparison_free(&comparison);
+	/* of an older architecture fewer are expected */
+	base.inventories[0].architecture = 80;
+	comparison = with_inventories(&base, &next, "unary, sort", "unary: uexp_f32\nunary: uexp_f8_e4m3", "0.9.2", 90);
+	CHECK_TEXT(comparison.missing, "unary: uexp_f32");
+	comparison_free(&comparison);
+	base.inventories[0].architecture = 90;
+	/* two folders that lack it lack one entry point; one that has vanished with its cases is counted once */
+	for (size_t i = 0; i < next.case_count; i++)
+		if (strcmp(next.cases[i].entry_point, "ulog_f32") == 0)
+			snprintf(next.cases[i].entry_point, sizeof next.cases[i].entry_point, "ulog_new");
+	struct inventory_record *more = run_record_add_inventory(&next, NULL);
+	CHECK(more != NULL);
+	set_text(&more->profile, "0.9.2");
+	set_text(&more->missing, "unary: ulog_f32\nunary: usqrt_f32");
+	more->architecture = 90;
+	comparison = with_inventories(&base, &next, "unary, sort", "unary: ulog_f32", "0.9.2", 90);
+	CHECK_TEXT(comparison.missing, "unary: ulog_f32\nunary: usqrt_f32");
+	CHECK_INT(comparison.missing_count, 2);
+	CHECK_INT(comparison.entries_vanished, 1);
+	CHECK_INT(comparison.entries_gone, 2);
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
 /* ---- what is said ---- */
 
 static void outputs(void)
@@ -603,6 +653,48 @@ static void outputs(void)
 	CHECK_TEXT(json_string_value(json_object_get(first, "new_status")), "fail");
 	CHECK_TEXT(json_string_value(json_object_get(json_object_get(first, "hot"), "verdict")), "REFUSED");
 	json_decref(json);
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
+/* Names of a result file are anyone's: no line begins with a part of them, and no control character reaches a terminal. */
+static void hostile_names(void)
+{
+	static const char evil[] = "e|`v\n# il\r\033[31m";
+	struct run_record base = timed_run(3, 1, 0.002, 41), next = timed_run(3, 1, 0.002, 41);
+	struct run_record *const runs[] = {&base, &next};
+	for (int s = 0; s < 2; s++) {
+		struct case_record *cases = runs[s]->cases;
+		for (int i = 0; i < 3; i++)
+			snprintf(cases[i].family, sizeof cases[i].family, "%s", evil);
+		snprintf(cases[s].name, sizeof cases[s].name, "%s%d", evil, s);
+		snprintf(cases[s].entry_point, sizeof cases[s].entry_point, "%s%d", evil, s);
+		snprintf(cases[2].output_names[0], sizeof cases[2].output_names[0], "%s", evil);
+		set_text(&runs[s]->host, s ? evil : "host");
+		snprintf(runs[s]->devices[0].properties.name, sizeof runs[s]->devices[0].properties.name, "%s%d", evil, s);
+		set_text(&runs[s]->artifacts[s].path, evil);
+	}
+	next.cases[2].digests[0].half[0]++;
+	set_status(&next.cases[2], STATUS_FAIL);
+	snprintf(next.cases[2].judgement.reason, sizeof next.cases[2].judgement.reason, "%s", evil);
+	struct comparison comparison = compared(&base, &next);
+	const struct comparison_files files = {evil, evil};
+	for (int style = 0; style < 2; style++) {
+		const struct report_options options = {.style = style ? REPORT_MARKDOWN : REPORT_TERMINAL};
+		struct text text = {0};
+		comparison_append(&comparison, &files, &options, &text);
+		CHECK_CONTAINS(text.data, style ? "e\\|\\`v?\\# il??\\[31m" : "e|`v?# il??[31m");
+		CHECK(strstr(text.data, "\n# il") == NULL);
+		CHECK(strchr(text.data, '\r') == NULL && strchr(text.data, 033) == NULL);
+		if (style)
+			CHECK(strstr(text.data, "e|") == NULL && strstr(text.data, "|`") == NULL);
+		text_free(&text);
+	}
+	struct text xml = {0};
+	comparisons_append_junit(&comparison, &files, 1, &xml);
+	CHECK(strchr(xml.data, 033) == NULL && strchr(xml.data, '\r') == NULL);
+	text_free(&xml);
 	comparison_free(&comparison);
 	run_record_free(&base);
 	run_record_free(&next);
@@ -708,7 +800,9 @@ int main(void)
 	vanished_and_new();
 	several_artifacts();
 	artifacts_and_inventories();
+	newly_missing();
 	outputs();
+	hostile_names();
 	command();
 	bounded();
 	return check_result();
