@@ -89,15 +89,38 @@ static int name_artifacts(const struct words *words, struct matrix *matrix, stru
 	return 0;
 }
 
-/* FOLDER/DEVICE-DATASET/N-LABEL.h5 */
+/* A row twice would be run twice, and its second result files would replace the first ones. What cannot be timed is better known
+ * before other cells have been. */
+static int check_rows(const struct words *datasets, const struct words *devices, int is_timed, struct error *err)
+{
+	const struct {
+		const struct words *words;
+		const char *option;
+	} lists[] = {{datasets, "--datasets"}, {devices, "--devices"}};
+	for (size_t l = 0; l < ARRAY_COUNT(lists); l++)
+		for (size_t i = 0; i < lists[l].words->count; i++)
+			for (size_t k = 0; k < i; k++)
+				if (strcmp(lists[l].words->items[i], lists[l].words->items[k]) == 0)
+					return error_set(err, ERROR_USAGE, "assay matrix: %s: %s is there twice", lists[l].option,
+							 lists[l].words->items[i]);
+	for (size_t i = 0; is_timed && i < devices->count; i++)
+		if (!interleave_is_one_device(devices->items[i]))
+			return error_set(err, ERROR_USAGE, "assay matrix: --devices %s: takes cpu or cuda:N, or several with commas between; others "
+					 "only with --no-timing", devices->items[i]);
+	return 0;
+}
+
+/* FOLDER/DEVICE-DATASET/N-LABEL.h5, or DEVICE-S-DATASET of the S-th dataset, where names of datasets are the same. */
 static int name_files(struct matrix *matrix, size_t d, size_t s, const char *folder, struct error *err)
 {
-	char *device = NULL, *dataset = NULL, *path = NULL;
+	char *device = NULL, *dataset = NULL, *path = NULL, number[24] = "";
 	int result = -1;
+	if (matrix_dataset_shares_name(matrix, s))
+		snprintf(number, sizeof number, "%zu-", s + 1);
 	if (side_name(matrix->devices[d], &device, err) ||
 	    side_name(matrix->datasets[s] ? matrix->datasets[s] : "default", &dataset, err))
 		goto done;
-	if (asprintf(&path, "%s/%s-%s", folder, device, dataset) < 0) {
+	if (asprintf(&path, "%s/%s-%s%s", folder, device, number, dataset) < 0) {
 		path = NULL;
 		error_set(err, ERROR_ENVIRONMENT, "out of memory");
 		goto done;
@@ -291,7 +314,7 @@ int cmd_matrix(int argc, char **argv)
 	}
 	if (sides_threshold("assay matrix", threshold, &matrix.threshold, &err) || split(&artifacts, "--artifacts", &paths, &err) ||
 	    split(&datasets, "--datasets", &sources, &err) || split(&devices, "--devices", &places, &err) ||
-	    name_artifacts(&paths, &matrix, &labels, &err))
+	    check_rows(&sources, &places, !no_timing, &err) || name_artifacts(&paths, &matrix, &labels, &err))
 		goto fail;
 	if (interleave && paths.count > INTERLEAVE_SIDES_MAX) {
 		error_set(&err, ERROR_USAGE, "assay matrix: --interleave takes at most %d artifacts", INTERLEAVE_SIDES_MAX);

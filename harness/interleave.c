@@ -599,8 +599,7 @@ static int time_sides(struct interleave *all, struct error *err)
 	return result ? result : describe(all, err);
 }
 
-/* "cpu", "cuda" or "cuda:N"; a session takes several at once. */
-static int is_one_device(const char *device)
+int interleave_is_one_device(const char *device)
 {
 	const char *number = strncmp(device, "cuda:", 5) == 0 ? device + 5 : NULL;
 	const int is_number = number && number[0] && strspn(number, "0123456789") == strlen(number);
@@ -625,7 +624,7 @@ int interleave_run(const struct interleave_options *options, struct run_record *
 	all->device = options->session.device ? options->session.device : device_default_id();
 	all->rounds = options->rounds ? options->rounds : strcmp(all->device, "cpu") == 0 ? 0 : INTERLEAVE_ROUNDS;
 	all->session.device = all->device;
-	if (is_timed(all) && !is_one_device(all->device)) {
+	if (is_timed(all) && !interleave_is_one_device(all->device)) {
 		error_set(err, ERROR_USAGE, "--device %s: artifacts are timed in turns on one device; name it, as cuda:0", all->device);
 		goto done;
 	}

@@ -50,6 +50,9 @@ struct interleave_options {
  * round, so that minutes of work outlive a kill. Each time the file is replaced whole; in the end it is renamed to OUT. */
 int interleave_run(const struct interleave_options *options, struct run_record *runs, struct error *err);
 
+/* "cpu", "cuda" or "cuda:N": what can be timed in turns; a session takes several at once. */
+int interleave_is_one_device(const char *device);
+
 /* ---- interleave_merge.c: rounds into one measurement; pure ---- */
 
 /* Appends a round to *into (zeroed at first); takes over from->raw. ERROR_INPUT beyond RECORD_ROUNDS_MAX or for what was not

@@ -13,6 +13,21 @@ struct matrix_cell *matrix_cell(const struct matrix *matrix, size_t device, size
 	return &matrix->cells[(device * matrix->dataset_count + dataset) * matrix->artifact_count + artifact];
 }
 
+int matrix_dataset_shares_name(const struct matrix *matrix, size_t dataset)
+{
+	const char *path = matrix->datasets[dataset];
+	for (size_t i = 0; path && i < matrix->dataset_count; i++)
+		if (i != dataset && matrix->datasets[i] && strcmp(path_base(matrix->datasets[i]), path_base(path)) == 0)
+			return 1;
+	return 0;
+}
+
+const char *matrix_dataset_name(const struct matrix *matrix, size_t dataset)
+{
+	const char *path = matrix->datasets[dataset];
+	return !path ? "default" : matrix_dataset_shares_name(matrix, dataset) ? path : path_base(path);
+}
+
 void matrix_free(struct matrix *matrix)
 {
 	for (size_t i = 0; matrix->cells && i < matrix->artifact_count * matrix->dataset_count * matrix->device_count; i++) {

@@ -51,6 +51,9 @@ struct matrix {
 	int in_turns;                 /* artifacts of a device and dataset were timed in turns */
 };
 
+/* What a dataset is called: the last part of its path, or all of it where another one's is the same; "default". */
+const char *matrix_dataset_name(const struct matrix *matrix, size_t dataset);
+int matrix_dataset_shares_name(const struct matrix *matrix, size_t dataset);
 struct matrix_cell *matrix_cell(const struct matrix *matrix, size_t device, size_t dataset, size_t artifact);
 
 /* Opens what lies under the path. Files that cannot be read are named in `problem`. -1 when memory runs out. */

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *dataset_name(const struct matrix *matrix, size_t index)
-{
-	return matrix->datasets[index] ? path_base(matrix->datasets[index]) : "default";
-}
-
 /* "27 pass, 3 fail"; of statuses that there are. */
 static void append_statuses(struct text *out, const struct matrix_cell *cell)
 {
@@ -36,7 +31,7 @@ static void fill_row(struct table *table, const struct matrix *matrix, size_t d,
 	const struct matrix_relative *relative = &cell->relative;
 	struct text statuses = {0};
 	table_cell(table, "%s", matrix->devices[d]);
-	table_cell(table, "%s", dataset_name(matrix, s));
+	table_cell(table, "%s", matrix_dataset_name(matrix, s));
 	table_cell(table, "%s", matrix->artifacts[a].label);
 	append_statuses(&statuses, cell);
 	table_cell(table, "%s", cell->problem.kind ? "not run" : statuses.data ? statuses.data : "no case");
@@ -86,7 +81,7 @@ static void append_problems(struct page *page, const struct matrix *matrix)
 					continue;
 				if (!is_headed++)
 					page_heading(page, 3, "What is wrong");
-				text_append(&where, "%s on %s, %s", matrix->artifacts[a].label, matrix->devices[d], dataset_name(matrix, s));
+				text_append(&where, "%s on %s, %s", matrix->artifacts[a].label, matrix->devices[d], matrix_dataset_name(matrix, s));
 				page_item(page, TONE_BAD, cell->problem.kind ? "not run" : "verdicts", where.data ? where.data : "");
 				if (cell->problem.kind)
 					page_item_line(page, "", cell->problem.message, 0);
@@ -177,7 +172,7 @@ void matrix_append_csv(const struct matrix *matrix, struct text *out)
 				const struct matrix_cell *cell = matrix_cell(matrix, d, s, a);
 				const struct matrix_relative *relative = &cell->relative;
 				const struct matrix_artifact *artifact = &matrix->artifacts[a];
-				const char *const first[] = {matrix->devices[d], dataset_name(matrix, s), artifact->label, artifact->path,
+				const char *const first[] = {matrix->devices[d], matrix_dataset_name(matrix, s), artifact->label, artifact->path,
 							     artifact->toolkit, artifact->images, artifact->built, artifact->driver};
 				for (size_t i = 0; i < ARRAY_COUNT(first); i++)
 					csv_text(out, first[i]);

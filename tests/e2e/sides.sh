@@ -98,6 +98,7 @@ grep -q 'pass -> fail (in round 2: .*; also broken: repeat)' "$work/changing" ||
 # modules: an entry point that is gone; rounds load them in groups
 run gone 1 "$assay" compare "$work/whole" "$work/lacking" --device cpu --dataset "$here/operators.spec" --rounds 2 --json "$work/gone.json"
 expect_line "$work/gone" 'vanished +fill: fill_u8$'
+expect_line "$work/gone" 'entry points +14, of which 1 vanished and 1 are new'
 expect_line "$work/gone" 'resources +[0-9]+ kernels in both: 0 take more, 0 less$'
 schema gone.json compare-json.schema.json
 
@@ -138,6 +139,29 @@ run not_there 3 "$assay" matrix --artifacts "$good" --devices cpu,cuda:99 --data
 expect_line "$work/not_there" '^  cuda:99 +cases.spec +none +not run'
 run twice 2 "$assay" matrix --artifacts "$good,$good"
 expect_line "$work/twice.err" 'would both be called none; give names'
+run row_twice 2 "$assay" matrix --artifacts "$good" --devices cpu,cpu
+expect_line "$work/row_twice.err" '--devices: cpu is there twice'
+run no_device 2 "$assay" matrix --artifacts "$good" --devices cpu,nonsense --datasets "$cases" --out "$work/not_begun"
+expect_line "$work/no_device.err" '--devices nonsense: takes cpu or cuda:N'
+[ -e "$work/not_begun" ] && fail "cells were run before a device that cannot be was told"
+# datasets of one name: each has its row and its result files
+mkdir "$work/other"
+cp "$cases" "$work/other/cases.spec"
+run names 0 "$assay" matrix --artifacts "$good" --devices cpu --datasets "$cases,$work/other/cases.spec" --without-check no-launch \
+    --filter d32 --out "$work/named"
+expect_line "$work/names" "^  cpu +$work/other/cases.spec +none +2 pass"
+expect "result files of datasets of one name" "cpu-1-cases.spec/1-none.h5 cpu-2-cases.spec/1-none.h5" "$(cd "$work/named" && echo */*.h5)"
+: >"$work/empty.spec"
+run empty 3 "$assay" matrix --artifacts "$good" --devices cpu --datasets "$work/empty.spec"
+expect_line "$work/empty" 'empty.spec:1: holds no section'
+# names are anyone's: no table, heading or list is broken by them
+hostile=$(printf 'a|`b\n# c<d>&"\001')
+run hostile 0 "$assay" matrix --artifacts "$hostile=$good,b=$good" --devices cpu --datasets "$cases" --without-check no-launch --filter d32 \
+    --markdown "$work/hostile.md" --csv "$work/hostile.csv" --json "$work/hostile.json"
+schema hostile.json matrix-json.schema.json
+expect "lines of the CSV with a hostile name" 3 "$(wc -l <"$work/hostile.csv")"
+expect "lines of the Markdown that begin with the rest of a name" 0 "$(grep -c '^# c' "$work/hostile.md")"
+expect "rows of the table" 2 "$(grep -c '^| cpu |' "$work/hostile.md")"
 run no_artifact 2 "$assay" matrix
 run comma 2 "$assay" matrix --artifacts "$good,,$bad"
 finish
