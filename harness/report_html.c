@@ -201,14 +201,16 @@ static void append_verdict(struct builder *builder, const struct run_record *con
 		if (artifacts > 1)
 			text_append(out, " and %zu more", artifacts - 1);
 	} else {
-		text_append(out, "%zu runs", count);
+		text_append(out, "%zu run%s", count, count == 1 ? "" : "s");
 	}
 	char device[200];
 	device_name(runs[count - 1], device, sizeof device);
 	text_append(out, " · ");
 	xml_append_text(out, device);
-	text_append(out, " · ");
-	xml_append_text(out, runs[count - 1]->date);
+	if (or_empty(runs[count - 1]->date)[0]) {
+		text_append(out, " · ");
+		xml_append_text(out, runs[count - 1]->date);
+	}
 	if (all.refused)
 		text_append(out, " · %s not judged (unsupported or skipped)", grouped(a, all.refused));
 	if (unfinished)

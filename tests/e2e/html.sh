@@ -25,11 +25,14 @@ grep -q 'id="chart0"' "$work/timed.html" || plots=0
 [ $plots = 1 ] || expect_line "$work/timed.html" 'built without Chart.js'
 page history 15 "$a" "$b" "$c"
 page hostile 4 "$work/hostile.h5"
+page odd 5 "$work/odd.h5"
+page empty 0 "$work/empty.h5"
 expect_line "$work/timed.html" 'TFLOP/s'
 expect_line "$work/timed.html" 'Conditions were poor'
 expect_line "$work/timed.html" 'Against cudnn'
 expect_line "$work/history.html" '>newest / first<'
 expect_line "$work/hostile.html" '5 of 10 cases did not pass'
+expect_line "$work/empty.html" 'Nothing was verified'
 
 # a run writes the same page as the report of its file
 build none
@@ -42,15 +45,27 @@ expect_line "$work/run.xml" '<testsuites name="assay" tests="2" failures="0" err
 
 # every row has as many cells as the head, no cell is a formula; the XML is well-formed
 if command -v python3 >/dev/null; then
-    "$assay" report "$work/hostile.h5" --csv "$work/hostile.csv" --junit "$work/hostile.xml" >/dev/null || fail "hostile.h5: no CSV, no JUnit"
-    python3 - "$work/hostile.csv" "$work/hostile.xml" <<'END' || fail "CSV or JUnit of hostile.h5"
-import csv, sys, xml.etree.ElementTree as tree
-rows = list(csv.reader(open(sys.argv[1], newline="", encoding="utf-8"), strict=True))
-assert len(rows) == 11 and len({len(row) for row in rows}) == 1, [len(row) for row in rows]
+    for sample in hostile odd empty; do
+        "$assay" report "$work/$sample.h5" --csv "$work/$sample.csv" --junit "$work/$sample.xml" --json "$work/$sample.json" \
+            --gbench-json "$work/$sample.gbench.json" --markdown "$work/$sample.md" >/dev/null || fail "$sample.h5: no report"
+    done
+    python3 - "$work" <<'END' || fail "CSV, JUnit or JSON of hostile, odd or no results"
+import csv, json, os, sys, xml.etree.ElementTree as tree
+os.chdir(sys.argv[1])
+def refuse(name):
+    raise ValueError("JSON has no " + name)
+for sample, cases in ("hostile", 10), ("odd", 56), ("empty", 0):
+    rows = list(csv.reader(open(sample + ".csv", newline="", encoding="utf-8"), strict=True))
+    assert len(rows) == cases + 1 and len({len(row) for row in rows}) == 1, (sample, [len(row) for row in rows])
+    assert len(list(tree.parse(sample + ".xml").getroot().iter("testcase"))) == cases, sample
+    runs = json.load(open(sample + ".json", encoding="utf-8"), parse_constant=refuse)["runs"]
+    assert [len(run["cases"]) for run in runs] == [cases], sample
+    json.load(open(sample + ".gbench.json", encoding="utf-8"), parse_constant=refuse)
+rows = list(csv.reader(open("hostile.csv", newline="", encoding="utf-8"), strict=True))
 assert not [cell for row in rows for cell in row if cell[:1] in ("=", "@", "+", "-")], rows
-root = tree.parse(sys.argv[2]).getroot()
+root = tree.parse("hostile.xml").getroot()
 cases = list(root.iter("testcase"))
-assert len(cases) == 10 and len(list(root.iter("failure"))) == 5, len(cases)
+assert len(list(root.iter("failure"))) == 5
 assert all("reproduce: assay verify " in failure.text for failure in root.iter("failure"))
 assert any("</script>" in case.get("name") for case in cases)
 END

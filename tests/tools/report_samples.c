@@ -1,6 +1,8 @@
 /* Writes result files for tests of reports into a folder: made-up runs, no GPU needed.
  *   timed-1.h5 .. timed-3.h5   attention at several lengths and head dimensions, with baselines, clocks and energy, from three days
  *   hostile.h5                 texts that would break out of HTML, XML, CSV or JSON
+ *   odd.h5                     figures that no run has: NaN, infinities, negative and huge ones, in every place; long names
+ *   empty.h5                   a run without a device, without an artifact and without cases
  * usage: report_samples FOLDER */
 #include "record.h"
 
@@ -152,6 +154,76 @@ static void write_hostile(const char *folder)
 	write_run(&run, folder, "hostile.h5");
 }
 
+static struct timing_record odd_timing(double odd)
+{
+	struct timing_record timing_of = timing(1);
+	timing_of.median = timing_of.low = timing_of.high = timing_of.minimum = timing_of.maximum = timing_of.confidence = odd;
+	for (int i = 0; i < SAMPLES; i++)
+		timing_of.raw[i] = odd;
+	return timing_of;
+}
+
+/* Each odd value in one figure after the other; every case has passed and is timed as far as its figures let it be. */
+static void write_odd(const char *folder)
+{
+	static const double values[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, -1, 0, 1e-320, 1e308};
+	enum { PLACES = 8 };
+	struct run_record run = empty_run(8);
+	for (size_t v = 0; v < sizeof values / sizeof *values; v++)
+		for (int place = 0; place < PLACES; place++) {
+			const double odd = values[v];
+			struct case_record record = attention(64 << place % 3, 512 << place % 4, "full", 1e-4);
+			const size_t used = strlen(record.name);
+			/* a name as long as a name can be */
+			memset(record.name + used, 'x', sizeof record.name - used);
+			snprintf(record.name + sizeof record.name - 8, 8, "%zu.%d", v, place);
+			switch (place) {
+			case 0:
+				free(record.hot.raw);
+				record.hot = odd_timing(odd);
+				break;
+			case 1:
+				free(record.cold.raw);
+				record.cold = odd_timing(odd);
+				break;
+			case 2:
+				free(record.baselines[0].hot.raw);
+				record.baselines[0].hot = odd_timing(odd);
+				break;
+			case 3:
+				record.flops = odd;
+				break;
+			case 4:
+				record.bytes = odd;
+				break;
+			case 5:
+				record.energy_joules = record.energy_calls = odd;
+				break;
+			case 6:
+				record.judgement.margin = record.judgement.scaled_max = record.judgement.lse_margin = odd;
+				record.judgement.absolute_max = record.judgement.worst_value = odd;
+				break;
+			default:
+				record.wall_seconds = odd;
+				record.judgement.histogram[3] = odd < 0 ? INT64_MIN : INT64_MAX;
+				record.clocks[0].at = odd;
+				record.clocks[0].sm_clock_mhz = UINT32_MAX;
+			}
+			add(&run, record);
+		}
+	run.wall_seconds = (double)NAN;
+	run.devices[0].matrix_product_flops = (double)INFINITY;
+	run.devices[0].copy_bytes_per_second = -1;
+	write_run(&run, folder, "odd.h5");
+}
+
+static void write_empty(const char *folder)
+{
+	struct run_record run = {.schema = RECORD_SCHEMA, .command = own(""), .version = own(""), .date = own(""), .host = own(""),
+				  .math = own(""), .dataset = own(""), .repeat_options = own(""), .notes = own(""), .complete = 1};
+	write_run(&run, folder, "empty.h5");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -161,5 +233,7 @@ int main(int argc, char **argv)
 	for (int day = 1; day <= 3; day++)
 		write_timed(argv[1], day);
 	write_hostile(argv[1]);
+	write_odd(argv[1]);
+	write_empty(argv[1]);
 	return 0;
 }
