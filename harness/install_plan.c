@@ -117,7 +117,8 @@ static int plan_old(struct change *change, const struct install_options *options
 				   change->kept, lost.data ? lost.data : "", others);
 	} else if (change->lost) {
 		/* with some of its files a build script may compile nothing, and so not make those that are lost either */
-		text_append(&change->told, "%s%s: displaced, and gone since; nothing is put back, and Cargo builds all of it anew\n",
+		text_append(&change->told,
+			    "%s%s: displaced, and gone since; nothing is put back, and Cargo builds all of it anew\n",
 			    lost.data ? lost.data : "", others);
 		json_array_clear(change->restored);
 		change->restored_count = 0;
@@ -215,13 +216,16 @@ static int note_folders(struct change *change, struct error *err)
 	return 0;
 }
 
-/* Folders change places by renaming, which no mount point does. Kernels before 5.8 do not tell: there the renaming itself fails. */
+/* Folders change places by renaming, which no mount point does. Kernels before 5.8 do not tell: there the renaming itself
+ * fails. */
 static int check_no_mount(const char *folder, struct error *err)
 {
 	struct statx status;
 	if (statx(AT_FDCWD, folder, 0, STATX_BASIC_STATS, &status) == 0 && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-		return error_set(err, ERROR_INPUT, "%s: is a mount point, which cannot change places with another folder; mount the folder above it, "
-				 "or name one inside of it", folder);
+		return error_set(err, ERROR_INPUT,
+				 "%s: is a mount point, which cannot change places with another folder; mount the folder above it, "
+				 "or name one inside of it",
+				 folder);
 	return 0;
 }
 

@@ -6,7 +6,8 @@
  *
  * A journal is written and flushed before the first change, once more when everything that is to take a place has been made
  * beside it ("ready"), and removed at the end. Whoever finds one takes back what was made (not ready) or does the rest (ready);
- * each step can be done twice. Both files may be anyone's: every path is checked, and what is removed is never named by them alone. */
+ * each step can be done twice. Both files may be anyone's: every path is checked, and what is removed is never named by them
+ * alone. */
 #ifndef ASSAY_HARNESS_INSTALL_STATE_H
 #define ASSAY_HARNESS_INSTALL_STATE_H
 

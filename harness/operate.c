@@ -1,219 +1,15 @@
-#include "operate.h"
+#include "operate_private.h"
 
-#include "artifact/artifact.h"
-#include "artifact/ptx_slice.h"
 #include "bench_case.h"
 #include "core/util.h"
 #include "keep.h"
 #include "observe.h"
-#include "operate_conditions.h"
-#include "operate_memory.h"
 #include "operate_verdict.h"
 #include "output_copy.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PARAMETERS_MAX = OPERATOR_ARGUMENTS_MAX + 8 };
-
-struct loaded_kernel {
-	char *symbol;
-	struct device_function *function;
-	struct device_resources resources;
-	unsigned sizes[PARAMETERS_MAX];  /* of its parameters */
-	int parameter_count;             /* may exceed the table */
-	int is_fast;
-};
-
-struct operate {
-	struct operate_options options;
-	struct operate_memory memory;
-	struct operate_conditions *conditions;
-	struct device_module *module;
-	struct loaded_kernel *kernels;
-	size_t kernel_count;
-	char image[96];
-	char *path;                      /* of the file below */
-	struct artifact artifact;
-	struct ptx_slicer *slicer;
-};
-
-int operate_open(struct operate **out, const struct operate_options *options, struct error *err)
-{
-	struct operate *operate = calloc(1, sizeof *operate);
-	*out = NULL;
-	if (!operate)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	operate->options = *options;
-	operate_memory_init(&operate->memory, options->device, options->guard);
-	if (operate_conditions_open(&operate->conditions, options->device, err)) {
-		operate_close(operate);
-		return -1;
-	}
-	*out = operate;
-	return 0;
-}
-
-/* ---- loading ------------------------------------------------------------------------------------------------------ */
-
-static void unload(struct operate *operate)
-{
-	if (operate->module)
-		operate->options.device->ops->module_unload(operate->options.device, operate->module, NULL);
-	operate->module = NULL;
-	for (size_t i = 0; i < operate->kernel_count; i++)
-		free(operate->kernels[i].symbol);
-	free(operate->kernels);
-	operate->kernels = NULL;
-	operate->kernel_count = 0;
-}
-
-static void close_file(struct operate *operate)
-{
-	if (!operate->path)
-		return;
-	ptx_slicer_close(operate->slicer);
-	operate->slicer = NULL;
-	artifact_close(&operate->artifact);
-	free(operate->path);
-	operate->path = NULL;
-}
-
-static int open_file(struct operate *operate, const char *path, struct error *err)
-{
-	if (operate->path && strcmp(operate->path, path) == 0)
-		return 0;
-	unload(operate);
-	close_file(operate);
-	if (artifact_open(path, &operate->artifact, err))
-		return -1;
-	operate->path = strdup(path);
-	if (!operate->path) {
-		artifact_close(&operate->artifact);
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	}
-	const enum object_kind kind = operate->artifact.kind;
-	if (kind != OBJECT_PTX && kind != OBJECT_CUBIN && kind != OBJECT_FATBIN)
-		error_set(err, ERROR_INPUT, "%s: is no module that a driver loads (PTX, cubin or fatbin)", path);
-	else if (kind != OBJECT_PTX || ptx_slicer_open(&operate->slicer, (const char *)operate->artifact.map.data,
-						       operate->artifact.map.size, err) == 0)
-		return 0;
-	close_file(operate);
-	return -1;
-}
-
-/* Parameters of a kernel, as its image states them. */
-static void describe_parameters(struct loaded_kernel *kernel, const struct artifact_kernel *found, const struct ptx *ptx)
-{
-	if (found->ptx) {
-		kernel->parameter_count = found->ptx->parameter_count;
-		for (int i = 0; i < kernel->parameter_count && i < PARAMETERS_MAX; i++)
-			kernel->sizes[i] = found->ptx->parameters[i].size;
-		kernel->is_fast = ptx_is_fast(ptx);
-		return;
-	}
-	kernel->parameter_count = found->sass->parameter_count;
-	for (int i = 0; i < kernel->parameter_count && i < PARAMETERS_MAX; i++)
-		kernel->sizes[i] = found->sass->parameters[i].size;
-	kernel->is_fast = 1; /* SASS does not tell: the user's word is taken for it */
-}
-
-static int by_symbol(const void *key, const void *item)
-{
-	return strcmp(key, ((const struct artifact_kernel *)item)->name);
-}
-
-static int find_kernels(struct operate *operate, const char *const *symbols, size_t count, struct error *err)
-{
-	struct device *device = operate->options.device;
-	const struct device_properties *properties = &device->properties;
-	struct artifact_kernels kernels = {0};
-	int result = -1;
-	/* a module is for one GPU; what is not for this one the driver has refused */
-	const int any = properties->kind != DEVICE_CUDA;
-	if (artifact_kernel_names(&operate->artifact, any ? 99 : properties->cc_major, any ? 9 : properties->cc_minor,
-				  any ? IMAGE_PTX : IMAGE_ANY, &kernels, err))
-		return -1;
-	operate->kernels = calloc(count ? count : 1, sizeof *operate->kernels);
-	if (!operate->kernels) {
-		error_set(err, ERROR_ENVIRONMENT, "out of memory");
-		goto done;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct loaded_kernel *kernel = &operate->kernels[i];
-		const struct artifact_kernel *found = kernels.count ? bsearch(symbols[i], kernels.items, (size_t)kernels.count,
-									     sizeof *kernels.items, by_symbol) : NULL;
-		if (!found) {
-			error_set(err, ERROR_INPUT, "%s: has no kernel %s", operate->path, symbols[i]);
-			goto done;
-		}
-		kernel->symbol = strdup(symbols[i]);
-		if (!kernel->symbol) {
-			error_set(err, ERROR_ENVIRONMENT, "out of memory");
-			goto done;
-		}
-		operate->kernel_count++;
-		describe_parameters(kernel, found, &operate->artifact.units[found->unit].images[found->image].ptx);
-		if (device->ops->module_function(device, operate->module, symbols[i], &kernel->function, err))
-			goto done;
-		kernel->resources = device_function_resources(device, kernel->function);
-	}
-	const struct artifact_image *image = &operate->artifact.units[0].images[0];
-	if (operate->artifact.kind == OBJECT_PTX)
-		snprintf(operate->image, sizeof operate->image, "PTX sm_%u%.1s (JIT)", image->ptx.arch, image->ptx.suffix ? &image->ptx.suffix : "");
-	else
-		snprintf(operate->image, sizeof operate->image, "%s", object_kind_name(operate->artifact.kind));
-	result = 0;
-done:
-	artifact_kernels_free(&kernels);
-	return result;
-}
-
-int operate_load(struct operate *operate, const char *path, const char *const *symbols, size_t count, int whole,
-		 struct operate_loaded *loaded, struct error *err)
-{
-	struct device *device = operate->options.device;
-	char *text = NULL;
-	*loaded = (struct operate_loaded){0};
-	if (open_file(operate, path, err))
-		return -1;
-	unload(operate);
-	const void *image = operate->artifact.map.data;
-	if (operate->slicer && !whole) {
-		if (ptx_slicer_cut(operate->slicer, symbols, count, &text, NULL, err))
-			return error_context(err, "%s", path);
-	} else if (operate->slicer) {
-		text = copy_text((const char *)operate->artifact.map.data, operate->artifact.map.size);
-		if (!text)
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
-	}
-	const double start = monotonic_seconds();
-	const int failed = device->ops->module_load(device, text ? text : image, &operate->module, err);
-	loaded->seconds = monotonic_seconds() - start;
-	free(text);
-	if (failed)
-		return error_context(err, "%s", path);
-	if (find_kernels(operate, symbols, count, err)) {
-		unload(operate);
-		return -1;
-	}
-	snprintf(loaded->image, sizeof loaded->image, "%s", operate->image);
-	return 0;
-}
-
-void operate_close(struct operate *operate)
-{
-	if (!operate)
-		return;
-	unload(operate);
-	close_file(operate);
-	operate_conditions_close(operate->conditions);
-	operate_memory_free(&operate->memory);
-	free(operate);
-}
-
-/* ---- one case ----------------------------------------------------------------------------------------------------- */
 
 struct attempt {
 	struct operate *operate;
@@ -322,9 +118,10 @@ static int refused_launch(struct attempt *attempt, const struct error *err)
 	const int code = err->kind == ERROR_DEVICE ? err->device_code : 0;
 	if (!attempt->kernel || !code || device_error_is_sticky(err) || launch_error_is_unsupported(code))
 		return 0;
-	judgement_break(&attempt->record->judgement, CHECK_LAUNCH, "the launch was refused: %s (grid %u x %u x %u, block %u x %u x %u, %u "
-			"bytes of shared memory)", err->message, attempt->launch.grid.x, attempt->launch.grid.y, attempt->launch.grid.z,
-			attempt->launch.block.x, attempt->launch.block.y, attempt->launch.block.z, attempt->launch.dynamic_shared);
+	const struct device_dim3 grid = attempt->launch.grid, block = attempt->launch.block;
+	judgement_break(&attempt->record->judgement, CHECK_LAUNCH,
+			"the launch was refused: %s (grid %u x %u x %u, block %u x %u x %u, %u bytes of shared memory)",
+			err->message, grid.x, grid.y, grid.z, block.x, block.y, block.z, attempt->launch.dynamic_shared);
 	return 1;
 }
 
@@ -399,7 +196,7 @@ static int expect(struct attempt *attempt, struct error *err)
 			continue;
 		attempt->expected[i] = calloc((size_t)tensor_elements(output) + 1, sizeof *attempt->expected[i]);
 		if (!attempt->expected[i])
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+			return error_out_of_memory(err);
 		if (family->expectations(attempt->test, attempt->target->abi, output, attempt->expected[i], err))
 			return -1;
 		operate_memory_expect(&attempt->operate->memory, i, attempt->expected[i]);
@@ -413,6 +210,7 @@ static int judge_values(struct attempt *attempt, int image, struct error *err)
 	const struct test_case *test = attempt->test;
 	const struct family *family = attempt->target->family;
 	struct operator_outputs outputs = {.test = test, .math = attempt->math};
+	struct judgement *judgement = &attempt->record->judgement;
 	for (int i = 0; i < test->tensor_count; i++) {
 		const struct tensor *output = &test->tensors[i];
 		if (!is_value(test, i))
@@ -422,23 +220,26 @@ static int judge_values(struct attempt *attempt, int image, struct error *err)
 		memcpy(layout.dims, output->dims, sizeof layout.dims);
 		memcpy(layout.strides, output->strides, sizeof layout.strides);
 		if (attempt->expected[i])
-			judge_expectations(&layout, outputs.storage[i], attempt->expected[i], attempt->math, &attempt->record->judgement);
+			judge_expectations(&layout, outputs.storage[i], attempt->expected[i], attempt->math, judgement);
 	}
-	return family->judge_outputs ? family->judge_outputs(&outputs, &attempt->record->judgement, err) : 0;
+	return family->judge_outputs ? family->judge_outputs(&outputs, judgement, err) : 0;
 }
 
 static int take_digests(struct attempt *attempt, int image, struct error *err)
 {
+	const struct operate *operate = attempt->operate;
 	struct case_record *record = attempt->record;
 	for (int i = 0; i < attempt->test->tensor_count && record->output_count < RECORD_OUTPUTS_MAX; i++) {
+		const struct tensor *output = &attempt->test->tensors[i];
+		const int at = record->output_count;
 		if (!is_value(attempt->test, i))
 			continue;
-		const struct operate *operate = attempt->operate;
-		if (operate_memory_digest(&operate->memory, image, i, &record->digests[record->output_count], err) ||
-		    (operate->options.keep_outputs && case_record_keep_output(record, record->output_count, &attempt->test->tensors[i],
-									      operate_memory_result(&operate->memory, image, i), err)))
+		if (operate_memory_digest(&operate->memory, image, i, &record->digests[at], err) ||
+		    (operate->options.keep_outputs &&
+		     case_record_keep_output(record, at, output, operate_memory_result(&operate->memory, image, i), err)))
 			return -1;
-		snprintf(record->output_names[record->output_count++], sizeof record->output_names[0], "%s", attempt->test->tensors[i].name);
+		snprintf(record->output_names[at], sizeof record->output_names[at], "%s", output->name);
+		record->output_count++;
 	}
 	return 0;
 }
@@ -518,8 +319,9 @@ static int verify(struct attempt *attempt, struct error *err)
 		if (family->launch(attempt->test, attempt->target->abi, &attempt->launch, err))
 			return -1;
 		if (attempt->launch.failed)
-			return error_set(err, ERROR_INTERNAL, "case %s: its launch names a tensor that is not there, or has too many arguments "
-					 "or blocks", attempt->test->name);
+			return error_set(err, ERROR_INTERNAL,
+					 "case %s: its launch names a tensor that is not there, or has too many arguments or blocks",
+					 attempt->test->name);
 		if (check_shape(attempt, err) || check_parameters(attempt, err))
 			return -1;
 		note_launch(attempt);
@@ -569,12 +371,13 @@ static void note_math(struct attempt *attempt)
 	if (!attempt->kernel || !attempt->kernel->is_fast || !(judgement->precise_margin > 1))
 		return;
 	if (attempt->math == MATH_FAST && !record->note[0])
-		snprintf(record->note, sizeof record->note, "fast math: %.3g times the bound of a precise build, %" PRIu64 " units in the last "
-			 "place", judgement->precise_margin, judgement->ulp_max);
+		snprintf(record->note, sizeof record->note,
+			 "fast math: %.3g times the bound of a precise build, %" PRIu64 " units in the last place",
+			 judgement->precise_margin, judgement->ulp_max);
 	const size_t used = strlen(judgement->reason);
 	if (attempt->math == MATH_PRECISE && judgement->status == STATUS_FAIL)
-		snprintf(judgement->reason + used, sizeof judgement->reason - used, "; it is built with fast math: --math fast judges it by "
-			 "what that permits");
+		snprintf(judgement->reason + used, sizeof judgement->reason - used,
+			 "; it is built with fast math: --math fast judges it by what that permits");
 }
 
 struct timed { /* context of the sampler */
@@ -620,7 +423,7 @@ static int make_sets(void *context, int count, struct error *err)
 	timed->addresses = calloc((size_t)count, sizeof *timed->addresses);
 	timed->bindings = calloc((size_t)count, sizeof *timed->bindings);
 	if (!timed->addresses || !timed->bindings)
-		return error_set(err, ERROR_ENVIRONMENT, "out of memory");
+		return error_out_of_memory(err);
 	if (device_alloc(device, (size_t)count * memory->image_bytes, &timed->memory, err))
 		return -1;
 	for (int set = 0; set < count; set++) {

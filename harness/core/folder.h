@@ -20,8 +20,8 @@ void name_list_free(struct name_list *names);
 /* Names of all that lies in a folder but "." and "..", sorted. ERROR_INPUT when it cannot be read; *names is then empty. */
 int folder_names(const char *folder, struct name_list *names, struct error *err);
 
-/* Paths of all below a folder, from it on with '/': folders, each before what it holds, and apart from them whatever is none, such
- * as files and links, which are not followed. ERROR_INPUT when one of them cannot be read; both lists are then empty. */
+/* Paths of all below a folder, from it on with '/': folders, each before what it holds, and apart from them whatever is none,
+ * such as files and links, which are not followed. ERROR_INPUT when one of them cannot be read; both lists are then empty. */
 int folder_tree(const char *folder, struct name_list *folders, struct name_list *files, struct error *err);
 
 #endif
