@@ -146,7 +146,7 @@ static int take_device(struct run_record *out, const struct run_record *part, co
 	return 0;
 }
 
-static int take_artifact(struct artifact_record *to, const struct artifact_record *from, struct error *err)
+int merge_artifact(struct artifact_record *to, const struct artifact_record *from, struct error *err)
 {
 	to->link_seconds = larger(to->link_seconds, from->link_seconds);
 	to->load_longest_seconds = larger(to->load_longest_seconds, from->load_longest_seconds);
@@ -263,7 +263,7 @@ static int take_part(struct run_record *out, struct run_record *part, const char
 	for (size_t i = 0; result == 0 && i < part->device_count; i++)
 		result = take_device(out, part, &part->devices[i], &devices[i], err);
 	for (size_t i = 0; result == 0 && i < part->artifact_count; i++)
-		result = take_artifact(&out->artifacts[i], &part->artifacts[i], err);
+		result = merge_artifact(&out->artifacts[i], &part->artifacts[i], err);
 	for (size_t i = 0; result == 0 && i < part->inventory_count; i++)
 		result = take_inventory(out, &part->inventories[i], err);
 	if (result == 0)
@@ -328,6 +328,12 @@ int merge_runs(struct run_record *out, struct run_record *parts, const char *con
 	if (count == 0)
 		return error_set(err, ERROR_INPUT, "there is nothing to merge");
 	if (check_parts(parts, names, count, options, &missing, err) || start_from(out, &parts[0], err))
+		goto done;
+	/* one round of measuring in turns is whole only where every part is of it */
+	int is_one_round = 1;
+	for (size_t i = 1; i < count; i++)
+		is_one_round &= strcmp(or_empty(parts[i].interleaved), or_empty(parts[0].interleaved)) == 0;
+	if (is_one_round && set_copy(&out->interleaved, parts[0].interleaved, err))
 		goto done;
 	for (size_t i = 0; i < count; i++)
 		if (take_part(out, &parts[i], names[i], err))

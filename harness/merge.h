@@ -16,4 +16,7 @@ struct merge_options {
 int merge_runs(struct run_record *out, struct run_record *parts, const char *const *names, size_t count,
 	       const struct merge_options *options, struct error *err);
 
+/* Adds to what is known of an artifact what another part of the same run knows of it. */
+int merge_artifact(struct artifact_record *to, const struct artifact_record *from, struct error *err);
+
 #endif

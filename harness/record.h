@@ -282,8 +282,11 @@ struct record_writer;
  * is writing it. ERROR_INPUT when it cannot be written. */
 int record_writer_open(struct record_writer **writer, const char *path, const struct run_record *run, struct error *err);
 /* For results that cannot be had again: from now on PATH.earlier is a whole copy of what PATH.partial held some time ago
- * (record_earlier.h), one that is there already included. It is gone once the file is committed. */
-int record_writer_keep_earlier(struct record_writer *writer, struct error *err);
+ * (record_earlier.h), one that is there already included. It is gone once the file is committed. `run` is what PATH.partial says of
+ * everything but cases from each copy on: as it is then, so it has to live as long as the writer. */
+int record_writer_keep_earlier(struct record_writer *writer, const struct run_record *run, struct error *err);
+/* With the next flush: the run knows more than cases can tell. */
+void record_writer_copy_soon(struct record_writer *writer);
 /* Appends one case and flushes, so that a killed run keeps it, or leaves the flush, which costs more than a
  * small case, to the caller. After a failure the writer can only be discarded. */
 int record_writer_add_unflushed(struct record_writer *writer, const struct case_record *record, struct error *err);

@@ -16,6 +16,8 @@ enum { COPY_SECONDS = 30, COPY_SHARE = 50 };
 struct record_writer {
 	char *path, *partial, *earlier;       /* earlier: NULL where no copies are made */
 	double next_copy;                     /* monotonic */
+	int has_copy;                         /* of this file */
+	const struct run_record *run;         /* what a copy says besides the cases */
 	hid_t file, cases;
 	hid_t tables[RECORD_TABLES], types[RECORD_TABLES];
 	hsize_t rows[RECORD_TABLES];          /* in the file */
@@ -404,17 +406,34 @@ fail:
 	return -1;
 }
 
-int record_writer_keep_earlier(struct record_writer *writer, struct error *err)
+int record_writer_keep_earlier(struct record_writer *writer, const struct run_record *run, struct error *err)
 {
+	writer->run = run;
 	writer->earlier = record_earlier_name(writer->path);
 	return writer->earlier ? 0 : error_set(err, ERROR_ENVIRONMENT, "out of memory");
 }
 
-/* Nothing waits, and HDF5 has flushed. A copy that fails is no reason to end a run. */
+void record_writer_copy_soon(struct record_writer *writer)
+{
+	writer->next_copy = 0;
+}
+
+/* Everything of the run but its cases once more; nothing waits, and it is flushed. */
+static int rewrite_run(struct record_writer *writer, const struct run_record *run)
+{
+	if (H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
+	    record_write_run(writer->file, run, 0) || record_write_artifacts(writer->file, run) ||
+	    H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
+		return -1;
+	writer->devices = run->device_count;
+	return 0;
+}
+
+/* A copy that fails is no reason to end a run. */
 static void copy_now(struct record_writer *writer)
 {
 	const double start = monotonic_seconds();
-	record_earlier_copy(writer->partial, writer->earlier);
+	writer->has_copy |= record_earlier_copy(writer->partial, writer->earlier) == 0;
 	const double end = monotonic_seconds(), pause = COPY_SHARE * (end - start);
 	writer->next_copy = end + (pause > COPY_SECONDS ? pause : COPY_SECONDS);
 }
@@ -453,8 +472,14 @@ int record_writer_flush(struct record_writer *writer, struct error *err)
 		writer->failed = 1;
 		return place_hdf5_error(&place, err, "cannot be written");
 	}
-	if (writer->earlier && monotonic_seconds() >= writer->next_copy)
+	if (writer->earlier && monotonic_seconds() >= writer->next_copy) {
+		/* a kill in the midst of that costs what was finished since the copy before */
+		if (writer->has_copy && rewrite_run(writer, writer->run)) {
+			writer->failed = 1;
+			return place_hdf5_error(&place, err, "cannot be written");
+		}
 		copy_now(writer);
+	}
 	return 0;
 }
 
@@ -476,9 +501,7 @@ int record_writer_commit(struct record_writer *writer, const struct run_record *
 	}
 	if (writer->earlier)
 		copy_now(writer); /* what follows changes the file all over */
-	if (H5Ldelete(writer->file, "run", H5P_DEFAULT) < 0 || H5Ldelete(writer->file, "artifacts", H5P_DEFAULT) < 0 ||
-	    record_write_run(writer->file, run, 0) || record_write_artifacts(writer->file, run) ||
-	    H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || (run->complete && record_write_complete(writer->file))) {
+	if (rewrite_run(writer, run) || (run->complete && record_write_complete(writer->file))) {
 		place_hdf5_error(&place, err, "cannot be written");
 		goto fail;
 	}

@@ -70,7 +70,7 @@ int session_open_writer(struct session *session, struct error *err)
 	if (session->writer || !session->options->out)
 		return 0;
 	if (session_resume_prepare(session, err) || record_writer_open(&session->writer, session->options->out, session->run, err) ||
-	    record_writer_keep_earlier(session->writer, err))
+	    record_writer_keep_earlier(session->writer, session->run, err))
 		return -1;
 	return session_resume_write(session, err);
 }
@@ -347,7 +347,7 @@ int session_run(const struct session_options *options, struct run_record *run, s
 	progress_start(&session.progress, cases);
 	session.progress.done = session.earlier_count;
 	/* a part may have no case at all, or none left: its result file says so */
-	if (run_jobs(&session, err) || session_resume_coverage(&session, err) || session_open_writer(&session, err))
+	if (run_jobs(&session, err) || session_open_writer(&session, err))
 		goto done;
 	progress_clear(&session.progress);
 	run_record_sort(run);

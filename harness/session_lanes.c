@@ -84,6 +84,9 @@ static int note_ready(struct lane *lane, struct error *err)
 	struct artifact_record *artifact = &session->run->artifacts[lane->job->artifact];
 	if (session_note_device(session, lane->slot, ready, err))
 		return -1;
+	/* what is left by a kill has to tell it when no case of the artifact is left to be run */
+	if (session->writer && !artifact->cudart[0])
+		record_writer_copy_soon(session->writer);
 	artifact->link_seconds = ready->link_seconds;
 	artifact->load_seconds = ready->load_seconds;
 	if (set_text(&artifact->cudart, session->options->cudart && strcmp(session->options->cudart, "real") == 0 ? "real" : "shim", err))

@@ -96,8 +96,6 @@ const struct case_record *session_earlier(const struct session *session, uint64_
 int session_resume_prepare(struct session *session, struct error *err);
 /* Puts them into the result file, which has just been opened. */
 int session_resume_write(struct session *session, struct error *err);
-/* At the end: kernels that they launched. */
-int session_resume_coverage(struct session *session, struct error *err);
 void session_resume_close(struct session *session, int is_complete);
 
 /* ---- session_lanes.c: devices side by side ---- */

@@ -4,6 +4,7 @@
  * stays, or a later state of the new file does, until the run is complete (record_earlier.h). */
 #include "session_private.h"
 
+#include "merge.h"
 #include "record_earlier.h"
 #include "record_match.h"
 
@@ -51,6 +52,10 @@ static int take_cases(struct session *session, struct run_record *from, struct e
 		case_record_forget(record);
 		session->earlier_count++;
 	}
+	/* an artifact of which nothing is left to be run is not loaded again */
+	for (size_t i = 0; i < run->artifact_count && i < from->artifact_count; i++)
+		if (merge_artifact(&run->artifacts[i], &from->artifacts[i], err))
+			return -1;
 	qsort(session->earlier, session->earlier_count, sizeof *session->earlier, by_order);
 	for (size_t i = 1; i < session->earlier_count; i++)
 		if (session->earlier[i].order == session->earlier[i - 1].order)
@@ -186,22 +191,6 @@ int session_resume_prepare(struct session *session, struct error *err)
 	free(partial);
 	free(stale);
 	return result;
-}
-
-int session_resume_coverage(struct session *session, struct error *err)
-{
-	struct run_record *run = session->run;
-	for (size_t i = 0; session->earlier_count && i < run->artifact_count && i < session->earlier_run.artifact_count; i++)
-		if (artifact_record_merge_kernels(&run->artifacts[i], &session->earlier_run.artifacts[i], err))
-			return -1;
-	for (size_t i = 0; i < session->earlier_count; i++) {
-		const struct case_record *record = &run->cases[i];
-		for (int64_t k = 0; k < record->launch_count && k < RECORD_LAUNCHES_MAX; k++)
-			if (record->launches[k].device_code == 0 &&
-			    artifact_record_mark(&run->artifacts[record->artifact], record->launches[k].kernel, err))
-				return -1;
-	}
-	return 0;
 }
 
 void session_resume_close(struct session *session, int is_complete)

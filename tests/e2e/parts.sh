@@ -124,6 +124,35 @@ for name in partial earlier; do
     rm "$work/unnamed.h5"
 done
 
+# What a kill can leave beside each other (record_earlier.h): a copy and what came of it, or what a resumed run goes on from and what it
+# has begun. The one with more is gone on with.
+run few 1 "$assay" merge --partial "$work/few.h5" "$work/part1.h5"
+cases_in() {
+    "$assay" report "$1" --json - 2>/dev/null | "$json_value" runs.0.summary.cases
+}
+more=$(cases_in "$work/two.h5")
+[ "$more" -gt "$(cases_in "$work/few.h5")" ] || fail "two parts have no more cases than one"
+# beside FILE.partial FILE.earlier
+beside() {
+    cp "$1" "$work/left.h5.partial"
+    cp "$2" "$work/left.h5.earlier"
+    expect "cases of $1 beside $2" "$more" "$(cases_in "$work/left.h5")"
+    run left 0 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --resume "$work/left.h5"
+    says left "$more cases are taken over"
+    same "$1 beside $2" "$work/whole.h5" "$work/left.h5"
+    [ "$(cd "$work" && echo left.h5*)" = left.h5 ] || fail "$1 beside $2 leaves $(cd "$work" && echo left.h5*)"
+    rm "$work/left.h5"
+}
+head -c 3000 "$work/two.h5" >"$work/torn"
+beside "$work/two.h5" "$work/few.h5"
+beside "$work/few.h5" "$work/two.h5"
+beside "$work/torn" "$work/two.h5"
+beside "$work/two.h5" "$work/torn"
+cp "$work/two.h5" "$work/left.h5.partial"
+cp "$work/few.h5" "$work/left.h5.earlier"
+run plain 0 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --out "$work/left.h5"
+[ "$(cd "$work" && echo left.h5*)" = left.h5 ] || fail "a run without --resume leaves $(cd "$work" && echo left.h5*)"
+
 # Killed after any number of cases, again and again, and in the end let go on.
 killed_until_done() {
     local kind=$1 turn out=$work/killed-$1.h5 code
@@ -158,6 +187,8 @@ for ((turn = 0; turn < 300; turn++)); do
 done
 run busy 3 "$assay" verify "$work/loops/libflashattention.a" "${attention[@]}" --resume "$work/stuck.h5"
 says busy "is being written by a run"
+run second 3 "$assay" verify "$archive" "${attention[@]}" --out "$work/stuck.h5"
+says second "is being written by another run"
 kill -KILL $stuck
 wait $stuck 2>/dev/null
 run wrong 3 "$assay" verify "$archive" "${attention[@]}" --deaths 1 --resume "$work/stuck.h5"
@@ -166,6 +197,23 @@ says wrong "is of another run: the artifact"
 run stuck 1 "$assay" verify "$work/loops/libflashattention.a" "${attention[@]}" --timeout 0.5 --deaths 1 --resume "$work/stuck.h5"
 says stuck "1 cases are taken over"
 expect "cases of a run that never ended" "$(printf 'pass\ntimeout\nskipped')" "$(results "$work/stuck.h5" | grep -oE '"status": "[a-z]+' | cut -d'"' -f4 | uniq)"
+
+# An artifact of which nothing is left to be run is not loaded again; what is known of it stays.
+: >"$pids"
+HOST_MHA_PIDS=$pids "$assay" verify "$archive" "$work/loops/libflashattention.a" "${attention[@]}" --timeout 600 --deaths 1 --out "$work/pair.h5" \
+    >/dev/null 2>&1 &
+pair=$!
+for ((turn = 0; turn < 300; turn++)); do
+    [ "$(sort "$pids" | uniq -c | awk '$1 >= 5' | wc -l)" -ge 2 ] && break
+    sleep 0.1
+done
+kill -KILL $pair
+wait $pair 2>/dev/null
+run pair 1 "$assay" verify "$archive" "$work/loops/libflashattention.a" "${attention[@]}" --timeout 0.5 --deaths 1 --resume "$work/pair.h5"
+says pair "11 cases are taken over"
+"$assay" report "$work/pair.h5" --json - >"$work/pair.json" 2>/dev/null
+expect "how both artifacts were loaded" "$(printf 'shim\nshim')" "$("$json_value" runs.0.artifacts.0.cudart runs.0.artifacts.1.cudart <"$work/pair.json")"
+
 printf 'no result file' >"$work/damaged.h5.partial"
 run damaged 0 "$assay" verify "$archive" "${attention[@]}" --resume "$work/damaged.h5"
 says damaged "it is kept as"

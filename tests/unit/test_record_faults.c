@@ -79,7 +79,7 @@ static int write_run(const struct run_record *run, struct error *err)
 	struct record_writer *writer;
 	if (record_writer_open(&writer, path, run, err))
 		return -1;
-	if (record_writer_keep_earlier(writer, err)) {
+	if (record_writer_keep_earlier(writer, run, err)) {
 		record_writer_discard(writer);
 		return -1;
 	}

@@ -104,9 +104,29 @@ static void test_merge_of_many(void)
 		run_record_free(&parts[i]);
 }
 
+/* Measured in turns stays so where all of it was measured in the same turns. */
+static void test_merge_in_turns(void)
+{
+	struct run_record parts[2], out;
+	const char *const names[] = {"one.h5", "other.h5"};
+	const struct merge_options whole = {0};
+	struct error err = {0};
+	for (int alike = 0; alike < 2; alike++) {
+		for (int i = 0; i < 2; i++)
+			parts[i] = (struct run_record){.complete = 1, .shard_index = 1 + i, .shard_count = 2,
+						       .interleaved = strdup(alike || i ? "a" : "b")};
+		CHECK_INT(merge_runs(&out, parts, names, 2, &whole, &err), 0);
+		CHECK_TEXT(out.interleaved ? out.interleaved : "", alike ? "a" : "");
+		run_record_free(&out);
+		for (int i = 0; i < 2; i++)
+			run_record_free(&parts[i]);
+	}
+}
+
 int main(void)
 {
 	test_merge_of_many();
+	test_merge_in_turns();
 	test_deal();
 	test_parse();
 	test_devices();
