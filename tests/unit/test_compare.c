@@ -4,85 +4,9 @@
 
 #include "cmd_compare.h"
 #include "compare_report.h"
-#include "record_samples.h"
+#include "compare_samples.h"
 
 #include <unistd.h>
-
-enum { SAMPLES = 24 };
-
-static double uniform(uint64_t *state)
-{
-	*state += DIGEST_KEY_0;
-	return ((double)(digest_mix(*state) >> 11) + 0.5) * 0x1p-53;
-}
-
-static double normal(uint64_t *state)
-{
-	const double radius = sqrt(-2 * log(uniform(state)));
-	return radius * cos(6.283185307179586 * uniform(state));
-}
-
-/* `noise` is the relative deviation of one sample; one in ten lies in a tail. */
-static struct timing_record times(double seconds, double noise, int64_t samples, uint64_t *state)
-{
-	struct timing_record timing = {.measured = 1, .median = seconds, .samples = samples, .converged = 1, .confidence = 0.95};
-	timing.raw = calloc((size_t)samples + 1, sizeof *timing.raw);
-	if (!timing.raw)
-		exit(1);
-	for (int64_t i = 0; i < samples; i++)
-		timing.raw[i] = seconds * (1 + noise * normal(state) + (uniform(state) < 0.1 ? 5 * noise * uniform(state) : 0));
-	return timing;
-}
-
-static struct case_record passed_case(int index)
-{
-	struct case_record record = {.output_count = 1, .artifact = index % 2};
-	snprintf(record.name, sizeof record.name, "uexp_f32/case:%d", index);
-	snprintf(record.family, sizeof record.family, "unary");
-	snprintf(record.entry_point, sizeof record.entry_point, "uexp_f%d", index % 4);
-	snprintf(record.output_names[0], sizeof record.output_names[0], "out");
-	record.digests[0] = (struct digest){{(uint64_t)index, 5}};
-	judgement_hold(&record.judgement, CHECK_NUMBERS);
-	judgement_decide(&record.judgement, NULL);
-	record.judgement.margin = 0.25;
-	return record;
-}
-
-/* Cases that all passed and were timed; `scale` and `seed` are those of their samples. */
-static struct run_record timed_run(int cases, double scale, double noise, uint64_t seed)
-{
-	struct run_record run = sample_run(0);
-	uint64_t state = seed;
-	for (int i = 0; i < cases; i++) {
-		struct case_record record = passed_case(i);
-		record.hot = times(scale * 1e-4 * (1 + i % 5), noise, SAMPLES, &state);
-		if (run_record_add(&run, &record, NULL))
-			exit(1);
-	}
-	return run;
-}
-
-static struct comparison compared(const struct run_record *base, const struct run_record *next)
-{
-	const struct compare_options options = {.threshold = 0.01, .resamples = 2000};
-	struct comparison comparison;
-	struct error err = {0};
-	CHECK_INT(compare_runs(base, next, &options, &comparison, &err), 0);
-	if (err.kind)
-		fprintf(stderr, "%s\n", err.message);
-	return comparison;
-}
-
-static const struct case_comparison *pair_named(const struct comparison *comparison, const char *name)
-{
-	for (size_t i = 0; i < comparison->case_count; i++) {
-		const struct case_comparison *pair = &comparison->cases[i];
-		if (strcmp((pair->base ? pair->base : pair->next)->name, name) == 0)
-			return pair;
-	}
-	fprintf(stderr, "no case %s\n", name);
-	exit(1);
-}
 
 static void identical(void)
 {
@@ -198,105 +122,6 @@ static void not_comparable(void)
 	run_record_free(&next);
 }
 
-static void check_time(const struct comparison *comparison, int index, enum timing_verdict verdict, const char *words)
-{
-	char name[64];
-	snprintf(name, sizeof name, "uexp_f32/case:%d", index);
-	const struct timing_comparison *hot = &pair_named(comparison, name)->hot;
-	CHECK_TEXT(timing_verdict_name(hot->verdict), timing_verdict_name(verdict));
-	CHECK_CONTAINS(hot->reason, words);
-}
-
-static void add_device(struct run_record *run, const char *id, const char *name, const char *uuid, int cc_major)
-{
-	struct device_properties properties = run->devices[0].properties;
-	snprintf(properties.id, sizeof properties.id, "%s", id);
-	snprintf(properties.name, sizeof properties.name, "%s", name);
-	snprintf(properties.uuid, sizeof properties.uuid, "%s", uuid);
-	properties.cc_major = cc_major;
-	if (run_record_append_device(run, &properties, "", NULL) < 0)
-		exit(1);
-}
-
-/* Runs on several devices: each case by those that it ran on, whichever is the first of its run. */
-static void several_devices(void)
-{
-	struct run_record base = timed_run(8, 1, 0.002, 31), next = timed_run(8, 1.1, 0.002, 32);
-	const char *const h100 = base.devices[0].properties.name;
-	add_device(&base, "cuda:1", "NVIDIA A100", "GPU-a", 8);
-	add_device(&base, "cuda:2", h100, "GPU-4567", 9);
-	add_device(&next, "cuda:1", h100, "GPU-4567", 9);
-	add_device(&next, "cuda:2", "NVIDIA A100", "GPU-a", 8);
-	add_device(&next, "cuda:3", "NVIDIA H200", "GPU-h", 9);
-	base.devices[2].other_processes = 3;
-	/* of case 0, 1, ...: H100 twice, another H100, A100 twice, H100 and A100, A100 and H100, H100 and H200, H100, H100 */
-	const int on_base[] = {0, 0, 1, 0, 1, 0, 2, 2}, on_next[] = {0, 1, 2, 2, 0, 3, 1, 0};
-	for (int i = 0; i < 8; i++) {
-		base.cases[i].device = on_base[i];
-		next.cases[i].device = on_next[i];
-	}
-	struct comparison comparison = compared(&base, &next);
-	for (int i = 0; i < 3; i++)
-		check_time(&comparison, i, TIMING_SLOWER, "");
-	check_time(&comparison, 3, TIMING_REFUSED, "different architectures (sm_90, sm_80)");
-	check_time(&comparison, 4, TIMING_REFUSED, "different architectures (sm_80, sm_90)");
-	check_time(&comparison, 5, TIMING_REFUSED, "the devices differ (NVIDIA H100 80GB HBM3, NVIDIA H200)");
-	check_time(&comparison, 6, TIMING_SLOWER, "");
-	check_time(&comparison, 7, TIMING_SLOWER, "");
-	CHECK_INT(comparison.regressions, 5);
-	CHECK_TEXT(comparison.timing_refusal, "");
-	CHECK_CONTAINS(comparison.conditions, "device: NVIDIA A100, NVIDIA H100 80GB HBM3 -> NVIDIA A100, NVIDIA H100 80GB HBM3, NVIDIA H200");
-	CHECK_CONTAINS(comparison.conditions, "cards: 2 of the 8 cases that both runs timed ran on another card of the same name");
-	CHECK_CONTAINS(comparison.conditions, "other processes on a card: 3 in the base run, 0 in the new one");
-	CHECK(strstr(comparison.conditions, "architecture: ") == NULL); /* the same two, in another order */
-	/* every reason is told, though digits are all that sets them apart */
-	const struct comparison_files files = {"a.h5", "b.h5"};
-	const struct report_options options = {.style = REPORT_TERMINAL};
-	struct text text = {0};
-	comparison_append(&comparison, &files, &options, &text);
-	CHECK_CONTAINS(text.data, "(sm_90, sm_80) (1)");
-	CHECK_CONTAINS(text.data, "(sm_80, sm_90) (1)");
-	text_free(&text);
-	json_t *json = comparisons_to_json(&comparison, &files, 1, 0);
-	CHECK_TEXT(json_string_value(json_object_get(json_object_get(json, "base"), "device")), "NVIDIA A100, NVIDIA H100 80GB HBM3");
-	json_decref(json);
-	comparison_free(&comparison);
-
-	/* all cases on the second device, which is another than the first run's first: the refusal is of the whole */
-	for (int i = 0; i < 8; i++) {
-		base.cases[i].device = 0;
-		next.cases[i].device = 3;
-	}
-	comparison = compared(&base, &next);
-	CHECK_INT(comparison.hot[TIMING_REFUSED], 8);
-	CHECK_CONTAINS(comparison.timing_refusal, "the devices differ (NVIDIA H100 80GB HBM3, NVIDIA H200)");
-	comparison_free(&comparison);
-	/* an index that no device has is of none, not of the first */
-	next.cases[0].device = 77;
-	comparison = compared(&base, &next);
-	check_time(&comparison, 0, TIMING_REFUSED, "the devices are of different kinds (cuda, cpu)");
-	CHECK_TEXT(comparison.timing_refusal, "");
-	comparison_free(&comparison);
-	run_record_free(&base);
-	run_record_free(&next);
-
-	/* two workers of one cpu are one device, and so is one of them */
-	base = timed_run(4, 1, 0.002, 33);
-	next = timed_run(4, 1, 0.002, 33);
-	for (int i = 0; i < 2; i++) {
-		struct device_properties *cpu = &(i ? &next : &base)->devices[0].properties;
-		*cpu = (struct device_properties){.kind = DEVICE_CPU, .id = "cpu", .name = "A CPU"};
-	}
-	add_device(&next, "cpu", "A CPU", "", 0);
-	next.cases[1].device = next.cases[3].device = 1;
-	comparison = compared(&base, &next);
-	CHECK_INT(comparison.hot[TIMING_SAME], 4);
-	CHECK_TEXT(comparison.conditions, "");
-	comparison_free(&comparison);
-	run_record_free(&base);
-	run_record_free(&next);
-}
-
 static void set_clock(struct case_record *record, uint32_t mhz)
 {
 	free(record->clocks);
@@ -335,12 +160,6 @@ static void clocks(void)
 	run_record_free(&base);
 	run_record_free(&slower);
 	run_record_free(&slow);
-}
-
-static void set_status(struct case_record *record, enum status status)
-{
-	record->judgement.status = status;
-	snprintf(record->judgement.reason, sizeof record->judgement.reason, "because <it> & \"that\" is %s", status_name(status));
 }
 
 static void verdicts_and_errors(void)
@@ -521,12 +340,6 @@ static void several_artifacts(void)
 	run_record_free(&next);
 }
 
-static void set_text(char **field, const char *text)
-{
-	free(*field);
-	*field = sample_text(text);
-}
-
 static void artifacts_and_inventories(void)
 {
 	struct run_record base = sample_run(8), next = sample_run(8);
@@ -549,56 +362,6 @@ static void artifacts_and_inventories(void)
 	CHECK_TEXT(comparison.missing, "unary: uexp_f64");
 	CHECK_INT(comparison.missing_count, 1);
 	CHECK_INT(comparison.regressions, 1);
-	comparison_free(&comparison);
-	run_record_free(&base);
-	run_record_free(&next);
-}
-
-static struct comparison with_inventories(struct run_record *base, struct run_record *next, const char *modules, const char *missing,
-					  const char *profile, int64_t architecture)
-{
-	set_text(&next->inventories[0].modules, modules);
-	set_text(&next->inventories[0].missing, missing);
-	set_text(&next->inventories[0].profile, profile);
-	next->inventories[0].architecture = architecture;
-	return compared(base, next);
-}
-
-/* What an inventory lacks has vanished only if it was there. */
-static void newly_missing(void)
-{
-	struct run_record base = sample_run(8), next = sample_run(8);
-	sample_operators(&base);
-	sample_operators(&next);
-	/* nobody looked at that module in the base */
-	struct comparison comparison = with_inventories(&base, &next, "unary, sort, fill", "fill: fill_u8\nsort: asort_asc_f32", "0.9.2", 90);
-	CHECK_TEXT(comparison.missing, "");
-	CHECK_INT(comparison.regressions, 0);
-	comparison_free(&comparison);
-	/* another release may have others: what the base had is told by its cases */
-	comparison = with_inventories(&base, &next, "unary, sort", "unary: uexp_f32\nunary: unew_f32", "0.11", 90);
-	CHECK_TEXT(comparison.missing, "unary: uexp_f32");
-	comparison_free(&comparison);
-	/* of an older architecture fewer are expected */
-	base.inventories[0].architecture = 80;
-	comparison = with_inventories(&base, &next, "unary, sort", "unary: uexp_f32\nunary: uexp_f8_e4m3", "0.9.2", 90);
-	CHECK_TEXT(comparison.missing, "unary: uexp_f32");
-	comparison_free(&comparison);
-	base.inventories[0].architecture = 90;
-	/* two folders that lack it lack one entry point; one that has vanished with its cases is counted once */
-	for (size_t i = 0; i < next.case_count; i++)
-		if (strcmp(next.cases[i].entry_point, "ulog_f32") == 0)
-			snprintf(next.cases[i].entry_point, sizeof next.cases[i].entry_point, "ulog_new");
-	struct inventory_record *more = run_record_add_inventory(&next, NULL);
-	CHECK(more != NULL);
-	set_text(&more->profile, "0.9.2");
-	set_text(&more->missing, "unary: ulog_f32\nunary: usqrt_f32");
-	more->architecture = 90;
-	comparison = with_inventories(&base, &next, "unary, sort", "unary: ulog_f32", "0.9.2", 90);
-	CHECK_TEXT(comparison.missing, "unary: ulog_f32\nunary: usqrt_f32");
-	CHECK_INT(comparison.missing_count, 2);
-	CHECK_INT(comparison.entries_vanished, 1);
-	CHECK_INT(comparison.entries_gone, 2);
 	comparison_free(&comparison);
 	run_record_free(&base);
 	run_record_free(&next);
@@ -653,48 +416,6 @@ static void outputs(void)
 	CHECK_TEXT(json_string_value(json_object_get(first, "new_status")), "fail");
 	CHECK_TEXT(json_string_value(json_object_get(json_object_get(first, "hot"), "verdict")), "REFUSED");
 	json_decref(json);
-	comparison_free(&comparison);
-	run_record_free(&base);
-	run_record_free(&next);
-}
-
-/* Names of a result file are anyone's: no line begins with a part of them, and no control character reaches a terminal. */
-static void hostile_names(void)
-{
-	static const char evil[] = "e|`v\n# il\r\033[31m";
-	struct run_record base = timed_run(3, 1, 0.002, 41), next = timed_run(3, 1, 0.002, 41);
-	struct run_record *const runs[] = {&base, &next};
-	for (int s = 0; s < 2; s++) {
-		struct case_record *cases = runs[s]->cases;
-		for (int i = 0; i < 3; i++)
-			snprintf(cases[i].family, sizeof cases[i].family, "%s", evil);
-		snprintf(cases[s].name, sizeof cases[s].name, "%s%d", evil, s);
-		snprintf(cases[s].entry_point, sizeof cases[s].entry_point, "%s%d", evil, s);
-		snprintf(cases[2].output_names[0], sizeof cases[2].output_names[0], "%s", evil);
-		set_text(&runs[s]->host, s ? evil : "host");
-		snprintf(runs[s]->devices[0].properties.name, sizeof runs[s]->devices[0].properties.name, "%s%d", evil, s);
-		set_text(&runs[s]->artifacts[s].path, evil);
-	}
-	next.cases[2].digests[0].half[0]++;
-	set_status(&next.cases[2], STATUS_FAIL);
-	snprintf(next.cases[2].judgement.reason, sizeof next.cases[2].judgement.reason, "%s", evil);
-	struct comparison comparison = compared(&base, &next);
-	const struct comparison_files files = {evil, evil};
-	for (int style = 0; style < 2; style++) {
-		const struct report_options options = {.style = style ? REPORT_MARKDOWN : REPORT_TERMINAL};
-		struct text text = {0};
-		comparison_append(&comparison, &files, &options, &text);
-		CHECK_CONTAINS(text.data, style ? "e\\|\\`v?\\# il??\\[31m" : "e|`v?# il??[31m");
-		CHECK(strstr(text.data, "\n# il") == NULL);
-		CHECK(strchr(text.data, '\r') == NULL && strchr(text.data, 033) == NULL);
-		if (style)
-			CHECK(strstr(text.data, "e|") == NULL && strstr(text.data, "|`") == NULL);
-		text_free(&text);
-	}
-	struct text xml = {0};
-	comparisons_append_junit(&comparison, &files, 1, &xml);
-	CHECK(strchr(xml.data, 033) == NULL && strchr(xml.data, '\r') == NULL);
-	text_free(&xml);
 	comparison_free(&comparison);
 	run_record_free(&base);
 	run_record_free(&next);
@@ -792,7 +513,6 @@ int main(void)
 	false_alarms();
 	slower_and_faster();
 	not_comparable();
-	several_devices();
 	clocks();
 	verdicts_and_errors();
 	resources();
@@ -800,9 +520,7 @@ int main(void)
 	vanished_and_new();
 	several_artifacts();
 	artifacts_and_inventories();
-	newly_missing();
 	outputs();
-	hostile_names();
 	command();
 	bounded();
 	return check_result();
