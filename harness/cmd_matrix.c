@@ -180,14 +180,16 @@ static int run_all(struct matrix *matrix, const struct session_options *session,
 		   struct error *err)
 {
 	const size_t together = matrix->in_turns ? matrix->artifact_count : 1;
-	for (size_t d = 0; d < matrix->device_count; d++)
-		for (size_t s = 0; s < matrix->dataset_count; s++) {
-			if (folder && name_files(matrix, d, s, folder, err))
+	/* all folders first: one that cannot be made must not cost the cells before it */
+	for (size_t d = 0; folder && d < matrix->device_count; d++)
+		for (size_t s = 0; s < matrix->dataset_count; s++)
+			if (name_files(matrix, d, s, folder, err))
 				return -1;
+	for (size_t d = 0; d < matrix->device_count; d++)
+		for (size_t s = 0; s < matrix->dataset_count; s++)
 			for (size_t a = 0; a < matrix->artifact_count; a += together)
 				if (run_cells(matrix, d, s, a, together, session, rounds, no_timing, err))
 					return -1;
-		}
 	return 0;
 }
 

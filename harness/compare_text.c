@@ -247,9 +247,11 @@ static void list_regressing_entries(struct view *view)
 	for (; shown < count && shown < view->limit; shown++) {
 		const struct entry_comparison *entry = entries[shown];
 		const struct case_comparison *worst = &comparison->cases[entry->first_regression];
-		char before[160];
-		snprintf(before, sizeof before, "%s: %zu of %zu cases, worst ", entry->entry_point, entry->regressions, entry->base_cases);
-		list_case(view, comparison_regression_name(worst), TONE_BAD, worst, before);
+		struct text before = {0};
+		text_append(&before, "%s: %zu of %zu cases, worst ", entry->entry_point, entry->regressions, entry->base_cases);
+		list_case(view, comparison_regression_name(worst), TONE_BAD, worst, before.data ? before.data : "");
+		view->page.out->failed |= before.failed;
+		text_free(&before);
 	}
 	say_rest(view, shown, count);
 	free(entries);
@@ -328,12 +330,13 @@ static void append_other_bits(struct view *view)
 	fold(view, "Entry points with other bits", count);
 	for (size_t i = 0; i < comparison->entry_count && shown < view->limit; i++) {
 		const struct entry_comparison *entry = &comparison->entries[i];
-		char text[192];
+		struct text text = {0};
 		if (entry->other_bits == 0)
 			continue;
-		snprintf(text, sizeof text, "%s: %zu of %zu cases", entry->entry_point, entry->other_bits,
-			 entry->same_bits + entry->other_bits);
-		page_item(&view->page, TONE_PLAIN, entry->family, text);
+		text_append(&text, "%s: %zu of %zu cases", entry->entry_point, entry->other_bits, entry->same_bits + entry->other_bits);
+		page_item(&view->page, TONE_PLAIN, entry->family, text.data ? text.data : "");
+		view->page.out->failed |= text.failed;
+		text_free(&text);
 		shown++;
 	}
 	say_rest(view, shown, count);

@@ -79,8 +79,10 @@ for _ in $(seq 600); do
     [ -e "$work/cut/2-none.h5.partial" ] && break
     sleep 0.05
 done
-kill -KILL $killed
-wait $killed 2>/dev/null
+{
+    kill -KILL $killed
+    wait $killed
+} 2>/dev/null
 expect "files of a killed run" "1-none.h5.partial 2-none.h5.partial" "$(cd "$work/cut" && echo *)"
 run cut_short 0 "$assay" compare "$work/cut/1-none.h5.partial" "$work/cut/2-none.h5.partial"
 expect_line "$work/cut_short" 'outputs +10 cases bit-identical, 0 with other bits, 0 not comparable'
@@ -154,6 +156,11 @@ expect "result files of datasets of one name" "cpu-1-cases.spec/1-none.h5 cpu-2-
 : >"$work/empty.spec"
 run empty 3 "$assay" matrix --artifacts "$good" --devices cpu --datasets "$work/empty.spec"
 expect_line "$work/empty" 'empty.spec:1: holds no section'
+# a folder that cannot be made is told before the cells of the others are run
+mkdir "$work/half"
+: >"$work/half/cpu-2-cases.spec"
+run no_cell_folder 3 "$assay" matrix --artifacts "$good" --devices cpu --datasets "$cases,$work/other/cases.spec" --out "$work/half"
+[ -e "$work/half/cpu-1-cases.spec/1-none.h5" ] && fail "cells were run before a folder that cannot be made was told"
 # names are anyone's: no table, heading or list is broken by them
 hostile=$(printf 'a|`b\n# c<d>&"\001')
 run hostile 0 "$assay" matrix --artifacts "$hostile=$good,b=$good" --devices cpu --datasets "$cases" --without-check no-launch --filter d32 \

@@ -299,6 +299,29 @@ static void newly_missing(void)
 	run_record_free(&next);
 }
 
+/* An entry point has a name of up to 255 characters; how many of its cases became worse comes after it. */
+static void long_names(void)
+{
+	struct run_record base = timed_run(4, 1, 1e-6, 61), next = timed_run(4, 1, 1e-6, 61);
+	struct text text = {0};
+	for (int i = 0; i < 4; i++) {
+		memset(base.cases[i].entry_point, 'e', sizeof base.cases[i].entry_point - 1);
+		memset(next.cases[i].entry_point, 'e', sizeof next.cases[i].entry_point - 1);
+		set_status(&next.cases[i], STATUS_FAIL);
+		next.cases[i].digests[0].half[0]++;
+	}
+	struct comparison comparison = compared(&base, &next);
+	const struct comparison_files files = {"a.h5", "b.h5"};
+	const struct report_options options = {.style = REPORT_TERMINAL, .cases_max = 1};
+	comparison_append(&comparison, &files, &options, &text);
+	CHECK_CONTAINS(text.data, "eee: 4 of 4 cases, worst uexp_f32/case:0");
+	CHECK_CONTAINS(text.data, "eee: 4 of 4 cases\n");
+	text_free(&text);
+	comparison_free(&comparison);
+	run_record_free(&base);
+	run_record_free(&next);
+}
+
 /* Names of a result file are anyone's: no line begins with a part of them, and no control character reaches a terminal. */
 static void hostile_names(void)
 {
@@ -348,6 +371,7 @@ int main(void)
 	every_regression();
 	several_devices();
 	newly_missing();
+	long_names();
 	hostile_names();
 	return check_result();
 }
