@@ -344,6 +344,9 @@ int session_run(const struct session_options *options, struct run_record *run, s
 		result = 0;
 		goto done;
 	}
+	/* better now than when the first artifact has been loaded */
+	if (options->out && (path_can_be_replaced(options->out, err) || path_can_be_written(options->out, err)))
+		goto done;
 	progress_start(&session.progress, cases);
 	session.progress.done = session.earlier_count;
 	/* a part may have no case at all, or none left: its result file says so */

@@ -198,6 +198,8 @@ int make_dirs(const char *path, struct error *err)
 int path_can_be_replaced(const char *path, struct error *err)
 {
 	struct stat status;
+	if (!path[0])
+		return error_set(err, ERROR_USAGE, "the name of a file to write is empty");
 	if (lstat(path, &status) || S_ISREG(status.st_mode))
 		return 0;
 	return error_set(err, ERROR_INPUT, "%s: is %s; give the name of a file to write", path,

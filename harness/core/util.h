@@ -50,7 +50,7 @@ int path_exists(const char *path);
 int make_dirs(const char *path, struct error *err); /* like mkdir -p */
 
 /* Whether a file may be put at `path` by renaming: -1 with ERROR_INPUT when a folder, device, pipe or link is there, which a
- * rename would replace (/dev/null or /dev/stdout, for one who may). */
+ * rename would replace (/dev/null or /dev/stdout, for one who may); ERROR_USAGE when it is empty. */
 int path_can_be_replaced(const char *path, struct error *err);
 /* Whether write_file_atomically will be able to write there, as far as can be told before: better known now than after an
  * hour of work. */

@@ -214,6 +214,18 @@ says pair "11 cases are taken over"
 "$assay" report "$work/pair.h5" --json - >"$work/pair.json" 2>/dev/null
 expect "how both artifacts were loaded" "$(printf 'shim\nshim')" "$("$json_value" runs.0.artifacts.0.cudart runs.0.artifacts.1.cudart <"$work/pair.json")"
 
+# Names that no result can be put at are told before anything is run; a pipe is not waited for.
+run no-name 2 "$assay" verify "$archive" "${attention[@]}" --out ''
+says no-name "name of a file to write is empty"
+run no-folder 3 "$assay" verify "$archive" "${attention[@]}" --out "$work/no/such.h5" --verbose
+[ ! -s "$work/no-folder" ] || fail "--out in no folder: $(cat "$work/no-folder")"
+for end in partial earlier; do
+    mkfifo "$work/pipe.h5.$end"
+    timeout 20 "$assay" verify "$archive" "${attention[@]}" --resume "$work/pipe.h5" >"$work/pipe" 2>&1
+    [ $? != 124 ] || fail "a pipe called pipe.h5.$end is waited for"
+    rm -f "$work"/pipe.h5*
+done
+
 printf 'no result file' >"$work/damaged.h5.partial"
 run damaged 0 "$assay" verify "$archive" "${attention[@]}" --resume "$work/damaged.h5"
 says damaged "it is kept as"
