@@ -83,3 +83,9 @@ const struct bound_tensor *binding_find(const struct binding *binding, const cha
 	}
 	return NULL;
 }
+
+void *binding_address(const struct binding *binding, const char *name)
+{
+	const struct tensor *tensor = operator_tensor(binding->test, name);
+	return tensor ? (void *)(uintptr_t)binding->tensors[tensor - binding->test->tensors].data : NULL;
+}

@@ -27,6 +27,8 @@ struct binding {
 	const struct device_properties *device; /* where it runs; NULL where nobody says (tests) */
 };
 const struct bound_tensor *binding_find(const struct binding *binding, const char *name, enum tensor_role role);
+/* Where a host function finds the input or output of that name; NULL: the case has none. */
+void *binding_address(const struct binding *binding, const char *name);
 
 /* What an entry point promises about an output tensor. Elements outside the promise are unspecified: they may change or
  * stay. Canaries around the buffer must stay in any case. */

@@ -39,7 +39,7 @@ static int parse(const struct test_case *test, struct moe *moe, struct error *er
 {
 	const char *shared = case_get_text(test, "shared");
 	if (quantised_format(test, FORMATS, &moe->format, err) || quantised_check_words(test, err) ||
-	    quantised_int(test, "n", 1, 1 << 24, &moe->n, err) || quantised_int(test, "k", 1, 1 << 24, &moe->k, err) ||
+	    quantised_int(test, "n", 1, 1 << 24, &moe->n, err) || quantised_k(test, moe->format, 1 << 24, &moe->k, err) ||
 	    quantised_int(test, "batch", 1, 65535, &moe->batch, err) || quantised_int(test, "topk", 1, 65535, &moe->topk, err) ||
 	    quantised_int(test, "experts", 1, 131072, &moe->experts, err))
 		return -1;
@@ -47,9 +47,6 @@ static int parse(const struct test_case *test, struct moe *moe, struct error *er
 		return error_set(err, ERROR_INPUT, "case %s: axis shared: it is neither yes nor no", test->name);
 	if (quantised_ids_of(test, &moe->ids, err))
 		return -1;
-	if (moe->k % gguf_layouts[moe->format].elements)
-		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
-				 (long long)moe->k, gguf_layouts[moe->format].elements);
 	moe->shared = strcmp(shared, "yes") == 0;
 	moe->padded = quantised_round_up(moe->k, QUANTISED_ROW_PADDING);
 	moe->tasks = moe->batch * moe->topk;
@@ -192,11 +189,10 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 		used[id] = 1;
 	}
 	free(used);
-	const struct gguf_layout *layout = &gguf_layouts[moe.format];
 	const double size = (double)moe.n * (double)moe.k;
 	*work = (struct work){
 		.flops = 2 * size * (double)moe.tasks,
-		.bytes = experts * size * layout->bytes / layout->elements + (double)input_rows(&moe) * (double)moe.k * 36 / 32 +
+		.bytes = quantised_bytes(moe.format, experts * size) + (double)input_rows(&moe) * (double)moe.k * 36 / 32 +
 			 4 * (double)moe.tasks * (double)(moe.n + 1),
 		.unit = WORK_BYTES,
 	};

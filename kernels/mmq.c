@@ -146,19 +146,11 @@ static int fill_vectors(struct test_case *test, const struct mmq *mmq, struct er
 static int fill(struct test_case *test, struct error *err)
 {
 	struct mmq mmq;
-	struct tensor *x = case_find_tensor(test, "x", TENSOR_INPUT);
 	if (parse(test, &mmq, err))
 		return -1;
 	if (!mmq.quantize)
 		return quantised_fill_weights(test, mmq.format, err) || fill_vectors(test, &mmq, err) ? -1 : 0;
-	if (tensor_allocate(x, err))
-		return -1;
-	snprintf(x->generator, sizeof x->generator, "%.23s", case_get_text(test, "input"));
-	if (!quantised_is_ties(test))
-		return quantised_fill_values(test, x->data, DTYPE_F32, x->extent, mmq.k + mmq.gap, err);
-	memset(x->data, 0, (size_t)x->extent * sizeof(float));
-	quantised_fill_ties(test->seed, mmq.columns, mmq.k, mmq.k + mmq.gap, mmq.padded, gguf_mmq_scale_elements(mmq.layout), x->data);
-	return 0;
+	return quantised_fill_x(test, mmq.columns, mmq.k, mmq.k + mmq.gap, mmq.padded, gguf_mmq_scale_elements(mmq.layout), err);
 }
 
 static int check_case(const struct test_case *test, struct error *err)
@@ -204,12 +196,6 @@ typedef void (*launch_quantize)(const void *x, const int32_t *ids, void *vy, int
 /* ggml's numbers of types (ggml.h); the quantiser is told one that has its layout. */
 static const int type_of_layout[GGUF_MMQ_LAYOUT_COUNT] = {[GGUF_MMQ_D4] = 8, [GGUF_MMQ_DS4] = 2, [GGUF_MMQ_D2S6] = 10};
 
-static void *address(const struct binding *binding, const char *name)
-{
-	const struct tensor *tensor = operator_tensor(binding->test, name);
-	return tensor ? (void *)(uintptr_t)binding->tensors[tensor - binding->test->tensors].data : NULL;
-}
-
 static void call(const struct binding *binding)
 {
 	const struct device_properties *device = binding->device;
@@ -223,14 +209,14 @@ static void call(const struct binding *binding)
 		const int64_t stride = mmq.k + mmq.gap;
 		launch_quantize entry;
 		memcpy(&entry, &binding->entry, sizeof entry);
-		entry(address(binding, "x"), NULL, address(binding, "blocks_of_x"), type_of_layout[mmq.layout], mmq.k, stride,
-		      stride * mmq.columns, stride * mmq.columns, mmq.padded, mmq.columns, 1, 1, NULL);
+		entry(binding_address(binding, "x"), NULL, binding_address(binding, "blocks_of_x"), type_of_layout[mmq.layout],
+		      mmq.k, stride, stride * mmq.columns, stride * mmq.columns, mmq.padded, mmq.columns, 1, 1, NULL);
 	} else {
 		launch_product entry;
 		memcpy(&entry, &binding->entry, sizeof entry);
-		entry(address(binding, "tmp_fixup"), address(binding, "weights"), address(binding, "vectors"), address(binding, "out"),
-		      mmq.k, mmq.rows, mmq.columns, mmq.k / gguf_layouts[mmq.format].elements, mmq.rows, cc, (int)mmq.sms, shared, 32,
-		      NULL);
+		entry(binding_address(binding, "tmp_fixup"), binding_address(binding, "weights"),
+		      binding_address(binding, "vectors"), binding_address(binding, "out"), mmq.k, mmq.rows, mmq.columns,
+		      mmq.k / gguf_layouts[mmq.format].elements, mmq.rows, cc, (int)mmq.sms, shared, 32, NULL);
 	}
 }
 
@@ -438,12 +424,11 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	struct mmq mmq;
 	if (parse(test, &mmq, err))
 		return -1;
-	const struct gguf_layout *layout = &gguf_layouts[mmq.format];
 	const double vectors = (double)mmq.columns * (double)mmq.k, size = (double)mmq.rows * (double)mmq.k;
 	*work = (struct work){
 		.flops = mmq.quantize ? 2 * vectors : 2 * size * (double)mmq.columns,
 		.bytes = mmq.quantize ? 4 * vectors + GGUF_MMQ_BYTES * (double)mmq.blocks
-				      : size * layout->bytes / layout->elements + GGUF_MMQ_BYTES * (double)mmq.blocks +
+				      : quantised_bytes(mmq.format, size) + GGUF_MMQ_BYTES * (double)mmq.blocks +
 						4 * (double)mmq.columns * (double)mmq.rows,
 		.unit = mmq.quantize ? WORK_BYTES : WORK_FLOPS,
 	};

@@ -31,7 +31,7 @@ static const char *const defaults[] = {"product", "f32", "q4_0", "1", "512", "6"
 static const char *const in_entry[] = {"op", "type", "format", NULL};
 static const char *const types[] = {"bf16", "f16", "f32"};
 
-enum { MOST_COLUMNS = 8 };
+enum { MOST_COLUMNS = 8, MOST_K = INT32_MAX - QUANTISED_ROW_PADDING };
 
 struct mmvq {
 	int quantize;
@@ -51,13 +51,11 @@ static int parse(const struct test_case *test, struct mmvq *mmvq, struct error *
 		return error_set(err, ERROR_INPUT, "case %s: axis type: it is none of bf16, f16, f32", test->name);
 	if (quantised_format(test, QUANTISED_WEIGHTS, &mmvq->format, err) || quantised_check_words(test, err) ||
 	    quantised_int(test, "columns", 1, mmvq->quantize ? 65535 : MOST_COLUMNS, &mmvq->columns, err) ||
-	    quantised_int(test, "k", 1, INT32_MAX - QUANTISED_ROW_PADDING, &mmvq->k, err) ||
+	    (mmvq->quantize ? quantised_int(test, "k", 1, MOST_K, &mmvq->k, err)
+			    : quantised_k(test, mmvq->format, MOST_K, &mmvq->k, err)) ||
 	    quantised_int(test, "rows", 1, INT32_MAX / 2, &mmvq->rows, err) ||
 	    quantised_int(test, "gap", 0, mmvq->quantize ? 0 : 4096, &mmvq->gap, err))
 		return -1;
-	if (!mmvq->quantize && mmvq->k % gguf_layouts[mmvq->format].elements)
-		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
-				 (long long)mmvq->k, gguf_layouts[mmvq->format].elements);
 	mmvq->padded = quantised_round_up(mmvq->k, QUANTISED_ROW_PADDING);
 	return 0;
 }
@@ -101,7 +99,6 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 static int fill(struct test_case *test, struct error *err)
 {
 	struct mmvq mmvq;
-	struct tensor *x = case_find_tensor(test, "x", TENSOR_INPUT);
 	if (parse(test, &mmvq, err))
 		return -1;
 	if (!mmvq.quantize)
@@ -109,10 +106,7 @@ static int fill(struct test_case *test, struct error *err)
 				       quantised_fill_activations(test, "vectors", mmvq.columns, mmvq.k, mmvq.padded, err)
 			       ? -1
 			       : 0;
-	if (tensor_allocate(x, err))
-		return -1;
-	snprintf(x->generator, sizeof x->generator, "%.23s", case_get_text(test, "input"));
-	return quantised_fill_values(test, x->data, mmvq.type, mmvq.columns * mmvq.k, mmvq.k, err);
+	return quantised_fill_input(test, "x", mmvq.k, err);
 }
 
 static int check_case(const struct test_case *test, struct error *err)
@@ -142,12 +136,6 @@ typedef void (*launch_product)(const void *vx, const void *vy, void *dst, int nc
 			       int stride_col_dst, int b_size, void *stream);
 typedef void (*launch_quantize)(const void *x, void *vy, int kx, int kx_padded, int num_rows, void *stream);
 
-static void *address(const struct binding *binding, const char *name)
-{
-	const struct tensor *tensor = operator_tensor(binding->test, name);
-	return tensor ? (void *)(uintptr_t)binding->tensors[tensor - binding->test->tensors].data : NULL;
-}
-
 static void call(const struct binding *binding)
 {
 	struct mmvq mmvq;
@@ -157,12 +145,13 @@ static void call(const struct binding *binding)
 	if (mmvq.quantize) {
 		launch_quantize entry;
 		memcpy(&entry, &binding->entry, sizeof entry);
-		entry(address(binding, "x"), address(binding, "blocks_of_x"), (int)mmvq.k, (int)mmvq.padded, (int)mmvq.columns, NULL);
+		entry(binding_address(binding, "x"), binding_address(binding, "blocks_of_x"), (int)mmvq.k, (int)mmvq.padded,
+		      (int)mmvq.columns, NULL);
 	} else {
 		launch_product entry;
 		memcpy(&entry, &binding->entry, sizeof entry);
-		entry(address(binding, "weights"), address(binding, "vectors"), address(binding, "out"), (int)mmvq.k, (int)mmvq.rows,
-		      (int)(mmvq.padded / 32), (int)(mmvq.rows + mmvq.gap), (int)mmvq.columns, NULL);
+		entry(binding_address(binding, "weights"), binding_address(binding, "vectors"), binding_address(binding, "out"),
+		      (int)mmvq.k, (int)mmvq.rows, (int)(mmvq.padded / 32), (int)(mmvq.rows + mmvq.gap), (int)mmvq.columns, NULL);
 	}
 }
 
@@ -218,13 +207,12 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	struct mmvq mmvq;
 	if (parse(test, &mmvq, err))
 		return -1;
-	const struct gguf_layout *layout = &gguf_layouts[mmvq.format];
 	const double type = (double)dtype_size(mmvq.type), vectors = (double)mmvq.columns * (double)mmvq.k;
 	const double size = (double)mmvq.rows * (double)mmvq.k;
 	*work = (struct work){
 		.flops = mmvq.quantize ? 2 * vectors : 2 * size * (double)mmvq.columns,
 		.bytes = mmvq.quantize ? type * vectors + (double)mmvq.columns * (double)mmvq.padded * 36 / 32
-				       : size * layout->bytes / layout->elements + vectors * 36 / 32 +
+				       : quantised_bytes(mmvq.format, size) + vectors * 36 / 32 +
 						 type * (double)mmvq.columns * (double)mmvq.rows,
 		.unit = WORK_BYTES,
 	};

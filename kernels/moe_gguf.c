@@ -66,11 +66,8 @@ static int parse(const struct test_case *test, struct moe *moe, struct error *er
 	if (quantised_format(test, FORMATS, &moe->format, err) || quantised_check_words(test, err) ||
 	    quantised_int(test, "experts", 1, 4096, &moe->experts, err) || quantised_int(test, "topk", 1, 1024, &moe->topk, err) ||
 	    quantised_int(test, "tokens", 1, 1 << 20, &moe->tokens, err) || quantised_int(test, "n", 1, 1 << 20, &moe->n, err) ||
-	    quantised_int(test, "k", 1, 1 << 20, &moe->k, err))
+	    quantised_k(test, moe->format, 1 << 20, &moe->k, err))
 		return -1;
-	if (moe->k % gguf_layouts[moe->format].elements)
-		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
-				 (long long)moe->k, gguf_layouts[moe->format].elements);
 	moe->weighted = strcmp(weighted, "yes") == 0;
 	moe->rows = moe->tokens * moe->topk;
 	moe->padded = quantised_round_up(moe->k, QUANTISED_ROW_PADDING);
@@ -108,13 +105,11 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 static int fill(struct test_case *test, struct error *err)
 {
 	struct moe moe;
-	struct tensor *input = case_find_tensor(test, "input_rows", TENSOR_INPUT);
 	struct tensor *scales = case_find_tensor(test, "topk_weights", TENSOR_INPUT);
-	if (parse(test, &moe, err) || quantised_fill_weights(test, moe.format, err) || tensor_allocate(input, err) ||
-	    quantised_fill_values(test, input->data, moe.type, input_rows(&moe) * moe.k, moe.k, err) ||
+	if (parse(test, &moe, err) || quantised_fill_weights(test, moe.format, err) ||
+	    quantised_fill_input(test, "input_rows", moe.k, err) ||
 	    moe_routing_fill(test, case_get_text(test, "routing"), moe.experts, err))
 		return -1;
-	snprintf(input->generator, sizeof input->generator, "%.23s", case_get_text(test, "input"));
 	return scales ? operator_fill(scales, "normal", 1, test->seed, STREAM_SCALES, err) : 0;
 }
 
@@ -154,20 +149,14 @@ typedef void (*moe_gemm_gguf_prefill)(const void *input, const uint8_t *weights,
 				      const int32_t *expert_ids, const float *topk_weights, void *output, int num_experts, int topk,
 				      int size_m, int size_n, int size_k, int input_dtype, int gguf_dtype, int64_t stream);
 
-static void *address(const struct binding *binding, const char *name)
-{
-	const struct tensor *tensor = operator_tensor(binding->test, name);
-	return tensor ? (void *)(uintptr_t)binding->tensors[tensor - binding->test->tensors].data : NULL;
-}
-
 static void call(const struct binding *binding)
 {
 	struct moe moe;
 	if (parse(binding->test, &moe, NULL))
 		return; /* cannot be: check_case has passed */
-	void *input = address(binding, "input_rows"), *weights = address(binding, "weights");
-	void *sorted = address(binding, "sorted_token_ids"), *ids = address(binding, "expert_ids");
-	void *scales = address(binding, "topk_weights"), *output = address(binding, "output");
+	void *input = binding_address(binding, "input_rows"), *weights = binding_address(binding, "weights");
+	void *sorted = binding_address(binding, "sorted_token_ids"), *ids = binding_address(binding, "expert_ids");
+	void *scales = binding_address(binding, "topk_weights"), *output = binding_address(binding, "output");
 	const int number = format_numbers[moe.format];
 	/* a function pointer may not be cast from void * in ISO C; POSIX dlsym demands that it works */
 	if (moe.type == DTYPE_F32) {
@@ -364,11 +353,10 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	int64_t used = moe.rows < moe.experts ? moe.rows : moe.experts; /* without data: as many as there can be */
 	for (int64_t i = 0; ids && i < moe.rows; i++)
 		used = i == 0 ? 1 : used + (ids[i] != ids[i - 1]);
-	const struct gguf_layout *layout = &gguf_layouts[moe.format];
 	const double size = (double)moe.n * (double)moe.k, rows = (double)moe.rows;
 	*work = (struct work){
 		.flops = 2 * size * rows,
-		.bytes = (double)used * size * layout->bytes / layout->elements +
+		.bytes = quantised_bytes(moe.format, (double)used * size) +
 			 (double)input_rows(&moe) * (double)moe.k * (double)dtype_size(moe.type) +
 			 4 * rows * ((double)moe.n + (moe.weighted ? 3 : 2)),
 		.unit = moe.type == DTYPE_F32 ? WORK_BYTES : WORK_FLOPS,

@@ -20,6 +20,17 @@ int quantised_int(const struct test_case *test, const char *axis, int64_t low, i
 	return 0;
 }
 
+int quantised_k(const struct test_case *test, enum gguf_format format, int64_t most, int64_t *k, struct error *err)
+{
+	const int unit = gguf_layouts[format].elements;
+	if (quantised_int(test, "k", 1, most, k, err))
+		return -1;
+	if (*k % unit)
+		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
+				 (long long)*k, unit);
+	return 0;
+}
+
 int quantised_format(const struct test_case *test, unsigned allowed, enum gguf_format *format, struct error *err)
 {
 	const char *text = case_get_text(test, "format");
@@ -160,6 +171,17 @@ int quantised_fill_values(const struct test_case *test, void *data, enum dtype d
 	if (!input || parse_input(input, kind, &scale))
 		return error_set(err, ERROR_INPUT, "case %s: axis input: '%s' is no KIND or KIND:SCALE", test->name, input ? input : "");
 	return generate_array(data, dtype, count, row, kind, scale, test->seed, STREAM_VALUES, err);
+}
+
+int quantised_fill_input(struct test_case *test, const char *name, int64_t row, struct error *err)
+{
+	struct tensor *tensor = case_find_tensor(test, name, TENSOR_INPUT);
+	if (!tensor)
+		return error_set(err, ERROR_INTERNAL, "case %s has no %s", test->name, name);
+	if (tensor_allocate(tensor, err))
+		return -1;
+	snprintf(tensor->generator, sizeof tensor->generator, "%.23s", case_get_text(test, "input"));
+	return quantised_fill_values(test, tensor->data, tensor->dtype, tensor->extent, row, err);
 }
 
 int quantised_fill_activations(struct test_case *test, const char *name, int64_t rows, int64_t count, int64_t padded,

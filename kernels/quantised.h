@@ -20,6 +20,8 @@ enum { QUANTISED_ROW_PADDING = 512 }; /* elements: Candle's MATRIX_ROW_PADDING *
 
 /* An axis of the case (its attribute) as a whole number; ERROR_INPUT outside low .. high. */
 int quantised_int(const struct test_case *test, const char *axis, int64_t low, int64_t high, int64_t *out, struct error *err);
+/* The axis `k`, elements of a row: a whole number of blocks of the format, `most` at most. */
+int quantised_k(const struct test_case *test, enum gguf_format format, int64_t most, int64_t *k, struct error *err);
 /* The same for formats; `allowed` is a bit set, 1 << format. */
 int quantised_format(const struct test_case *test, unsigned allowed, enum gguf_format *format, struct error *err);
 /* ERROR_INPUT unless blocks, padding and input (each where the case has such an attribute) are known and the scale is finite. */
@@ -36,6 +38,12 @@ static inline int64_t quantised_round_up(int64_t value, int64_t step)
 	return (value + step - 1) / step * step;
 }
 
+/* Bytes of that many elements in blocks, for figures of work. */
+static inline double quantised_bytes(enum gguf_format format, double elements)
+{
+	return elements * gguf_layouts[format].bytes / gguf_layouts[format].elements;
+}
+
 /* The axis `ids`, which rows or experts are named: quantised_ids_kinds. -1 with ERROR_INPUT for another word. */
 enum quantised_ids { IDS_RANDOM, IDS_FIRST, IDS_LAST, IDS_CYCLE, IDS_SAME };
 extern const char *const quantised_ids_kinds[]; /* NULL-terminated, in this order */
@@ -49,14 +57,18 @@ int quantised_fill_weights(struct test_case *test, enum gguf_format format, stru
 /* Fills `name`, u8 [rows * padded / 32 * 36], with q8_1 blocks of `rows` rows of `count` values. */
 int quantised_fill_activations(struct test_case *test, const char *name, int64_t rows, int64_t count, int64_t padded,
 			       struct error *err);
+/* Fills the floating-point input `name`, whose rows lie `row` elements apart, with values of the axis `input`. */
+int quantised_fill_input(struct test_case *test, const char *name, int64_t row, struct error *err);
 /* Values of the axis `input` for an array of floating-point numbers whose last axis has `row` elements. */
 int quantised_fill_values(const struct test_case *test, void *data, enum dtype dtype, int64_t count, int64_t row,
 			  struct error *err);
 
 /* The input "ties" of what makes blocks: quotients halfway between whole numbers, and one float next to halfway. `share` numbers
- * have a scale: one of them is 127 * 2^e, so that d is 2^e exactly. x: [rows, k] with `stride` between rows. */
+ * have a scale: one of them is 127 * 2^e, so that d is 2^e exactly. Rows lie `stride` elements apart; what lies between is 0. */
 int quantised_is_ties(const struct test_case *test);
-void quantised_fill_ties(uint64_t seed, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share, float *x);
+/* Fills the input "x", f32 [rows, k], of such an entry point: "ties", or any other of the axis `input`. */
+int quantised_fill_x(struct test_case *test, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share,
+		     struct error *err);
 
 /* What a quant has to be (int8, judged as u8) that is `ratio` rounded to the nearest whole number, halves away from zero, where the
  * ratio as computed errs by a factor of 1 +- error at most, or 1 +- fast_error under fast math: 0 when it is computed exactly. */

@@ -36,12 +36,9 @@ static int parse(const struct test_case *test, struct matmul *matmul, struct err
 {
 	if (quantised_format(test, QUANTISED_WEIGHTS, &matmul->format, err) || quantised_check_words(test, err) ||
 	    quantised_int(test, "columns", 1, INT32_MAX / 2, &matmul->columns, err) ||
-	    quantised_int(test, "k", 1, INT32_MAX - QUANTISED_ROW_PADDING, &matmul->k, err) ||
+	    quantised_k(test, matmul->format, INT32_MAX - QUANTISED_ROW_PADDING, &matmul->k, err) ||
 	    quantised_int(test, "rows", 1, INT32_MAX / 2, &matmul->rows, err))
 		return -1;
-	if (matmul->k % gguf_layouts[matmul->format].elements)
-		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
-				 (long long)matmul->k, gguf_layouts[matmul->format].elements);
 	matmul->padded = quantised_round_up(matmul->k, QUANTISED_ROW_PADDING);
 	if (matmul->columns > INT64_MAX / 64 / matmul->padded)
 		return error_set(err, ERROR_INPUT, "case %s: its vectors are too large", test->name);
@@ -131,11 +128,10 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	struct matmul matmul;
 	if (parse(test, &matmul, err))
 		return -1;
-	const struct gguf_layout *layout = &gguf_layouts[matmul.format];
 	const double k = (double)matmul.k, rows = (double)matmul.rows, columns = (double)matmul.columns;
 	*work = (struct work){
 		.flops = 2 * k * rows * columns,
-		.bytes = k * rows * layout->bytes / layout->elements + k * columns * 36 / 32 + 4 * rows * columns,
+		.bytes = quantised_bytes(matmul.format, k * rows) + k * columns * 36 / 32 + 4 * rows * columns,
 		.unit = WORK_FLOPS,
 	};
 	return 0;

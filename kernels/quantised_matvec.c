@@ -44,13 +44,10 @@ static int parse(const struct test_case *test, struct matvec *matvec, struct err
 				 vector ? vector : "");
 	if (quantised_format(test, QUANTISED_WEIGHTS, &matvec->format, err) || quantised_check_words(test, err) ||
 	    quantised_int(test, "columns", 1, matvec->of_f32 ? 1 : MOST_COLUMNS, &matvec->columns, err) ||
-	    quantised_int(test, "k", 1, INT32_MAX - QUANTISED_ROW_PADDING, &matvec->k, err) ||
+	    quantised_k(test, matvec->format, INT32_MAX - QUANTISED_ROW_PADDING, &matvec->k, err) ||
 	    quantised_int(test, "rows", 1, INT32_MAX / 2, &matvec->rows, err) ||
 	    quantised_int(test, "gap", 0, matvec->of_f32 ? 0 : 4096, &matvec->gap, err))
 		return -1;
-	if (matvec->k % gguf_layouts[matvec->format].elements)
-		return error_set(err, ERROR_INPUT, "case %s: axis k: %lld is no multiple of a block's %d elements", test->name,
-				 (long long)matvec->k, gguf_layouts[matvec->format].elements);
 	matvec->padded = quantised_round_up(matvec->k, QUANTISED_ROW_PADDING);
 	return 0;
 }
@@ -95,11 +92,7 @@ static int fill(struct test_case *test, struct error *err)
 		return -1;
 	if (!matvec.of_f32)
 		return quantised_fill_activations(test, "vectors", matvec.columns, matvec.k, matvec.padded, err);
-	struct tensor *vectors = case_find_tensor(test, "vectors", TENSOR_INPUT);
-	if (tensor_allocate(vectors, err))
-		return -1;
-	snprintf(vectors->generator, sizeof vectors->generator, "%.23s", case_get_text(test, "input"));
-	return quantised_fill_values(test, vectors->data, DTYPE_F32, matvec.k, matvec.k, err);
+	return quantised_fill_input(test, "vectors", matvec.k, err);
 }
 
 static int check_case(const struct test_case *test, struct error *err)
@@ -167,11 +160,10 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	struct matvec matvec;
 	if (parse(test, &matvec, err))
 		return -1;
-	const struct gguf_layout *layout = &gguf_layouts[matvec.format];
 	const double vector = matvec.of_f32 ? 4 : 36.0 / 32, size = (double)matvec.k * (double)matvec.rows;
 	*work = (struct work){
 		.flops = 2 * size * (double)matvec.columns,
-		.bytes = size * layout->bytes / layout->elements + (double)matvec.columns * (double)matvec.k * vector +
+		.bytes = quantised_bytes(matvec.format, size) + (double)matvec.columns * (double)matvec.k * vector +
 			 4 * (double)matvec.columns * (double)matvec.rows,
 		.unit = WORK_BYTES,
 	};

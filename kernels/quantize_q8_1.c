@@ -62,7 +62,7 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 		       : -1;
 }
 
-void quantised_fill_ties(uint64_t seed, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share, float *x)
+static void fill_ties(uint64_t seed, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share, float *x)
 {
 	for (int64_t i = 0; i < rows * k; i++) {
 		const int64_t column = i % k, block = i / k * (padded / share) + column / share;
@@ -77,17 +77,25 @@ void quantised_fill_ties(uint64_t seed, int64_t rows, int64_t k, int64_t stride,
 	}
 }
 
+int quantised_fill_x(struct test_case *test, int64_t rows, int64_t k, int64_t stride, int64_t padded, int share,
+		     struct error *err)
+{
+	struct tensor *x = case_find_tensor(test, "x", TENSOR_INPUT);
+	if (!quantised_is_ties(test))
+		return quantised_fill_input(test, "x", stride, err);
+	if (tensor_allocate(x, err))
+		return -1;
+	snprintf(x->generator, sizeof x->generator, "%.23s", case_get_text(test, "input"));
+	fill_ties(test->seed, rows, k, stride, padded, share, x->data);
+	return 0;
+}
+
 static int fill(struct test_case *test, struct error *err)
 {
 	struct quantising q;
-	struct tensor *x = case_find_tensor(test, "x", TENSOR_INPUT);
-	if (parse(test, &q, err) || tensor_allocate(x, err))
+	if (parse(test, &q, err))
 		return -1;
-	snprintf(x->generator, sizeof x->generator, "%.23s", case_get_text(test, "input"));
-	if (!quantised_is_ties(test))
-		return quantised_fill_values(test, x->data, DTYPE_F32, q.rows * q.k, q.k, err);
-	quantised_fill_ties(test->seed, q.rows, q.k, q.k, q.padded, BLOCK, x->data);
-	return 0;
+	return quantised_fill_x(test, q.rows, q.k, q.k, q.padded, BLOCK, err);
 }
 
 static int check_case(const struct test_case *test, struct error *err)
