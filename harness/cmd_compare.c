@@ -1,5 +1,6 @@
 #include "cmd_compare.h"
 
+#include "artifact/artifact.h"
 #include "cli.h"
 #include "compare_report.h"
 #include "interleave.h"
@@ -115,6 +116,13 @@ static int run_all(struct run_record *runs, char **paths, size_t count, const st
 	if (count > INTERLEAVE_SIDES_MAX)
 		return error_set(err, ERROR_USAGE, "assay compare: %zu artifacts; at most %d are measured in turns", count,
 				 INTERLEAVE_SIDES_MAX);
+	/* a name that is wrong must not cost the verification of those before it */
+	for (size_t i = 0; i < count; i++) {
+		struct artifact_list list;
+		if (artifact_discover(paths[i], &list, err))
+			return -1;
+		artifact_list_free(&list);
+	}
 	if (folder && make_dirs(folder, err))
 		return -1;
 	for (size_t i = 0; result == 0 && i < count; i++) {
@@ -200,7 +208,8 @@ int cmd_compare(int argc, char **argv)
 		error_set(&err, ERROR_USAGE, "assay compare: only one of --markdown, --json and --junit can be '-'");
 		return cli_fail(&err);
 	}
-	if (sides_threshold("assay compare", threshold, &how.threshold, &err) || sides_are_files(argv + 1, count, &files, &err))
+	if (sides_threshold("assay compare", threshold, &how.threshold, &err) || sides_folder("assay compare", folder, &err) ||
+	    sides_are_files(argv + 1, count, &files, &err))
 		return cli_fail(&err);
 	if (rounds > RECORD_ROUNDS_MAX) {
 		error_set(&err, ERROR_USAGE, "assay compare: --rounds takes 1 to %d", RECORD_ROUNDS_MAX);

@@ -314,7 +314,8 @@ int cmd_matrix(int argc, char **argv)
 		error_set(&err, ERROR_USAGE, "assay matrix: --rounds takes 1 to %d", RECORD_ROUNDS_MAX);
 		goto fail;
 	}
-	if (sides_threshold("assay matrix", threshold, &matrix.threshold, &err) || split(&artifacts, "--artifacts", &paths, &err) ||
+	if (sides_threshold("assay matrix", threshold, &matrix.threshold, &err) || sides_folder("assay matrix", folder, &err) ||
+	    split(&artifacts, "--artifacts", &paths, &err) ||
 	    split(&datasets, "--datasets", &sources, &err) || split(&devices, "--devices", &places, &err) ||
 	    check_rows(&sources, &places, !no_timing, &err) || name_artifacts(&paths, &matrix, &labels, &err))
 		goto fail;

@@ -55,6 +55,13 @@ int sides_threshold(const char *program, const char *word, double *threshold, st
 	return 0;
 }
 
+int sides_folder(const char *program, const char *folder, struct error *err)
+{
+	if (!folder || folder[0])
+		return 0;
+	return error_set(err, ERROR_USAGE, "%s: --out takes the name of a folder, and is empty", program);
+}
+
 int side_name(const char *path, char **out, struct error *err)
 {
 	size_t end = strlen(path), start;

@@ -109,7 +109,12 @@ run mixed 2 "$assay" compare "$work/kept.h5" "$good"
 expect_line "$work/mixed.err" 'is a result file and .* is not: .*assay run'
 run idle 2 "$assay" compare "$work/kept.h5" "$work/kept.h5" --device cpu
 expect_line "$work/idle.err" 'options from --device on are for artifacts'
-run no_path 3 "$assay" compare "$good" "$work/nowhere" "${options[@]}"
+run no_path 3 "$assay" compare "$good" "$work/nowhere" "${options[@]}" --out "$work/before"
+[ -e "$work/before" ] && fail "the first artifact was run though the second is not there"
+run unset 2 "$assay" compare "$good" "$good" "${options[@]}" --out ''
+expect_line "$work/unset.err" 'assay compare: --out takes the name of a folder, and is empty'
+run unset_matrix 2 "$assay" matrix --artifacts "$good" --devices cpu --datasets "$cases" --out ''
+expect_line "$work/unset_matrix.err" 'assay matrix: --out takes the name of a folder, and is empty'
 run no_out 2 "$assay" compare "$good" "$good" --keep-outputs
 expect_line "$work/no_out.err" 'keep-outputs is for the result files of --out'
 # told before minutes of work, not after them: nothing has run by then
