@@ -90,8 +90,11 @@ static json_t *series_json(const struct chart_series *series, size_t step)
 	struct object object = object_new();
 	json_t *points = json_array();
 	int failed = points == NULL;
-	for (size_t i = 0; !failed && i < series->count; i += step) {
-		json_t *point = point_json(&series->points[i]);
+	for (size_t i = 0, from = 0; !failed && from < series->count; i++, from += step) {
+		/* one of each `step`, but not always the same: cases come in an order that repeats */
+		const size_t of = step < series->count - from ? step : series->count - from;
+		const size_t chosen = from + (uint32_t)i * 2654435761u / 65536 % of;
+		json_t *point = point_json(&series->points[chosen]);
 		failed = !point || json_array_append_new(points, point);
 	}
 	put_text(&object, "name", series->name);

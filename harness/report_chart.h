@@ -22,7 +22,7 @@ struct chart_series {
 	char name[96];
 	enum chart_style style;
 	int colour;              /* series of one colour belong together; which colours there are says page.css */
-	int dash;                /* CHART_DASHED: which; 0 unless set: series of one kind have one */
+	int dash;                /* CHART_DASHED, CHART_ROOF: which; 0 unless set: series of one kind have one */
 	struct chart_point *points; /* owned */
 	size_t count, capacity;
 };

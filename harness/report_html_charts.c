@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHAPES_MAX = 6, BARS_MAX = 16, ERROR_BINS = 14, TYPES_MAX = 16, FAMILIES_MAX = 64 };
+enum { SHAPES_MAX = 6, BARS_MAX = 16, ERROR_BINS = 14, KINDS_MAX = 24, TYPES_MAX = 16, FAMILIES_MAX = 64 };
 
 /* What the name of an attention case says (kernels/attention_case.c makes it): "attention/f16/d64/h16:16/b1/s512:512/causal/..." */
 struct shape {
@@ -92,11 +92,24 @@ static void add_rate(struct chart *chart, struct chart_series *series, const str
 							.high = timing->low > 0 ? work / timing->low : 0, .label = shape->record->name});
 }
 
+/* Index of the name among those met; the last one when there are too many. */
+static size_t name_index(const char *names[CHART_SERIES_MAX], size_t *count, const char *name)
+{
+	size_t at = 0;
+	while (at < *count && strcmp(names[at], name) != 0)
+		at++;
+	if (at == *count && at < CHART_SERIES_MAX)
+		names[(*count)++] = name;
+	return at < CHART_SERIES_MAX ? at : CHART_SERIES_MAX - 1;
+}
+
 static void throughput_chart(struct page *page, struct chart_list *list, const struct run_record *run,
 		const struct shape *shapes, size_t count)
 {
 	struct chart chart = {.kind = CHART_LINES, .x_title = "keys in the sequence", .x_log = 1, .label_title = "case"};
 	const int decodes = is_decoding(&shapes[0]);
+	const char *baselines[CHART_SERIES_MAX];
+	size_t baseline_count = 0;
 	int colour = 0;
 	chart.y_title = decodes ? "GB/s" : "TFLOP/s";
 	snprintf(chart.title, sizeof chart.title, "Attention, %.140s", shapes[0].group);
@@ -110,11 +123,12 @@ static void throughput_chart(struct page *page, struct chart_list *list, const s
 			colour++;
 		add_rate(&chart, chart_series(&chart, CHART_SOLID, colour, "d %lld", d), &shapes[i], &record->hot);
 		for (int b = 0; b < record->baseline_count; b++) {
+			const size_t name = name_index(baselines, &baseline_count, record->baselines[b].name);
 			if (!record->baselines[b].hot.measured || !(record->baselines[b].hot.median > 0))
 				continue;
 			struct chart_series *series = chart_series(&chart, CHART_DASHED, colour, "d %lld, %s", d, record->baselines[b].name);
 			if (series)
-				series->dash = b;
+				series->dash = (int)name;
 			add_rate(&chart, series, &shapes[i], &record->baselines[b].hot);
 		}
 	}
@@ -151,7 +165,8 @@ static void baseline_chart(struct page *page, struct chart_list *list, struct sh
 {
 	struct chart chart = {.kind = CHART_BARS, .horizontal = 1, .y_title = "speed relative to the baseline (1: as fast)",
 			.label_title = "case", .y_mark = 1, .y_most = 1};
-	size_t shown = 0;
+	const char *baselines[CHART_SERIES_MAX];
+	size_t shown = 0, baseline_count = 0;
 	snprintf(chart.title, sizeof chart.title, "Against each baseline");
 	snprintf(chart.about, sizeof chart.about, "Time of the baseline over time of this artifact, on the cases with the most "
 			"work; above 1 this artifact "
@@ -162,9 +177,10 @@ static void baseline_chart(struct page *page, struct chart_list *list, struct sh
 		int some = 0;
 		for (int b = 0; b < record->baseline_count; b++) {
 			const struct timing_record *timing = &record->baselines[b].hot;
+			const size_t name = name_index(baselines, &baseline_count, record->baselines[b].name);
 			if (!timing->measured || !(timing->median > 0))
 				continue;
-			chart_point(&chart, chart_series(&chart, CHART_SOLID, b, "against %s", record->baselines[b].name),
+			chart_point(&chart, chart_series(&chart, CHART_SOLID, (int)name, "against %s", record->baselines[b].name),
 				    (struct chart_point){.y = timing->median / record->hot.median, .label = record->name + strlen("attention/")});
 			some = 1;
 		}
@@ -221,12 +237,19 @@ static size_t families_of(const struct run_record *run, const char *names[FAMILI
 
 /* ---- roofline; hot against cold ---- */
 
+/* Of a family, of attention by type; what has no place in a legend goes together. */
 static struct chart_series *series_of(struct chart *chart, const struct case_record *record)
 {
-	const char *type = record->dtype == DTYPE_INVALID ? "" : dtype_name(record->dtype);
+	char name[sizeof chart->series[0].name];
+	int is_known = 0;
 	if (case_is_operator(record))
-		return chart_series(chart, CHART_SOLID, (int)chart->series_count, "%s", record->family[0] ? record->family : "operators");
-	return chart_series(chart, CHART_SOLID, (int)chart->series_count, "%s %s", record->family, type);
+		snprintf(name, sizeof name, "%s", record->family[0] ? record->family : "operators");
+	else
+		snprintf(name, sizeof name, "%s %s", record->family, record->dtype == DTYPE_INVALID ? "" : dtype_name(record->dtype));
+	for (size_t i = 0; i < chart->series_count; i++)
+		is_known |= strcmp(chart->series[i].name, name) == 0;
+	return chart_series(chart, CHART_SOLID, (int)chart->series_count, "%s",
+			    is_known || chart->series_count < KINDS_MAX ? name : "all others");
 }
 
 static double spent(const struct case_record *record)
@@ -238,7 +261,10 @@ static void add_roof(struct chart *chart, const struct run_device *device, doubl
 {
 	if (!(peak > 0))
 		return;
+	const int earlier = chart->series_count && chart->series[chart->series_count - 1].style == CHART_ROOF;
 	struct chart_series *series = chart_series(chart, CHART_ROOF, 0, "%s", name);
+	if (series)
+		series->dash = earlier;
 	const double copy = device->copy_bytes_per_second, corner = copy > 0 ? peak / copy : 0;
 	if (corner > low)
 		chart_point(chart, series, (struct chart_point){.x = low, .y = low * copy / 1e12});

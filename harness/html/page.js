@@ -94,7 +94,8 @@
 		while (parts.length > 1 && end(parts[0], common) !== null && parts.every((part) => end(part, common) === end(parts[0], common))) common++;
 		return parts.map((part) => part.slice(0, part.length - common).join("/"));
 	}
-	/* A colour has a marker of its own, an implementation a dash: either tells series apart without colours. */
+	/* A colour has a marker of its own, and another one where colours begin anew; an implementation has a dash: series can be told
+	 * apart without colours. */
 	function look(series) {
 		const line = colour(series);
 		return {
@@ -102,8 +103,8 @@
 			borderColor: line,
 			backgroundColor: line,
 			borderWidth: series.style === "solid" ? 2.5 : 1.75,
-			borderDash: series.style === "solid" ? [] : series.style === "roof" ? [2, 3] : dashes[series.dash % dashes.length],
-			pointStyle: shapes[series.colour % shapes.length],
+			borderDash: series.style === "solid" ? [] : series.style === "roof" ? [2 + 4 * series.dash, 3] : dashes[series.dash] || [3 + 3 * series.dash, 4],
+			pointStyle: shapes[(series.colour + Math.floor(series.colour / 8)) % shapes.length],
 			pointRadius: series.style === "roof" ? 0 : series.style === "solid" ? 3.5 : 2.5,
 			pointHoverRadius: 6,
 			tension: 0,

@@ -38,10 +38,15 @@ LOOK = """JSON.stringify({
             return new Set(labels).size < labels.length || labels.length < 2 ? [canvas.id + " " + axis.id + ": " + labels.join(" ")] : [];
         });
     }),
+    crowded: [...document.querySelectorAll("canvas")].filter((canvas) => {
+        const axis = window.Chart && Chart.getChart(canvas).scales.y;
+        return axis && axis.type === "category" && (axis.height < 10 * axis.getLabels().length || axis.ticks.length < axis.getLabels().length);
+    }).map((canvas) => canvas.id),
     unnamed: JSON.parse(document.getElementById("data").textContent).charts.filter((chart) => {
         const plot = document.getElementById(chart.id).parentNode, legend = plot.parentNode.querySelector(".legend");
         const texts = legend ? [...legend.children].map((item) => item.textContent) : [];
         return chart.series.length > 1 && (texts.join() !== chart.series.map((series) => series.name).join() ||
+            new Set([...legend.querySelectorAll("svg")].map((svg) => svg.outerHTML)).size < texts.length ||
             legend.scrollWidth > plot.clientWidth);
     }).map((chart) => chart.id),
 })"""
@@ -158,8 +163,9 @@ def check(browser, page, charts, folder):
             wrong.append(f"{view}: wider than the window by {seen['overflow']} px")
         if not (seen["title"].startswith("assay: ") or seen["title"] == "assay report") or seen["foreign"] or seen["scripts"] != 3:
             wrong.append(f"{view}: title '{seen['title']}', {seen['foreign']} foreign elements, {seen['scripts']} scripts")
-        if seen["alike"] or seen["unnamed"]:
-            wrong.append(f"{view}: ticks look alike or are missing: {seen['alike']}; legend lacks a series: {seen['unnamed']}")
+        if seen["alike"] or seen["unnamed"] or seen["crowded"]:
+            wrong.append(f"{view}: ticks look alike or are missing: {seen['alike']}; legend lacks a series or has two alike: {seen['unnamed']}; "
+                         f"names lie upon each other: {seen['crowded']}")
         grounds[scheme] = seen["ground"]
         shot = browser.call("Page.captureScreenshot", session, format="png")["data"]
         with open(os.path.join(folder, f"{os.path.basename(page)}-{scheme}-{width}.png"), "wb") as file:

@@ -27,6 +27,8 @@ page history 15 "$a" "$b" "$c"
 page hostile 4 "$work/hostile.h5"
 page odd 5 "$work/odd.h5"
 page empty 0 "$work/empty.h5"
+page operators 4 "$work/operators.h5"
+expect_line "$work/operators.html" 'Of 2400 points one in 2 is drawn'
 expect_line "$work/timed.html" 'TFLOP/s'
 expect_line "$work/timed.html" 'Conditions were poor'
 expect_line "$work/timed.html" 'Against cudnn'
@@ -61,6 +63,11 @@ for sample, cases in ("hostile", 10), ("odd", 56), ("empty", 0):
     runs = json.load(open(sample + ".json", encoding="utf-8"), parse_constant=refuse)["runs"]
     assert [len(run["cases"]) for run in runs] == [cases], sample
     json.load(open(sample + ".gbench.json", encoding="utf-8"), parse_constant=refuse)
+# cases alternate between two ratios: one in two of them has to show both
+page = open("operators.html", encoding="utf-8").read()
+data = json.loads(page[page.index('id="data">') + len('id="data">'):].split("</script>", 1)[0])
+assert not data["charts"] or {point[1] for chart in data["charts"] if chart["y"] == "cold time / hot time"
+                              for point in chart["series"][0]["points"]} == {2.0, 4.0}
 rows = list(csv.reader(open("hostile.csv", newline="", encoding="utf-8"), strict=True))
 assert not [cell for row in rows for cell in row if cell[:1] in ("=", "@", "+", "-")], rows
 root = tree.parse("hostile.xml").getroot()

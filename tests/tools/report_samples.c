@@ -2,6 +2,7 @@
  *   timed-1.h5 .. timed-3.h5   attention at several lengths and head dimensions, with baselines, clocks and energy, from three days
  *   hostile.h5                 texts that would break out of HTML, XML, CSV or JSON
  *   odd.h5                     figures that no run has: NaN, infinities, negative and huge ones, in every place; long names
+ *   operators.h5               more families, entry points and timed cases of operators than fit a screen
  *   empty.h5                   a run without a device, without an artifact and without cases
  * usage: report_samples FOLDER */
 #include "record.h"
@@ -217,6 +218,27 @@ static void write_odd(const char *folder)
 	write_run(&run, folder, "odd.h5");
 }
 
+static void write_operators(const char *folder)
+{
+	enum { FAMILIES = 40, ENTRIES = 30, CASES = 2 };
+	struct run_record run = empty_run(6);
+	for (int family = 0; family < FAMILIES; family++)
+		for (int entry = 0; entry < ENTRIES; entry++)
+			for (int i = 0; i < CASES; i++) {
+				struct case_record record = {.dtype = DTYPE_F32, .bytes = 1e6 * (1 + family), .unit = WORK_BYTES,
+							     .hot = timing(1e-6 * (1 + family)), .cold = timing(2e-6 * (1 + family + i))};
+				snprintf(record.family, sizeof record.family, "family_%d", family);
+				snprintf(record.module, sizeof record.module, "module");
+				snprintf(record.entry_point, sizeof record.entry_point, "entry_%d_%d_f32", family, entry);
+				snprintf(record.name, sizeof record.name, "%s/dims:%dx3x5/layout:transposed/values:special", record.entry_point, i);
+				judgement_hold(&record.judgement, CHECK_NUMBERS);
+				judgement_decide(&record.judgement, NULL);
+				record.judgement.margin = 0.02 * family;
+				add(&run, record);
+			}
+	write_run(&run, folder, "operators.h5");
+}
+
 static void write_empty(const char *folder)
 {
 	struct run_record run = {.schema = RECORD_SCHEMA, .command = own(""), .version = own(""), .date = own(""), .host = own(""),
@@ -234,6 +256,7 @@ int main(int argc, char **argv)
 		write_timed(argv[1], day);
 	write_hostile(argv[1]);
 	write_odd(argv[1]);
+	write_operators(argv[1]);
 	write_empty(argv[1]);
 	return 0;
 }
