@@ -110,7 +110,7 @@ int cmd_report(int argc, char **argv)
 	}
 	for (; read < positionals; read++) {
 		const char *path = argv[1 + read];
-		if (record_read(&records[read], path, &err))
+		if (record_read_without_copies(&records[read], path, &err))
 			goto fail;
 		if (!records[read].complete)
 			fprintf(stderr, "assay: %s: the run was cut short; the report covers the %zu cases it had finished\n", path,

@@ -310,6 +310,8 @@ void record_writer_discard(struct record_writer *writer);
  * run->complete is 0 and coverage is made from the launches of the cases. The file may be anyone's: sizes, types and
  * indices are checked. On failure *run is empty. */
 int record_read(struct run_record *run, const char *path, struct error *err);
+/* The same without the copies of outputs, which may be most of the file. */
+int record_read_without_copies(struct run_record *run, const char *path, struct error *err);
 /* Whether a run holds the file open at the moment. */
 int record_is_being_written(const char *path);
 

@@ -140,9 +140,9 @@ static int read_head(struct record_reader *reader, struct run_record *run, struc
 	return 0;
 }
 
-int record_read(struct run_record *run, const char *path, struct error *err)
+static int read_whole(struct run_record *run, const char *path, int leaves_copies, struct error *err)
 {
-	struct record_reader reader = {.file = -1, .cases = -1};
+	struct record_reader reader = {.file = -1, .cases = -1, .leaves_copies = leaves_copies};
 	int result = -1;
 	*run = (struct run_record){0};
 	hdf5_quiet();
@@ -170,4 +170,14 @@ done:
 	if (result)
 		run_record_free(run);
 	return result;
+}
+
+int record_read(struct run_record *run, const char *path, struct error *err)
+{
+	return read_whole(run, path, 0, err);
+}
+
+int record_read_without_copies(struct run_record *run, const char *path, struct error *err)
+{
+	return read_whole(run, path, 1, err);
 }

@@ -347,7 +347,8 @@ int record_read_cases(struct record_reader *reader, struct run_record *run, stru
 			place_error(&reader->place, err, "a row of cases/operators contradicts the rest of the file");
 			goto done;
 		}
-		if (record_outputs_read(reader->cases, i, record, &room, &reader->place, err) || run_record_add(run, record, err)) {
+		if ((!reader->leaves_copies && record_outputs_read(reader->cases, i, record, &room, &reader->place, err)) ||
+		    run_record_add(run, record, err)) {
 			case_record_free(record);
 			goto done;
 		}

@@ -10,6 +10,7 @@ struct record_reader {
 	struct hdf5_place place;
 	char *partial, *earlier; /* the names one of which was opened instead, or NULL */
 	hid_t file, cases;
+	int leaves_copies; /* of outputs */
 	void *rows[RECORD_TABLES];
 	size_t counts[RECORD_TABLES], taken[RECORD_TABLES];
 	size_t next[RECORD_TABLES];              /* of tables whose rows name their case: the first that was not looked at */

@@ -5,6 +5,7 @@
 #include "session_private.h"
 
 #include "merge.h"
+#include "output_copy.h"
 #include "record_earlier.h"
 #include "record_match.h"
 
@@ -173,9 +174,12 @@ done:
 int session_resume_write(struct session *session, struct error *err)
 {
 	/* those before were kept before the writer was there */
-	for (size_t i = 0; i < session->earlier_count; i++)
+	for (size_t i = 0; i < session->earlier_count; i++) {
 		if (record_writer_add_unflushed(session->writer, &session->run->cases[i], err))
 			return -1;
+		if (!session->options->hold_outputs)
+			case_record_drop_outputs(&session->run->cases[i]);
+	}
 	return record_writer_flush(session->writer, err);
 }
 

@@ -259,6 +259,10 @@ static void stored(void)
 		CHECK_INT(copy->size, kept->outputs[i].size);
 		CHECK(copy->bytes && memcmp(copy->bytes, kept->outputs[i].bytes, copy->size) == 0);
 	}
+	run_record_free(&back);
+	CHECK_INT(record_read_without_copies(&back, path, &err), 0);
+	CHECK_INT(case_record_output_bytes(&back.cases[1]), 0);
+	CHECK_INT(back.cases[1].output_count, kept->output_count);
 	run_record_free(&run);
 	run_record_free(&back);
 	unlink(path);
