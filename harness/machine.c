@@ -144,6 +144,11 @@ int machine_look(const struct machine_options *options, struct machine *machine,
 				strlen(options->driver) >= sizeof machine->driver))
 		return error_set(err, ERROR_USAGE, "--driver takes a version such as 550.54.14, not '%s'", options->driver);
 	find_toolkit(machine, options->cuda);
+	if (options->cuda && !machine->toolkit_root) {
+		machine_free(machine);
+		return error_set(err, ERROR_USAGE,
+				 "--cuda %s: holds neither bin/nvcc nor version.json; name the root of a CUDA toolkit", options->cuda);
+	}
 	if (options->driver) {
 		snprintf(machine->driver, sizeof machine->driver, "%s", options->driver);
 		snprintf(machine->driver_evidence, sizeof machine->driver_evidence, "--driver");

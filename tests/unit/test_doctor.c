@@ -506,6 +506,12 @@ static void test_refused(void)
 	options.project = &nowhere;
 	CHECK_INT(doctor_examine(&options, &doctor, &err), -1);
 	CHECK_CONTAINS(err.message, "no Cargo project");
+	/* a toolkit that was named and is none is not looked for somewhere else, nor told to be missing everywhere */
+	options.machine.cuda = project;
+	CHECK_INT(doctor_examine(&options, &doctor, &err), -1);
+	CHECK_INT(err.kind, ERROR_USAGE);
+	CHECK_CONTAINS(err.message, "holds neither bin/nvcc nor version.json");
+	options.machine.cuda = NULL;
 	char link[400];
 	snprintf(link, sizeof link, "%s/passwd.o", out_folder);
 	CHECK_INT(symlink("/etc/passwd", link), 0);
