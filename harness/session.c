@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "session_baseline.h"
 #include "output_copy.h"
+#include "record_earlier.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ int session_open_writer(struct session *session, struct error *err)
 	if (session_resume_prepare(session, err) || record_writer_open(&session->writer, session->options->out, session->run, err) ||
 	    record_writer_keep_earlier(session->writer, session->run, err))
 		return -1;
+	session->has_written = 1;
 	return session_resume_write(session, err);
 }
 
@@ -308,6 +310,15 @@ static int make_selection(struct session *session, struct selection *selection, 
 	return result;
 }
 
+/* A run that ends early says how to go on. */
+static void tell_what_is_left(const struct session_options *options)
+{
+	char *partial = record_partial_name(options->out);
+	if (partial && path_exists(partial))
+		fprintf(stderr, "assay: what was finished is in %s: the same command with --resume %s goes on with it\n", partial, options->out);
+	free(partial);
+}
+
 int session_run(const struct session_options *options, struct run_record *run, struct error *err)
 {
 	struct session session = {.options = options, .run = run, .mutex = PTHREAD_MUTEX_INITIALIZER, .earlier_lock = -1};
@@ -372,6 +383,8 @@ done:
 	for (size_t i = 0; i < session.devices.count; i++)
 		session_baselines_close(session.baselines[i]);
 	session_resume_close(&session, result == 0);
+	if (result && session.has_written)
+		tell_what_is_left(options);
 	plan_free(&plan);
 	selection_free(&selection);
 	return result;

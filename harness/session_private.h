@@ -23,6 +23,7 @@ struct session {
 	const struct plan *plan;
 	const struct selection *selection;
 	struct record_writer *writer;   /* NULL without --out */
+	int has_written;                /* it was opened */
 	struct progress progress;
 	uint64_t held_outputs;          /* bytes of copies of outputs in `run` */
 	struct judge_policy policy;     /* the worker's */

@@ -214,6 +214,18 @@ says pair "11 cases are taken over"
 "$assay" report "$work/pair.h5" --json - >"$work/pair.json" 2>/dev/null
 expect "how both artifacts were loaded" "$(printf 'shim\nshim')" "$("$json_value" runs.0.artifacts.0.cudart runs.0.artifacts.1.cudart <"$work/pair.json")"
 
+# A disk that fills up in the midst: what was finished is there, and how to go on is told.
+(
+    ulimit -f 55
+    trap '' XFSZ
+    run filled 3 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --out "$work/filled.h5"
+)
+says filled "--resume $work/filled.h5 goes on"
+[ "$(cases_in "$work/filled.h5")" -ge 1 ] || fail "a full disk took what was finished"
+run emptied 0 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --resume "$work/filled.h5"
+says emptied "cases are taken over"
+same "a run on a disk that was full" "$work/whole.h5" "$work/filled.h5"
+
 # Names that no result can be put at are told before anything is run; a pipe is not waited for.
 run no-name 2 "$assay" verify "$archive" "${attention[@]}" --out ''
 says no-name "name of a file to write is empty"
