@@ -48,16 +48,23 @@ static int write_json(const char *path, json_t *json, struct error *err)
 	return result;
 }
 
-static int write_outputs(const struct run_record *const *runs, const char *const *names, size_t count, const struct outputs *outputs,
-			 struct error *err)
+/* How many of them go to standard output; -1 when one cannot be written, or two would mix there. */
+static int check_outputs(const struct outputs *outputs, struct error *err)
 {
 	const char *const paths[] = {outputs->markdown, outputs->json, outputs->gbench_json, outputs->files.html, outputs->files.csv,
 				     outputs->files.junit};
 	int on_stdout = 0;
-	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
+	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
 		on_stdout += paths[i] && strcmp(paths[i], "-") == 0;
-	if (on_stdout > 1)
-		return error_set(err, ERROR_USAGE, "assay report: only one output can be '-'");
+		if (report_path_check(paths[i], err))
+			return -1;
+	}
+	return on_stdout > 1 ? error_set(err, ERROR_USAGE, "assay report: only one output can be '-'") : on_stdout;
+}
+
+static int write_outputs(const struct run_record *const *runs, const char *const *names, size_t count, const struct outputs *outputs,
+			 int on_stdout, struct error *err)
+{
 	if (outputs->markdown && write_markdown(runs, count, outputs, err))
 		return -1;
 	if (outputs->json && write_json(outputs->json, report_to_json(runs, count), err))
@@ -93,7 +100,7 @@ int cmd_report(int argc, char **argv)
 	struct run_record *records = NULL;
 	const struct run_record **runs = NULL;
 	struct error err = {0};
-	int positionals, help, code, read = 0;
+	int positionals, help, code, on_stdout, read = 0;
 	if (command_line_parse(&command, argc - 1, argv + 1, &positionals, &help, &err))
 		return cli_fail(&err);
 	if (help)
@@ -102,6 +109,9 @@ int cmd_report(int argc, char **argv)
 		error_set(&err, ERROR_USAGE, "assay report: needs a result file; see assay report --help");
 		return cli_fail(&err);
 	}
+	on_stdout = check_outputs(&outputs, &err);
+	if (on_stdout < 0)
+		return cli_fail(&err);
 	records = calloc((size_t)positionals, sizeof *records);
 	runs = calloc((size_t)positionals, sizeof *runs);
 	if (!records || !runs) {
@@ -117,7 +127,7 @@ int cmd_report(int argc, char **argv)
 				records[read].case_count);
 		runs[read] = &records[read];
 	}
-	if (write_outputs(runs, (const char *const *)(argv + 1), (size_t)positionals, &outputs, &err))
+	if (write_outputs(runs, (const char *const *)(argv + 1), (size_t)positionals, &outputs, on_stdout, &err))
 		goto fail;
 	code = 0;
 	goto done;

@@ -158,8 +158,7 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		options.quiet = 1;
 	if (kind == SESSION_RUN && !options.quiet)
 		inspect_all(options.paths, options.path_count);
-	if ((json && strcmp(json, "-") != 0 && path_can_be_written(json, &err)) || (markdown && path_can_be_written(markdown, &err)) ||
-	    report_files_check(&files, &err))
+	if (report_path_check(json, &err) || report_path_check(markdown, &err) || report_files_check(&files, &err))
 		goto fail;
 	if (session_run(&options, &run, &err))
 		goto fail;

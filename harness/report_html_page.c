@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 extern const char assay_page_html[], assay_page_css[], assay_page_js[];
 extern const size_t assay_page_html_size, assay_page_css_size, assay_page_js_size;
@@ -143,11 +144,28 @@ void html_assemble(const struct html_content *content, struct text *out)
 
 /* ---- files ---- */
 
+int report_path_check(const char *path, struct error *err)
+{
+	static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'}; /* HDF5 File Format, II.A */
+	unsigned char start[sizeof signature];
+	struct stat status;
+	if (!path || strcmp(path, "-") == 0)
+		return 0;
+	FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "rb") : NULL;
+	const int is_hdf5 = file && fread(start, 1, sizeof start, file) == sizeof start && memcmp(start, signature, sizeof start) == 0;
+	if (file)
+		fclose(file);
+	if (is_hdf5)
+		return error_set(err, ERROR_USAGE, "%s: is a result file or a dataset, which no report replaces; name another file to write",
+				 path);
+	return path_can_be_written(path, err);
+}
+
 int report_files_check(const struct report_files *files, struct error *err)
 {
 	const char *const paths[] = {files->html, files->csv, files->junit};
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
-		if (paths[i] && strcmp(paths[i], "-") != 0 && path_can_be_written(paths[i], err))
+		if (report_path_check(paths[i], err))
 			return -1;
 	return 0;
 }

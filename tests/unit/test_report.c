@@ -462,6 +462,10 @@ static void test_command(void)
 	CHECK_INT(report(file, "--json=-", "--markdown=-", NULL), 2);
 	CHECK_INT(report("/nowhere/run.h5", NULL, NULL, NULL), 3);
 	CHECK_INT(report(file, "--json", "/nowhere/out", NULL), 3);
+	/* measurements are no place for a report, whether it is theirs or the name of the page was forgotten */
+	CHECK_INT(report(file, "--csv", file, NULL), 2);
+	CHECK_INT(report("--html", file, file, NULL), 2);
+	CHECK_INT(report(file, NULL, NULL, NULL), 0);
 	unlink(file);
 	CHECK_INT(rmdir(folder), 0);
 	run_record_free(&run);
