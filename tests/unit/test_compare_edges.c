@@ -174,7 +174,7 @@ static void add_device(struct run_record *run, const char *id, const char *name,
 static void several_devices(void)
 {
 	struct run_record base = timed_run(8, 1, 0.002, 31), next = timed_run(8, 1.1, 0.002, 32);
-	const char *const h100 = base.devices[0].properties.name;
+	static const char h100[] = "NVIDIA H100 80GB HBM3"; /* as the sample's first device */
 	add_device(&base, "cuda:1", "NVIDIA A100", "GPU-a", 8);
 	add_device(&base, "cuda:2", h100, "GPU-4567", 9);
 	add_device(&next, "cuda:1", h100, "GPU-4567", 9);
