@@ -228,7 +228,8 @@ int cmd_compare(int argc, char **argv)
 	session.without_checks = without.items;
 	session.without_count = without.count;
 	if (files && (session.device || session.dataset || filters.count || session.seed || session.abi || session.donor || session.math ||
-		      rounds || session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || session.verbose || folder)) {
+		      rounds || session.bench_seconds > 0 || session.timeout > 0 || session.jobs || without.count || session.verbose ||
+		      folder)) {
 		error_set(&err, ERROR_USAGE, "assay compare: options from --device on are for artifacts, which are run; %s is a result "
 			  "file", argv[1]);
 		return cli_fail(&err);
@@ -246,7 +247,8 @@ int cmd_compare(int argc, char **argv)
 		error_set(&err, ERROR_ENVIRONMENT, "out of memory");
 		goto fail;
 	}
-	if (files ? read_all(runs, argv + 1, count, &err) : run_all(runs, argv + 1, count, &session, (int)rounds, folder, keep_copies, &err))
+	if (files ? read_all(runs, argv + 1, count, &err)
+		  : run_all(runs, argv + 1, count, &session, (int)rounds, folder, keep_copies, &err))
 		goto fail;
 	for (int i = 1; i < positionals; i++) {
 		if (compare_runs(&runs[0], &runs[i], &how, &list.items[list.count], &err)) {

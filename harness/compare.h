@@ -1,5 +1,5 @@
-/* Two runs held against each other: what became worse, better or other, case by case. Nothing here reads files or prints. A run may
- * be of several devices: times are compared where the devices that the case ran on in the two runs are of one model.
+/* Two runs held against each other: what became worse, better or other, case by case. Nothing here reads files or prints. A run
+ * may be of several devices: times are compared where the devices that the case ran on in the two runs are of one model.
  *
  * Cases belong together when family, entry point and name are the same. Where a run has several such (several artifacts with
  * the same entry point), those of artifacts with the same base name do, in order. */

@@ -572,7 +572,8 @@ static json_t *benchmark_of(const struct run_record *run, const struct case_reco
 }
 
 /* Devices of different models that were timed; without times the first one that there is. */
-static size_t timed_models(const struct run_record *const *runs, size_t count, const struct run_device *models[RECORD_DEVICES_MAX])
+static size_t timed_models(const struct run_record *const *runs, size_t count,
+			   const struct run_device *models[RECORD_DEVICES_MAX])
 {
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++)

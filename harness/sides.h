@@ -17,7 +17,8 @@ int sides_are_files(char *const *paths, size_t count, int *files, struct error *
 /* "1", "0.5", "2.5%": percent, above 0 and below 100; *threshold is the part of 1. NULL: 0.01. `program` names the command. */
 int sides_threshold(const char *program, const char *word, double *threshold, struct error *err);
 
-/* Whether --out DIR says where: ERROR_USAGE for "", which an unset variable makes of it and which would be the root. NULL is fine. */
+/* Whether --out DIR says where: ERROR_USAGE for "", which an unset variable makes of it and which would
+ * be the root. NULL is fine. */
 int sides_folder(const char *program, const char *folder, struct error *err);
 
 /* The last part of the path that is not "out", with what no file name should hold as '_'. malloc'd. */

@@ -197,7 +197,8 @@ static void several_devices(void)
 	check_time(&comparison, 7, TIMING_SLOWER, "");
 	CHECK_INT(comparison.regressions, 5);
 	CHECK_TEXT(comparison.timing_refusal, "");
-	CHECK_CONTAINS(comparison.conditions, "device: NVIDIA A100, NVIDIA H100 80GB HBM3 -> NVIDIA A100, NVIDIA H100 80GB HBM3, NVIDIA H200");
+	CHECK_CONTAINS(comparison.conditions, "device: NVIDIA A100, NVIDIA H100 80GB HBM3 -> NVIDIA A100, NVIDIA H100 80GB HBM3, "
+					      "NVIDIA H200");
 	CHECK_CONTAINS(comparison.conditions, "cards: 2 of the 8 cases that both runs timed ran on another card of the same name");
 	CHECK_CONTAINS(comparison.conditions, "other processes on a card: 3 in the base run, 0 in the new one");
 	CHECK(strstr(comparison.conditions, "architecture: ") == NULL); /* the same two, in another order */
@@ -249,8 +250,8 @@ static void several_devices(void)
 	run_record_free(&next);
 }
 
-static struct comparison with_inventories(struct run_record *base, struct run_record *next, const char *modules, const char *missing,
-					  const char *profile, int64_t architecture)
+static struct comparison with_inventories(struct run_record *base, struct run_record *next, const char *modules,
+					  const char *missing, const char *profile, int64_t architecture)
 {
 	set_text(&next->inventories[0].modules, modules);
 	set_text(&next->inventories[0].missing, missing);
@@ -266,7 +267,8 @@ static void newly_missing(void)
 	sample_operators(&base);
 	sample_operators(&next);
 	/* nobody looked at that module in the base */
-	struct comparison comparison = with_inventories(&base, &next, "unary, sort, fill", "fill: fill_u8\nsort: asort_asc_f32", "0.9.2", 90);
+	struct comparison comparison = with_inventories(&base, &next, "unary, sort, fill", "fill: fill_u8\nsort: asort_asc_f32", "0.9.2",
+							90);
 	CHECK_TEXT(comparison.missing, "");
 	CHECK_INT(comparison.regressions, 0);
 	comparison_free(&comparison);
