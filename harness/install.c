@@ -149,6 +149,13 @@ int uninstall_all(struct install_state *state, const char *only, const struct in
 			/* somebody cleaned up */
 			cli_append_clean(out, folder, strlen(folder));
 			text_append(out, ": is gone, and with it what was installed\n");
+			char *kept = tree_kept_of(folder);
+			if (kept && path_exists(kept)) {
+				text_append(out, "  what was displaced from it still lies in ");
+				cli_append_clean(out, kept, strlen(kept));
+				text_append(out, "\n");
+			}
+			free(kept);
 			if (json_array_append(gone, place))
 				result = error_out_of_memory(err);
 			continue;

@@ -200,14 +200,13 @@ static int places_after(const struct install_state *state, const struct change *
 			return -1;
 		if (place && json_array_append_new(*places, place))
 			return error_out_of_memory(err);
-		/* what was displaced and is not listed any more is not kept either */
-		int displaced = 0;
-		for (size_t i = 0; i < json_array_size(changes[k].files); i++)
-			displaced |= install_file_is_displaced(json_array_get(changes[k].files, i));
+		/* what was displaced and is not listed any more is not kept either; what others have displaced is theirs */
+		const int drop = !install_any_is_displaced(changes[k].files) &&
+				 install_any_is_displaced(json_object_get(changes[k].before, "files"));
 		const struct tree_identity before = tree_identify(changes[k].out), next = tree_identify(changes[k].staging);
 		if (json_object_set_new(move, "before", json_string(before.text)) ||
 		    json_object_set_new(move, "identity", json_string(next.text)) ||
-		    json_object_set_new(move, "drop_kept", json_boolean(!displaced)))
+		    json_object_set_new(move, "drop_kept", json_boolean(drop)))
 			return error_out_of_memory(err);
 	}
 	return 0;

@@ -51,6 +51,14 @@ int install_file_is_displaced(const json_t *file)
 	return json_is_true(json_object_get(file, "displaced"));
 }
 
+int install_any_is_displaced(const json_t *files)
+{
+	int any = 0;
+	for (size_t i = 0; i < json_array_size(files); i++)
+		any |= install_file_is_displaced(json_array_get(files, i));
+	return any;
+}
+
 /* Whether what an installed file displaced lies where it was kept. */
 static int has_kept(const struct change *change, const char *path)
 {
@@ -263,5 +271,11 @@ int install_plan(struct change *change, const struct install_target *target, con
 				   "displaces them, and uninstall puts them back",
 				   out, in_the_way.data ? in_the_way.data : "", count > NAMED_MAX ? " and others" : "");
 	text_free(&in_the_way);
+	if (result == 0 && json_array_size(change->displace) && path_exists(change->kept) &&
+	    !install_any_is_displaced(json_object_get(before, "files")))
+		result = error_set(err, ERROR_INPUT,
+				   "%s: holds what an install that is not listed here has displaced (another project's, or one whose "
+				   "TARGET/assay is gone); uninstall there, or move it away",
+				   change->kept);
 	return result ? -1 : note_folders(change, err);
 }

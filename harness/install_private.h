@@ -31,7 +31,8 @@ int install_carry_out(struct install_state *state, struct change *changes, int c
 
 /* Whether a file of a place, below its folder `root`, is what was installed: 1, 0; -1 with *err. */
 int install_file_is_unchanged(const char *root, const json_t *file, struct error *err);
-/* Whether it took the place of one that lies among the kept ones. */
+/* Whether it took the place of one that lies among the kept ones; any_: whether one of the list did. */
 int install_file_is_displaced(const json_t *file);
+int install_any_is_displaced(const json_t *files);
 
 #endif

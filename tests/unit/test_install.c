@@ -324,6 +324,82 @@ static void links_are_not_followed(void)
 	install_state_close(&state);
 }
 
+static int install_into(const struct install_target *to, int force, struct error *err)
+{
+	struct install_state state;
+	struct text text = {0};
+	CHECK_INT(install_state_open(target, &state, err) || install_state_lock(&state, NULL, err), 0);
+	const int result = install_all(&state, to, 1, &(struct install_options){.force = force}, &text, err);
+	text_free(&text);
+	install_state_close(&state);
+	return result;
+}
+
+/* *said: what it tells, to be freed; may be NULL. */
+static void uninstall_from_all(struct text *said)
+{
+	struct error err = {0};
+	struct install_state state;
+	struct text text = {0};
+	CHECK_INT(install_state_open(target, &state, &err) || install_state_lock(&state, NULL, &err), 0);
+	CHECK_INT(uninstall_all(&state, NULL, &(struct install_options){0}, &text, &err), 0);
+	if (said)
+		*said = text;
+	else
+		text_free(&text);
+	install_state_close(&state);
+}
+
+/* What another project has displaced from the same folder (CANDLE_FLASH_ATTN_BUILD_DIR), or one whose list was deleted, is not this
+ * one's to replace or remove. */
+static void kept_files_of_others_stay(void)
+{
+	struct error err = {0};
+	char from[200], out[200], kept[200], path[300];
+	snprintf(from, sizeof from, "%s/theirs", root);
+	snprintf(out, sizeof out, "%s/shared", root);
+	snprintf(kept, sizeof kept, "%s/.assay-shared.kept", root);
+	snprintf(path, sizeof path, "%s/note", kept);
+	CHECK_INT(make_dirs(from, &err) || make_dirs(out, &err) || make_dirs(kept, &err), 0);
+	write_in(from, "note", "new");
+	write_in(out, "note", "installed by another");
+	write_in(kept, "note", "the first");
+	struct prebuilt_file file = {.path = (char[]){"note"}, .size = 3};
+	const struct prebuilt_folder folder = {.path = from, .out = from, .files = &file, .file_count = 1};
+	const struct install_target to = {
+		.folder = &folder, .out = out, .crate = "candle-kernels", .version = "1", .profile = "release"};
+	CHECK_INT(install_into(&to, 1, &err), -1);
+	CHECK_CONTAINS(err.message, ".assay-shared.kept: holds what an install that is not listed here has displaced");
+	struct file_map map;
+	CHECK_INT(file_map_open(&map, path, &err), 0);
+	CHECK(map.size == 9 && memcmp(map.data, "the first", 9) == 0);
+	file_map_close(&map);
+	/* where nothing has to be displaced it is in nobody's way, and stays */
+	char note[300];
+	snprintf(note, sizeof note, "%s/note", out);
+	CHECK_INT(unlink(note), 0);
+	CHECK_INT(install_into(&to, 0, &err), 0);
+	uninstall_from_all(NULL);
+	CHECK(!path_exists(note));
+	CHECK(path_exists(path));
+	/* moved away, the same install displaces, and its own kept files go with it */
+	CHECK_INT(tree_remove(kept, &err), 0);
+	write_in(out, "note", "mine");
+	CHECK_INT(install_into(&to, 1, &err), 0);
+	CHECK(path_exists(path));
+	CHECK_INT(install_into(&to, 1, &err), 0);
+	uninstall_from_all(NULL);
+	CHECK(!path_exists(kept) && path_exists(note));
+	/* somebody has removed the folder, but not what lies beside it */
+	struct text said = {0};
+	CHECK_INT(install_into(&to, 1, &err), 0);
+	CHECK_INT(tree_remove(out, &err), 0);
+	uninstall_from_all(&said);
+	CHECK_CONTAINS(said.data, "shared: is gone, and with it what was installed\n  what was displaced from it still lies in ");
+	CHECK(path_exists(path));
+	text_free(&said);
+}
+
 int main(void)
 {
 	struct error err = {0};
@@ -343,6 +419,7 @@ int main(void)
 	locks_exclude();
 	trees_change_places();
 	links_are_not_followed();
+	kept_files_of_others_stay();
 	tables_are_inserted();
 	cells_are_escaped();
 	CHECK_INT(tree_remove(root, &err), 0);
