@@ -231,8 +231,8 @@ static int check_no_mount(const char *folder, struct error *err)
 	struct statx status;
 	if (statx(AT_FDCWD, folder, 0, STATX_BASIC_STATS, &status) == 0 && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return error_set(err, ERROR_INPUT,
-				 "%s: is a mount point, which cannot change places with another folder; mount the folder above it, "
-				 "or name one inside of it",
+				 "%s: is a mount point, which cannot change places with another folder; mount the folder above "
+				 "it, or name one inside of it",
 				 folder);
 	return 0;
 }
@@ -274,8 +274,8 @@ int install_plan(struct change *change, const struct install_target *target, con
 	if (result == 0 && json_array_size(change->displace) && path_exists(change->kept) &&
 	    !install_any_is_displaced(json_object_get(before, "files")))
 		result = error_set(err, ERROR_INPUT,
-				   "%s: holds what an install that is not listed here has displaced (another project's, or one whose "
-				   "TARGET/assay is gone); uninstall there, or move it away",
+				   "%s: holds what an install that is not listed here has displaced (another project's, or one "
+				   "whose TARGET/assay is gone); uninstall there, or move it away",
 				   change->kept);
 	return result ? -1 : note_folders(change, err);
 }

@@ -350,8 +350,8 @@ static void uninstall_from_all(struct text *said)
 	install_state_close(&state);
 }
 
-/* What another project has displaced from the same folder (CANDLE_FLASH_ATTN_BUILD_DIR), or one whose list was deleted, is not this
- * one's to replace or remove. */
+/* What another project has displaced from the same folder (CANDLE_FLASH_ATTN_BUILD_DIR), or one whose list was deleted, is not
+ * this one's to replace or remove. */
 static void kept_files_of_others_stay(void)
 {
 	struct error err = {0};
