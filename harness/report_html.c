@@ -213,6 +213,8 @@ static void append_verdict(struct builder *builder, const struct run_record *con
 	}
 	if (all.refused)
 		text_append(out, " · %s not judged (unsupported or skipped)", grouped(a, all.refused));
+	if (is_bad && builder->several && tally_of(runs[count - 1]).bad == 0 && broken_inventories(runs[count - 1]) == 0)
+		text_append(out, " · the newest run has no failure");
 	if (unfinished)
 		text_append(out, " · %zu run%s cut short", unfinished, unfinished == 1 ? " was" : "s were");
 	text_append(out, "</p>\n");

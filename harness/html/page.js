@@ -208,7 +208,10 @@
 		scales[across] = scale(chart.y, chart.y_log, chart.y_free);
 		if (chart.y_log) /* a roof at the very edge would look cut off */
 			scales[across].max = 1.4 * Math.max(...chart.series.flatMap((series) => series.points.map((point) => point[1])));
-		if (chart.y_range) [scales[across].suggestedMin, scales[across].suggestedMax] = chart.y_range;
+		if (chart.y_range) {
+			[scales[across].suggestedMin, scales[across].suggestedMax] = chart.y_range;
+			scales[across].grace = 0; /* round ends, so that the mark has a tick */
+		}
 		if (chart.kind === "stacks") {
 			scales.x.stacked = scales.y.stacked = true;
 			scales.y.ticks.precision = 0; /* they count */

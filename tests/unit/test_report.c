@@ -599,6 +599,13 @@ static void test_html(void)
 	CHECK_CONTAINS(text.data, "Traits&lt;128, 128, 128, 4, false, false, half, ");
 	CHECK_CONTAINS(text.data, "Inventory");
 	text_free(&text);
+	/* a failure of the past counts, but the page says that it is one */
+	for (size_t i = 0; i < other.case_count; i++)
+		other.cases[i].judgement.status = STATUS_PASS;
+	report_append_html(runs, files, 2, &text);
+	CHECK_CONTAINS(text.data, "not fit to publish");
+	CHECK_CONTAINS(text.data, "the newest run has no failure");
+	text_free(&text);
 	/* nothing at all is no pass */
 	struct run_record empty = {.complete = 1};
 	const struct run_record *nothing[] = {&empty};
