@@ -22,7 +22,8 @@ static int add_actual(struct test_case *kept, struct device *device, const struc
 		goto done;
 	}
 	struct tensor *actual = case_add_tensor(kept, name, TENSOR_EXPECTED, DTYPE_F64, output->rank, output->dims, NULL, err);
-	if (!actual || tensor_allocate(actual, err) || (bytes && device->ops->copy_out(device, raw, bound->storage, bytes, NULL, err)))
+	if (!actual || tensor_allocate(actual, err) ||
+	    (bytes && device->ops->copy_out(device, raw, bound->storage, bytes, NULL, err)))
 		goto done;
 	for (int64_t i = 0; i < tensor_elements(output); i++)
 		((double *)actual->data)[i] = dtype_load(output->dtype, raw, (size_t)(output->offset + tensor_offset(output, i)));
@@ -82,7 +83,8 @@ done:
 	return result;
 }
 
-static int add_expected(struct test_case *kept, const struct tensor *output, const struct expectation *expected, struct error *err)
+static int add_expected(struct test_case *kept, const struct tensor *output, const struct expectation *expected,
+			struct error *err)
 {
 	const int is_whole = output->dtype == DTYPE_I64;
 	struct tensor *to = case_add_tensor(kept, output->name, TENSOR_EXPECTED, is_whole ? DTYPE_I64 : DTYPE_F64, output->rank,
@@ -93,12 +95,14 @@ static int add_expected(struct test_case *kept, const struct tensor *output, con
 		if (is_whole)
 			((int64_t *)to->data)[i] = (int64_t)expected[i].value;
 		else
-			((double *)to->data)[i] = expected[i].flags & (EXPECT_NAN | EXPECT_ANY) ? (double)NAN : (double)expected[i].value;
+			((double *)to->data)[i] =
+				expected[i].flags & (EXPECT_NAN | EXPECT_ANY) ? (double)NAN : (double)expected[i].value;
 	return 0;
 }
 
-int keep_operator_failure(const char *folder, const char *label, const struct test_case *test, const void *const storage[CASE_TENSORS_MAX],
-			  const struct expectation *const expected[CASE_TENSORS_MAX], struct error *err)
+int keep_operator_failure(const char *folder, const char *label, const struct test_case *test,
+			  const void *const storage[CASE_TENSORS_MAX], const struct expectation *const expected[CASE_TENSORS_MAX],
+			  struct error *err)
 {
 	struct test_case kept; /* data are borrowed but for the expected tensors */
 	int result = 0;

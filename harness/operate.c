@@ -22,7 +22,7 @@ struct attempt {
 	enum math math;
 	struct observer observer;
 	struct case_record *record;
-	unsigned char *broken;                 /* image of the first run after which a check was broken; NULL: none is to be kept */
+	unsigned char *broken; /* image of the first run after which a check was broken; NULL: none is to be kept */
 };
 
 static int is_value(const struct test_case *test, int index)
@@ -45,8 +45,8 @@ static int check_parameters(const struct attempt *attempt, struct error *err)
 				 kernel->parameter_count, operator_profiles[attempt->target->abi], launch->argument_count);
 	for (int i = 0; i < launch->argument_count; i++)
 		if (kernel->sizes[i] != (unsigned)launch->arguments[i].size)
-			return error_set(err, ERROR_UNSUPPORTED, "ABI: parameter %d of %s has %u bytes, the %s profile passes %d", i,
-					 kernel->symbol, kernel->sizes[i], operator_profiles[attempt->target->abi],
+			return error_set(err, ERROR_UNSUPPORTED, "ABI: parameter %d of %s has %u bytes, the %s profile passes %d",
+					 i, kernel->symbol, kernel->sizes[i], operator_profiles[attempt->target->abi],
 					 launch->arguments[i].size);
 	return 0;
 }
@@ -57,10 +57,11 @@ static int check_shape(const struct attempt *attempt, struct error *err)
 {
 	const struct device_dim3 grid = attempt->launch.grid, block = attempt->launch.block;
 	const uint64_t threads = (uint64_t)block.x * block.y * block.z;
-	if (grid.x && grid.y && grid.z && grid.x <= INT32_MAX && grid.y <= 65535 && grid.z <= 65535 && threads && threads <= 1024 &&
-	    block.x <= 1024 && block.y <= 1024 && block.z <= 64)
+	if (grid.x && grid.y && grid.z && grid.x <= INT32_MAX && grid.y <= 65535 && grid.z <= 65535 && threads &&
+	    threads <= 1024 && block.x <= 1024 && block.y <= 1024 && block.z <= 64)
 		return 0;
-	return error_set(err, ERROR_INPUT, "case %s: its launch, grid %u x %u x %u of block %u x %u x %u, is beyond what a GPU takes",
+	return error_set(err, ERROR_INPUT,
+			 "case %s: its launch, grid %u x %u x %u of block %u x %u x %u, is beyond what a GPU takes",
 			 attempt->test->name, grid.x, grid.y, grid.z, block.x, block.y, block.z);
 }
 
@@ -78,7 +79,8 @@ static int launch_kernel(const struct operate *operate, const struct operator_la
 			memcpy(values[i], argument->value, sizeof values[i]);
 		pointers[i] = values[i];
 	}
-	return device->ops->launch(device, kernel->function, launch->grid, launch->block, launch->dynamic_shared, NULL, pointers, err);
+	return device->ops->launch(device, kernel->function, launch->grid, launch->block, launch->dynamic_shared, NULL, pointers,
+				   err);
 }
 
 static void stage(const struct attempt *attempt, enum stage next)
@@ -320,7 +322,8 @@ static int verify(struct attempt *attempt, struct error *err)
 			return -1;
 		if (attempt->launch.failed)
 			return error_set(err, ERROR_INTERNAL,
-					 "case %s: its launch names a tensor that is not there, or has too many arguments or blocks",
+					 "case %s: its launch names a tensor that is not there, or has too many arguments or "
+					 "blocks",
 					 attempt->test->name);
 		if (check_shape(attempt, err) || check_parameters(attempt, err))
 			return -1;

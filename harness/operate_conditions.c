@@ -71,9 +71,8 @@ int operate_conditions_set(struct operate_conditions *conditions, const struct o
 	if (!conditions->module)
 		return 0; /* the cpu device tells reads of stale shared memory by themselves */
 	/* 256 threads of 48 KiB: a block at least on each multiprocessor */
-	if (condition->stale_shared &&
-	    device->ops->launch(device, conditions->stale, (struct device_dim3){processors * 4, 1, 1}, (struct device_dim3){256, 1, 1}, 0,
-				NULL, NULL, err))
+	const struct device_dim3 blocks = {processors * 4, 1, 1}, threads = {256, 1, 1};
+	if (condition->stale_shared && device->ops->launch(device, conditions->stale, blocks, threads, 0, NULL, NULL, err))
 		return -1;
 	if (!condition->busy)
 		return 0;

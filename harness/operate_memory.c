@@ -109,7 +109,8 @@ static int reserve_host(struct operate_memory *memory, struct error *err)
 		memory->before = malloc(capacity);
 		memory->after = malloc(capacity);
 		if (!memory->before || !memory->after)
-			return error_set(err, ERROR_ENVIRONMENT, "out of memory: a case needs twice %zu bytes on the host", wanted);
+			return error_set(err, ERROR_ENVIRONMENT, "out of memory: a case needs twice %zu bytes on the host",
+					 wanted);
 		memory->capacity = capacity;
 	}
 	free(memory->first_copy);
@@ -227,7 +228,8 @@ static void fill_output(struct operate_memory *memory, unsigned char *image, int
 	const struct tensor *tensor = &test->tensors[index];
 	fill_pattern(image + memory->place[index], memory->bytes[index], tensor->dtype, poison);
 	for (int i = 0; i < test->tensor_count; i++) {
-		const struct tensor *initial = test->tensors[i].role == TENSOR_OUTPUT && owner_of(test, i) == index ? initial_of(test, i) : NULL;
+		const struct tensor *initial =
+			test->tensors[i].role == TENSOR_OUTPUT && owner_of(test, i) == index ? initial_of(test, i) : NULL;
 		const struct tensor *view = &test->tensors[i];
 		if (!initial)
 			continue;
@@ -275,7 +277,8 @@ static void mark_output(struct operate_memory *memory, int image, int index)
 		starts_defined |= memory->test->tensors[i].role == TENSOR_OUTPUT && owner_of(memory->test, i) == index &&
 				  initial_of(memory->test, i) != NULL;
 	if (!has_few_runs(map, tensor->extent)) {
-		device_mark(memory->device, storage, memory->bytes[index], starts_defined ? DEVICE_MEMORY_PLAIN : DEVICE_MEMORY_SCRATCH);
+		device_mark(memory->device, storage, memory->bytes[index],
+			    starts_defined ? DEVICE_MEMORY_PLAIN : DEVICE_MEMORY_SCRATCH);
 		return;
 	}
 	for (int64_t at = 0, next; at < tensor->extent; at = next) {
@@ -294,7 +297,8 @@ static void mark(struct operate_memory *memory, int image)
 		if (memory->place[i] == SIZE_MAX || !memory->bytes[i])
 			continue;
 		if (memory->test->tensors[i].role == TENSOR_INPUT)
-			device_mark(memory->device, operate_memory_storage(memory, image, i), memory->bytes[i], DEVICE_MEMORY_INPUT);
+			device_mark(memory->device, operate_memory_storage(memory, image, i), memory->bytes[i],
+				    DEVICE_MEMORY_INPUT);
 		else
 			mark_output(memory, image, i);
 	}
@@ -349,7 +353,8 @@ int operate_memory_upload(struct operate_memory *memory, struct error *err)
 		if (bytes && device->ops->copy_in(device, memory->arena, memory->before, bytes, NULL, err))
 			return -1;
 		/* of large arenas most stays as it was, and cases are many */
-		device_mark(device, memory->arena, bytes > memory->arena_marked ? bytes : memory->arena_marked, DEVICE_MEMORY_NO_ACCESS);
+		device_mark(device, memory->arena, bytes > memory->arena_marked ? bytes : memory->arena_marked,
+			    DEVICE_MEMORY_NO_ACCESS);
 		memory->arena_marked = bytes;
 	} else {
 		for (int i = 0; i < test->tensor_count; i++)
@@ -411,15 +416,18 @@ static void check_canaries(const struct operate_memory *memory, int image, int i
 	const struct tensor *tensor = &memory->test->tensors[index];
 	const size_t place = memory->place[index], bytes = memory->bytes[index];
 	const size_t behind = align_up(bytes, BUFFER_ALIGNMENT) - bytes + OPERATE_CANARY_BYTES;
-	const int64_t before = first_difference(image_then + place - OPERATE_CANARY_BYTES, image_now + place - OPERATE_CANARY_BYTES,
-						OPERATE_CANARY_BYTES);
+	const int64_t before = first_difference(image_then + place - OPERATE_CANARY_BYTES,
+						image_now + place - OPERATE_CANARY_BYTES, OPERATE_CANARY_BYTES);
 	const int64_t after = first_difference(image_then + place + bytes, image_now + place + bytes, behind);
 	if (before >= 0)
-		judgement_break(out, CHECK_CANARY, "memory before %s changed, the first %" PRId64 " bytes before its first element",
-				tensor->name, OPERATE_CANARY_BYTES - before);
+		judgement_break(out, CHECK_CANARY,
+				"memory before %s changed, the first %" PRId64 " bytes before its first element", tensor->name,
+				OPERATE_CANARY_BYTES - before);
 	else if (after >= 0)
-		judgement_break(out, CHECK_CANARY, "memory behind %s changed, the first %" PRId64 " bytes behind its last element (it has "
-				"%" PRId64 ")", tensor->name, after, tensor->extent);
+		judgement_break(out, CHECK_CANARY,
+				"memory behind %s changed, the first %" PRId64 " bytes behind its last element (it has "
+				"%" PRId64 ")",
+				tensor->name, after, tensor->extent);
 	else
 		judgement_hold(out, CHECK_CANARY);
 }
@@ -436,9 +444,12 @@ static void check_gaps(const struct operate_memory *memory, int image, int index
 		if (map[i])
 			continue;
 		has_gaps = 1;
-		if (memcmp(image_before(memory, image) + place + (size_t)i * size, image_after(memory, image) + place + (size_t)i * size, size) != 0) {
-			judgement_break(out, CHECK_GAP, "element %" PRId64 " of the storage of %s, which lies between or around its values, "
-					"changed", i, tensor->name);
+		if (memcmp(image_before(memory, image) + place + (size_t)i * size,
+			   image_after(memory, image) + place + (size_t)i * size, size) != 0) {
+			judgement_break(out, CHECK_GAP,
+					"element %" PRId64 " of the storage of %s, which lies between or around its values, "
+					"changed",
+					i, tensor->name);
 			return;
 		}
 	}
@@ -461,7 +472,8 @@ void operate_memory_check(const struct operate_memory *memory, int image, struct
 		const int64_t changed = first_difference(image_before(memory, image) + memory->place[i],
 							image_after(memory, image) + memory->place[i], memory->bytes[i]);
 		if (changed >= 0)
-			judgement_break(out, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage", test->tensors[i].name, changed);
+			judgement_break(out, CHECK_INPUT, "input %s changed at byte %" PRId64 " of its storage",
+					test->tensors[i].name, changed);
 		else
 			judgement_hold(out, CHECK_INPUT);
 	}
@@ -474,10 +486,13 @@ void operate_memory_check_written(const struct operate_memory *memory, int image
 		const size_t size = dtype_size(tensor->dtype);
 		if (tensor->role != TENSOR_OUTPUT || memory->place[i] == SIZE_MAX)
 			continue;
-		const unsigned char *first = memory->first + memory->place[i], *now = image_after(memory, image) + memory->place[i];
-		const uint64_t number = pattern_of(tensor->dtype, OPERATE_POISON_NUMBER), nan = pattern_of(tensor->dtype, OPERATE_POISON_NAN);
+		const unsigned char *first = memory->first + memory->place[i],
+				    *now = image_after(memory, image) + memory->place[i];
+		const uint64_t number = pattern_of(tensor->dtype, OPERATE_POISON_NUMBER),
+			       nan = pattern_of(tensor->dtype, OPERATE_POISON_NAN);
 		int64_t unwritten = 0, first_unwritten = 0, differing = 0, first_differing = 0;
-		const int64_t looked_at = memcmp(first, now, memory->bytes[i]) == 0 ? 0 : tensor->extent; /* large ones are mostly equal */
+		const int64_t looked_at =
+			memcmp(first, now, memory->bytes[i]) == 0 ? 0 : tensor->extent; /* large ones are mostly equal */
 		for (int64_t e = 0; e < looked_at; e++) {
 			const size_t at = (size_t)e * size;
 			if (memory->value[i][e] != 1 || memcmp(first + at, now + at, size) == 0)
@@ -490,11 +505,15 @@ void operate_memory_check_written(const struct operate_memory *memory, int image
 			}
 		}
 		if (unwritten)
-			judgement_break(out, CHECK_UNWRITTEN, "%" PRId64 " elements of %s were not written, the first is element %" PRId64
-					" of its storage", unwritten, tensor->name, first_unwritten);
+			judgement_break(out, CHECK_UNWRITTEN,
+					"%" PRId64 " elements of %s were not written, the first is element %" PRId64
+					" of its storage",
+					unwritten, tensor->name, first_unwritten);
 		if (differing)
-			judgement_break(out, CHECK_PREVIOUS, "%" PRId64 " elements of %s depend on what the output held before the call, the "
-					"first is element %" PRId64 " of its storage", differing, tensor->name, first_differing);
+			judgement_break(out, CHECK_PREVIOUS,
+					"%" PRId64 " elements of %s depend on what the output held before the call, the "
+					"first is element %" PRId64 " of its storage",
+					differing, tensor->name, first_differing);
 		judgement_hold(out, CHECK_UNWRITTEN);
 		judgement_hold(out, CHECK_PREVIOUS);
 	}
@@ -507,15 +526,19 @@ void operate_memory_check_repeat(const struct operate_memory *memory, int image,
 		const size_t size = dtype_size(tensor->dtype);
 		if (tensor->role != TENSOR_OUTPUT || memory->place[i] == SIZE_MAX)
 			continue;
-		const unsigned char *first = memory->first + memory->place[i], *now = image_after(memory, image) + memory->place[i];
+		const unsigned char *first = memory->first + memory->place[i],
+				    *now = image_after(memory, image) + memory->place[i];
 		int64_t differing = 0, at = 0;
 		const int64_t looked_at = memcmp(first, now, memory->bytes[i]) == 0 ? 0 : tensor->extent;
 		for (int64_t e = 0; e < looked_at; e++)
-			if (memory->value[i][e] == 1 && memcmp(first + (size_t)e * size, now + (size_t)e * size, size) != 0 && !differing++)
+			if (memory->value[i][e] == 1 && memcmp(first + (size_t)e * size, now + (size_t)e * size, size) != 0 &&
+			    !differing++)
 				at = e;
 		if (differing)
-			judgement_break(out, CHECK_REPEAT, "%" PRId64 " elements of %s differ between two runs on the same inputs (%s), the first "
-					"is element %" PRId64 " of its storage", differing, tensor->name, condition, at);
+			judgement_break(out, CHECK_REPEAT,
+					"%" PRId64 " elements of %s differ between two runs on the same inputs (%s), the first "
+					"is element %" PRId64 " of its storage",
+					differing, tensor->name, condition, at);
 		judgement_hold(out, CHECK_REPEAT);
 	}
 }
@@ -528,7 +551,8 @@ const unsigned char *operate_memory_image(const struct operate_memory *memory, i
 const void *operate_memory_result(const struct operate_memory *memory, int image, int output)
 {
 	const struct tensor *view = &memory->test->tensors[output];
-	return image_after(memory, image) + memory->place[owner_of(memory->test, output)] + (size_t)view->offset * dtype_size(view->dtype);
+	return image_after(memory, image) + memory->place[owner_of(memory->test, output)] +
+	       (size_t)view->offset * dtype_size(view->dtype);
 }
 
 int operate_memory_digest(const struct operate_memory *memory, int image, int output, struct digest *digest, struct error *err)

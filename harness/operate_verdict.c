@@ -29,15 +29,18 @@ static int is_judged(const struct judgement *judgement)
 	return 0;
 }
 
-void operate_decide(struct judgement *judgement, const struct test_case *test, struct expectation *const *expected, enum math math,
-		    const struct judge_policy *policy)
+void operate_decide(struct judgement *judgement, const struct test_case *test, struct expectation *const *expected,
+		    enum math math, const struct judge_policy *policy)
 {
 	const struct asked asked = is_judged(judgement) ? (struct asked){0} : what_is_asked(test, expected);
 	const int by_math = math == MATH_FAST && asked.open_when_fast > 0;
 	if (asked.elements > 0 && !by_math && asked.open == asked.elements)
-		judgement_mistrust(judgement, "nothing is asked of any of the %" PRId64 " elements of its outputs", asked.elements);
+		judgement_mistrust(judgement, "nothing is asked of any of the %" PRId64 " elements of its outputs",
+				   asked.elements);
 	judgement_decide(judgement, policy);
 	if (judgement->status == STATUS_PASS && by_math && asked.open + asked.open_when_fast == asked.elements)
-		judgement_conclude(judgement, STATUS_SKIPPED, "no value is judged: a build with fast math may give anything for all of its %"
-				   PRId64 " elements (memory, repeats and launches were checked, and held)", asked.elements);
+		judgement_conclude(judgement, STATUS_SKIPPED,
+				   "no value is judged: a build with fast math may give anything for all of its %" PRId64
+				   " elements (memory, repeats and launches were checked, and held)",
+				   asked.elements);
 }
