@@ -54,6 +54,7 @@ static double resampled_median(const double *sorted, size_t count, double effect
 
 /* The smallest distance of two different samples of either set, both sorted. Differences in the last bits of a double come of
  * arithmetic (means over several calls), not of the timer. */
+#define TIMER_STEP_MOST 0.5e-6
 static double timer_step(const double *base, size_t base_count, const double *next, size_t next_count)
 {
 	double step = INFINITY, last = -INFINITY;
@@ -64,7 +65,7 @@ static double timer_step(const double *base, size_t base_count, const double *ne
 			step = value - last;
 		last = value;
 	}
-	return isfinite(step) ? step : 0;
+	return isfinite(step) ? fmin(step, TIMER_STEP_MOST) : 0;
 }
 
 /* On a lattice, values come more than once; samples that all differ show no step of the timer. */

@@ -32,7 +32,8 @@ struct ratio_interval {
  * Neighbouring samples may be alike (clocks drift, caches change), which a bootstrap of single samples would not see:
  * statistics_effective_count takes the place of n.
  *
- * A timer has a resolution. Where samples lie on a lattice, half its step (the smallest distance of two different samples) on
+ * A timer has a resolution. Where samples lie on a lattice, half its step (the smallest distance of two different samples, but no
+ * more than the 0.5 us that the CUDA driver's reference, cuEventElapsedTime, has for the resolution of its events) on
  * either side of each median is added to the interval.
  *
  * What no interval made of one run each can hold is how runs differ from each other (placement of memory, temperature):

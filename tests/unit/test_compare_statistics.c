@@ -113,6 +113,13 @@ static void lattice(void)
 	const struct ratio_interval interval = interval_of(base, 30, next, 30, 1);
 	CHECK(interval.low <= 1.0000001);
 	CHECK(interval.high >= interval.ratio);
+	for (int i = 0; i < 30; i++) { /* as regular, and further apart than any timer's steps */
+		base[i] = 100e-6;
+		next[i] = 150e-6;
+	}
+	const struct ratio_interval slower = interval_of(base, 30, next, 30, 1);
+	CHECK_NEAR(slower.ratio, 1.5, 1e-12);
+	CHECK(slower.low > 1.49 && slower.high < 1.51);
 	const struct ratio_interval same = interval_of(base, 30, base, 30, 1);
 	CHECK_NEAR(same.low, 1, 1e-12);
 	CHECK_NEAR(same.high, 1, 1e-12);
