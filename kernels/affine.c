@@ -44,8 +44,9 @@ static int scalar(const struct assignment *assignment, const char *axis, enum dt
 	if (operator_real(&affine_family, assignment, axis, &value, err))
 		return -1;
 	/* 2^53: what the text's double holds exactly */
-	const int fits = dtype_is_float(dtype) ? isfinite(value) && isfinite(round_to_dtype(dtype, (long double)value))
-					       : round_to_dtype(dtype, (long double)value) == (long double)value && fabs(value) <= 0x1p53;
+	const int fits = dtype_is_float(dtype)
+				 ? isfinite(value) && isfinite(round_to_dtype(dtype, (long double)value))
+				 : round_to_dtype(dtype, (long double)value) == (long double)value && fabs(value) <= 0x1p53;
 	return fits ? 0 : error_set(err, ERROR_INPUT, "axis %s: %g is no finite number of %s", axis, value, dtype_name(dtype));
 }
 
@@ -136,7 +137,8 @@ static void expect_real(enum dtype dtype, long double x, long double mul, long d
 		expected->flags = fabsl(mul) < normal ? EXPECT_FAST_ANY : 0;
 		return;
 	}
-	enclosure_expect(dtype, value, results(dtype, MATH_PRECISE, x, mul, add), results(dtype, MATH_FAST, x, mul, add), expected);
+	enclosure_expect(dtype, value, results(dtype, MATH_PRECISE, x, mul, add), results(dtype, MATH_FAST, x, mul, add),
+			 expected);
 }
 
 struct range {

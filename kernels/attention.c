@@ -134,7 +134,8 @@ static int attention_supports(const struct test_case *test, int abi, const struc
 		for (int axis = 0; axis + 1 < operands[i]->rank; axis++) {
 			const int64_t stride = operands[i]->strides[axis];
 			if (stride > UINT32_MAX || (operands[i]->dims[axis] > 1 && stride % 8))
-				return error_set(err, ERROR_UNSUPPORTED, "stride %lld of %s is no multiple of 8 elements within 32 bits",
+				return error_set(err, ERROR_UNSUPPORTED,
+						 "stride %lld of %s is no multiple of 8 elements within 32 bits",
 						 (long long)stride, operands[i]->name);
 		}
 		if (operands[i]->offset % 8)
@@ -258,7 +259,8 @@ static int row_offsets(const struct attention_params *p, int64_t rows, int64_t *
 				}
 	}
 	if (row != rows)
-		return error_set(err, ERROR_INTERNAL, "the reference has %lld rows, the case %lld", (long long)rows, (long long)row);
+		return error_set(err, ERROR_INTERNAL, "the reference has %lld rows, the case %lld", (long long)rows,
+				 (long long)row);
 	return 0;
 }
 
@@ -419,7 +421,8 @@ static int add_expected(struct attention_state *state, struct test_case *test, c
 	int64_t strides[TENSOR_RANK_MAX];
 	/* the strides of the output, so that the same offsets lead to the same elements */
 	memcpy(strides, output->strides, sizeof strides);
-	struct tensor *expected = case_add_tensor(test, output->name, TENSOR_EXPECTED, DTYPE_F64, output->rank, output->dims, strides, err);
+	struct tensor *expected =
+		case_add_tensor(test, output->name, TENSOR_EXPECTED, DTYPE_F64, output->rank, output->dims, strides, err);
 	if (!host || !expected || tensor_allocate(expected, err)) {
 		if (!host)
 			error_set(err, ERROR_ENVIRONMENT, "out of memory");

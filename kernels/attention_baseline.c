@@ -132,13 +132,14 @@ static int cudnn_baseline_check(void *opaque, const struct binding *binding, str
 	for (int64_t n = 0; n < count; n++) {
 		const int64_t start = row_start(p.o, count > 1 ? n * (rows - 1) / (count - 1) : 0);
 		if (ops->copy_out(baseline->device, ours, o->data + (device_pointer)start * 2, bytes, NULL, err) ||
-		    ops->copy_out(baseline->device, theirs, attention_cudnn_output(baseline->attention) + (device_pointer)start * 2, bytes,
-				  NULL, err)) {
+		    ops->copy_out(baseline->device, theirs,
+				  attention_cudnn_output(baseline->attention) + (device_pointer)start * 2, bytes, NULL, err)) {
 			free(ours);
 			return -1;
 		}
 		for (int64_t i = 0; i < p.head_dim; i++) {
-			const double expected = dtype_load(p.dtype, ours, (size_t)i), got = dtype_load(p.dtype, theirs, (size_t)i);
+			const double expected = dtype_load(p.dtype, ours, (size_t)i),
+				     got = dtype_load(p.dtype, theirs, (size_t)i);
 			difference += (got - expected) * (got - expected);
 			norm += expected * expected;
 		}

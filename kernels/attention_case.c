@@ -260,7 +260,8 @@ int attention_make_case(const struct assignment *assignment, uint64_t seed, stru
 		     case_set_int(test, "window_right", right, err) || case_set_real(test, "softcap", softcap, err) ||
 		     case_set_real(test, "scale", scale, err) || case_set_text(test, "alibi", alibi, err) ||
 		     case_set_text(test, "layout", layout, err) || case_set_text(test, "input", input, err) ||
-		     case_set_text(test, "lse", lse, err) || case_set_text(test, "group", assignment->group ? assignment->group : "", err);
+		     case_set_text(test, "lse", lse, err) ||
+		     case_set_text(test, "group", assignment->group ? assignment->group : "", err);
 	if (failed)
 		goto fail;
 
@@ -367,10 +368,12 @@ static void plant(struct test_case *test, struct tensor *tensor, double value)
 		for (int last = 0; last < 2; last++) {
 			const int64_t head = last ? heads - 1 : 0;
 			const uint64_t draw = (uint64_t)(entry * 2 + last) * 2;
-			const int64_t row = rows / 2 + (int64_t)generate_below((uint64_t)(rows - rows / 2), test->seed, STREAM_SEEDS, draw);
+			const int64_t row =
+				rows / 2 + (int64_t)generate_below((uint64_t)(rows - rows / 2), test->seed, STREAM_SEEDS, draw);
 			const int64_t lane = (int64_t)generate_below((uint64_t)head_dim, test->seed, STREAM_SEEDS, draw + 1);
 			const int64_t linear = ((entry * rows + row) * heads + head) * head_dim + lane;
-			dtype_store(tensor->dtype, owner->data, (size_t)(tensor->offset + tensor_offset(tensor, linear)), last ? -value : value);
+			dtype_store(tensor->dtype, owner->data, (size_t)(tensor->offset + tensor_offset(tensor, linear)),
+				    last ? -value : value);
 		}
 	}
 }
@@ -433,11 +436,12 @@ static int check_tensor(const struct test_case *test, const char *name, enum ten
 		return error_set(err, ERROR_INPUT, "case %s: tensor %s is %s, but the case asks for %s", test->name, name,
 				 dtype_name(tensor->dtype), dtype_name(dtype));
 	if (tensor->rank != rank)
-		return error_set(err, ERROR_INPUT, "case %s: tensor %s has rank %d, expected %d", test->name, name, tensor->rank, rank);
+		return error_set(err, ERROR_INPUT, "case %s: tensor %s has rank %d, expected %d", test->name, name, tensor->rank,
+				 rank);
 	for (int i = 0; i < rank; i++)
 		if (tensor->dims[i] != dims[i])
-			return error_set(err, ERROR_INPUT, "case %s: tensor %s has %lld elements along axis %d, expected %lld", test->name,
-					 name, (long long)tensor->dims[i], i, (long long)dims[i]);
+			return error_set(err, ERROR_INPUT, "case %s: tensor %s has %lld elements along axis %d, expected %lld",
+					 test->name, name, (long long)tensor->dims[i], i, (long long)dims[i]);
 	return 0;
 }
 
@@ -451,8 +455,8 @@ static int check_lengths(const struct test_case *test, const struct tensor *tens
 		const int64_t length = (int64_t)cumulative[i + 1] - cumulative[i];
 		if (cumulative[0] != 0 || length < 0 || length > most)
 			return error_set(err, ERROR_INPUT,
-					 "case %s: %s must start at 0 and grow by at most %lld; entry %lld breaks that", test->name,
-					 tensor->name, (long long)most, (long long)i);
+					 "case %s: %s must start at 0 and grow by at most %lld; entry %lld breaks that",
+					 test->name, tensor->name, (long long)most, (long long)i);
 	}
 	*total = cumulative[batch];
 	return 0;
@@ -517,10 +521,12 @@ int attention_params_of(const struct test_case *test, struct attention_params *p
 	const struct tensor *operands[] = {params->q, params->k, params->v, params->o};
 	for (size_t i = 0; i < ARRAY_COUNT(operands); i++)
 		if (operands[i]->strides[operands[i]->rank - 1] != 1)
-			return error_set(err, ERROR_INPUT, "case %s: the last axis of %s must have stride 1", test->name, operands[i]->name);
+			return error_set(err, ERROR_INPUT, "case %s: the last axis of %s must have stride 1", test->name,
+					 operands[i]->name);
 	if (params->alibi) {
 		const int64_t dims[] = {b, h};
-		if (check_tensor(test, "slopes", TENSOR_INPUT, DTYPE_F32, params->alibi, dims + (params->alibi == 1), &params->slopes, err))
+		if (check_tensor(test, "slopes", TENSOR_INPUT, DTYPE_F32, params->alibi, dims + (params->alibi == 1),
+				 &params->slopes, err))
 			return -1;
 	}
 	params->exact_values = strcmp(params->v->generator, "integers") == 0 || strcmp(params->v->generator, "constant") == 0;

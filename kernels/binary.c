@@ -115,7 +115,8 @@ static int binary_make_case(const struct assignment *assignment, uint64_t seed, 
 					 operator_value(family, assignment, operands[i]), err))
 			return -1;
 	if (elementwise_add_info(family, assignment, operands, 2, test, err) ||
-	    !operator_add_tensor(test, "out", TENSOR_OUTPUT, op >= BINARY_EQ ? DTYPE_U8 : type->dtype, rank, dims, "contiguous", err))
+	    !operator_add_tensor(test, "out", TENSOR_OUTPUT, op >= BINARY_EQ ? DTYPE_U8 : type->dtype, rank, dims, "contiguous",
+				 err))
 		return -1;
 	return 0;
 }
@@ -130,7 +131,11 @@ struct fields {
 
 static struct fields fields_of(enum dtype dtype)
 {
-	const int mantissa = dtype == DTYPE_F64 ? 52 : dtype == DTYPE_F32 ? 23 : dtype == DTYPE_F16 ? 10 : dtype == DTYPE_BF16 ? 7 : 3;
+	const int mantissa = dtype == DTYPE_F64	   ? 52
+			     : dtype == DTYPE_F32  ? 23
+			     : dtype == DTYPE_F16  ? 10
+			     : dtype == DTYPE_BF16 ? 7
+						   : 3;
 	const int bits = 8 * (int)dtype_size(dtype);
 	return (struct fields){mantissa, (1 << (bits - 1 - mantissa)) - 1, 1ull << (bits - 1)};
 }
@@ -385,7 +390,8 @@ static int binary_work(const struct test_case *test, struct work *work, struct e
 {
 	(void)err;
 	*work = (struct work){.flops = (double)tensor_elements(operator_tensor(test, "out")),
-			      .bytes = elementwise_bytes(test, "lhs") + elementwise_bytes(test, "rhs") + elementwise_bytes(test, "out"),
+			      .bytes = elementwise_bytes(test, "lhs") + elementwise_bytes(test, "rhs") +
+				       elementwise_bytes(test, "out"),
 			      .unit = WORK_BYTES};
 	return 0;
 }

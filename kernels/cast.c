@@ -143,7 +143,8 @@ static int cast_make_case(const struct assignment *assignment, uint64_t seed, st
 	if (!conversion)
 		return error_set(err, ERROR_INPUT, "axis types: there is no conversion '%s' in the module cast", types);
 	if (strcmp(operator_value(family, assignment, "values"), "edges") == 0 && !has_edges(conversion))
-		return error_set(err, ERROR_INPUT, "values:edges is for conversions that can lose something, and %s cannot", types);
+		return error_set(err, ERROR_INPUT, "values:edges is for conversions that can lose something, and %s cannot",
+				 types);
 	snprintf(entry, sizeof entry, "cast_%s", types);
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
 	    elementwise_dims(family, assignment, "shape", dims, &rank, err) ||

@@ -97,10 +97,11 @@ static int read_params(const struct assignment *a, const struct family *family, 
 					.stride = {stride}, .padding = {padding}, .dilation = {dilation}};
 		p->dst[axis] = convolution_extent(&c, 0, out_padding);
 		if (p->dst[axis] < 1 || p->dst[axis] > SPATIAL_MOST)
-			return error_set(err, ERROR_INPUT, "src:%s kernel:%s stride:%lld padding:%lld dilation:%lld leave an output of "
-					 "%lld along axis %d; from 1 to %d are possible", operator_value(family, a, "src"),
-					 operator_value(family, a, "kernel"), (long long)stride, (long long)padding,
-					 (long long)dilation, (long long)p->dst[axis], axis, SPATIAL_MOST);
+			return error_set(err, ERROR_INPUT,
+					 "src:%s kernel:%s stride:%lld padding:%lld dilation:%lld leave an output of "
+					 "%lld along axis %d; from 1 to %d are possible",
+					 operator_value(family, a, "src"), operator_value(family, a, "kernel"), (long long)stride,
+					 (long long)padding, (long long)dilation, (long long)p->dst[axis], axis, SPATIAL_MOST);
 	}
 	return 0;
 }
@@ -347,7 +348,8 @@ static int conv_expectations(const struct test_case *test, int abi, const struct
 			judging.src = src;
 			judging.kernel = kernel;
 			judging.whole = all_whole(src, src_count) && all_whole(kernel, kernel_count);
-			judging.plain = output->dtype != DTYPE_F64 && all_plain(src, src_count) && all_plain(kernel, kernel_count);
+			judging.plain =
+				output->dtype != DTYPE_F64 && all_plain(src, src_count) && all_plain(kernel, kernel_count);
 		} else {
 			judging.whole_src = src;
 			judging.whole_kernel = kernel;

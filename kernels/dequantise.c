@@ -154,7 +154,8 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 		return -1;
 	*work = (struct work){
 		.flops = 2 * (double)count,
-		.bytes = (double)count * ((double)gguf_layouts[format].bytes / gguf_layouts[format].elements + (double)dtype_size(to)),
+		.bytes = (double)count *
+			 ((double)gguf_layouts[format].bytes / gguf_layouts[format].elements + (double)dtype_size(to)),
 		.unit = WORK_BYTES,
 	};
 	return 0;

@@ -74,8 +74,8 @@ int elementwise_add_info(const struct family *family, const struct assignment *a
 	for (int i = 0; i < operand_count; i++) {
 		const struct tensor *const tensor = operator_tensor(test, operands[i]);
 		if (!tensor_is_contiguous(tensor))
-			return error_set(err, ERROR_INPUT, "info:null stands for contiguous operands, and %s is not: use info:given",
-					 operands[i]);
+			return error_set(err, ERROR_INPUT,
+					 "info:null stands for contiguous operands, and %s is not: use info:given", operands[i]);
 	}
 	return 0;
 }
@@ -200,9 +200,10 @@ int elementwise_judge_moved(const struct operator_outputs *outputs, const char *
 	}
 	if (wrong)
 		judgement_break(out, CHECK_EXACT,
-				"%" PRId64 " of %" PRId64 " elements of %s were not moved bit by bit: element %" PRId64 " is 0x%" PRIx64
-				" where 0x%" PRIx64 " is due", wrong, count, output, first,
-				elementwise_bits(tensor->dtype, data, tensor_offset(tensor, first)), due(context, first));
+				"%" PRId64 " of %" PRId64 " elements of %s were not moved bit by bit: element %" PRId64
+				" is 0x%" PRIx64 " where 0x%" PRIx64 " is due",
+				wrong, count, output, first, elementwise_bits(tensor->dtype, data, tensor_offset(tensor, first)),
+				due(context, first));
 	else if (count)
 		judgement_hold(out, CHECK_EXACT);
 	return 0;

@@ -43,10 +43,12 @@ static int parse(const struct test_case *test, struct get_rows *get, struct erro
 	get->format = gguf_format_from_name(type ? type : "");
 	const int is_blocks = get->format != GGUF_FORMAT_COUNT && QUANTISED_WEIGHTS >> get->format & 1;
 	if (!is_blocks && get->dtype != DTYPE_F32 && get->dtype != DTYPE_F16 && get->dtype != DTYPE_BF16)
-		return error_set(err, ERROR_INPUT, "case %s: axis type: '%s' has no such entry point", test->name, type ? type : "");
-	if (quantised_int(test, "hidden", 1, 1 << 24, &get->hidden, err) || quantised_int(test, "rows", 1, 1 << 30, &get->rows, err) ||
-	    quantised_int(test, "count", 1, INT32_MAX, &get->count, err) || quantised_int(test, "gap", 0, 1 << 20, &get->gap, err) ||
-	    quantised_check_words(test, err))
+		return error_set(err, ERROR_INPUT, "case %s: axis type: '%s' has no such entry point", test->name,
+				 type ? type : "");
+	if (quantised_int(test, "hidden", 1, 1 << 24, &get->hidden, err) ||
+	    quantised_int(test, "rows", 1, 1 << 30, &get->rows, err) ||
+	    quantised_int(test, "count", 1, INT32_MAX, &get->count, err) ||
+	    quantised_int(test, "gap", 0, 1 << 20, &get->gap, err) || quantised_check_words(test, err))
 		return -1;
 	if (quantised_ids_of(test, &get->ids, err))
 		return -1;

@@ -61,10 +61,11 @@ static int shape_of_columns(const struct assignment *a, struct params *p, int64_
 					      .padding = {padding}, .dilation = {dilation}};
 		const int64_t extent = kernel[i] ? convolution_extent(&c, 0, 0) : 0;
 		if (extent < 1 || extent > SPATIAL_MOST)
-			return error_set(err, ERROR_INPUT, "src:%s kernel:%s stride:%lld padding:%lld dilation:%lld leave no place for the "
-					 "kernel along axis %d", operator_value(&im2col_family, a, "src"),
-					 operator_value(&im2col_family, a, "kernel"), (long long)stride, (long long)padding,
-					 (long long)dilation, 2 + i);
+			return error_set(err, ERROR_INPUT,
+					 "src:%s kernel:%s stride:%lld padding:%lld dilation:%lld leave no place for the "
+					 "kernel along axis %d",
+					 operator_value(&im2col_family, a, "src"), operator_value(&im2col_family, a, "kernel"),
+					 (long long)stride, (long long)padding, (long long)dilation, 2 + i);
 		p->dst[1 + i] = extent;
 		p->dst[2 + spatial + i] = kernel[i];
 	}
@@ -242,8 +243,9 @@ static void image_part(void *context, int64_t first, int64_t last)
 			const int64_t place = (at - tap) / judging->stride;
 			if (place >= length)
 				continue;
-			const long double term = load_exact(src->dtype, judging->src.data,
-							    (size_t)(((batch * length + place) * channels + channel) * taps + tap));
+			const long double term =
+				load_exact(src->dtype, judging->src.data,
+					   (size_t)(((batch * length + place) * channels + channel) * taps + tap));
 			value += term;
 			terms++;
 			if (!isfinite(term))

@@ -182,7 +182,8 @@ static int work(const struct test_case *test, struct work *work, struct error *e
 	unsigned char *used = calloc((size_t)moe.experts, 1);
 	double experts = 0;
 	if (!used)
-		return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for %lld experts", test->name, (long long)moe.experts);
+		return error_set(err, ERROR_ENVIRONMENT, "case %s: no memory for %lld experts", test->name,
+				 (long long)moe.experts);
 	for (int64_t task = 0; task < moe.tasks; task++) {
 		const uint32_t id = quantised_id(moe.ids, moe.experts, test->seed, task);
 		experts += !used[id];

@@ -133,8 +133,8 @@ static int indexing_make_case(const struct assignment *assignment, uint64_t seed
 	const char *ids_layout_name = ids_layouts[ids_layout];
 	const enum dtype dtype = dtype_from_name(element_names[element]), index_type = dtype_from_name(index_names[index]);
 	if (!has_entry(problem.operation, index_type, dtype))
-		return error_set(err, ERROR_INPUT, "there is no %s_%s_%s in indexing.ptx", prefixes[operation], index_names[index],
-				 element_names[element]);
+		return error_set(err, ERROR_INPUT, "there is no %s_%s_%s in indexing.ptx", prefixes[operation],
+				 index_names[index], element_names[element]);
 	if (strcmp(layout, "contiguous") != 0 && strcmp(layout, "offset") != 0)
 		return error_set(err, ERROR_INPUT, "axis layout: %s is neither contiguous nor offset", layout);
 	if (ids_layout >= 2 && operation != INDEX_SELECT)
@@ -273,7 +273,8 @@ static int64_t make_index(const struct index_maker *make, int64_t element)
 	const int64_t random = (int64_t)generate_below((uint64_t)make->reach, make->seed, STREAM_IDS, (uint64_t)element);
 	switch (make->pattern) {
 	case PATTERN_FEW:
-		return (int64_t)generate_below(make->reach < 3 ? (uint64_t)make->reach : 3, make->seed, STREAM_IDS, (uint64_t)element);
+		return (int64_t)generate_below(make->reach < 3 ? (uint64_t)make->reach : 3, make->seed, STREAM_IDS,
+					       (uint64_t)element);
 	case PATTERN_SAME:
 		return make->reach / 2;
 	case PATTERN_FIRST:
@@ -356,7 +357,8 @@ static int fill_for_sums(const struct parameters *p, struct tensor *inp, const c
 				if (!cancel)
 					dtype_store(p->dtype, inp->data, at, (j / 2 % 2 ? -0.75 : 0.75) * largest);
 				else if (j % 2)
-					dtype_store(p->dtype, inp->data, at, -dtype_load(p->dtype, inp->data, at - (size_t)right));
+					dtype_store(p->dtype, inp->data, at,
+						    -dtype_load(p->dtype, inp->data, at - (size_t)right));
 				else if (j / 2 % 2)
 					dtype_store(p->dtype, inp->data, at, 0x1p8 * dtype_load(p->dtype, inp->data, at));
 			}
@@ -591,11 +593,16 @@ static int indexing_judge_outputs(const struct operator_outputs *outputs, struct
 	for (int64_t i = 0; got && i < count; i++) {
 		if (source[i] >= 0 && is_sum(p.problem.operation))
 			continue;
-		const unsigned char *due = source[i] >= 0 ? in + (size_t)source[i] * size : initial ? initial + (size_t)i * size : zero;
+		const unsigned char *due = source[i] >= 0 ? in + (size_t)source[i] * size
+					   : initial	  ? initial + (size_t)i * size
+							  : zero;
 		if (memcmp(got + (size_t)i * size, due, size) == 0)
 			continue;
 		judgement_break(out, CHECK_EXACT, "out[%lld] has other bits than %s it %s", (long long)i,
-				source[i] >= 0 ? "the element that" : "what", source[i] >= 0 ? "takes" : initial ? "held" : "has to be, zero,");
+				source[i] >= 0 ? "the element that" : "what",
+				source[i] >= 0 ? "takes"
+				: initial      ? "held"
+					       : "has to be, zero,");
 		break;
 	}
 	if (got && count)

@@ -46,7 +46,8 @@ static int parse(const struct test_case *test, struct mmvq *mmvq, struct error *
 	mmvq->quantize = op && strcmp(op, "quantize") == 0;
 	mmvq->type = operator_dtype(test, "type");
 	if (!mmvq->quantize && (!op || strcmp(op, "product") != 0))
-		return error_set(err, ERROR_INPUT, "case %s: axis op: '%s' is neither product nor quantize", test->name, op ? op : "");
+		return error_set(err, ERROR_INPUT, "case %s: axis op: '%s' is neither product nor quantize", test->name,
+				 op ? op : "");
 	if (mmvq->type != DTYPE_BF16 && mmvq->type != DTYPE_F16 && mmvq->type != DTYPE_F32)
 		return error_set(err, ERROR_INPUT, "case %s: axis type: it is none of bf16, f16, f32", test->name);
 	if (quantised_format(test, QUANTISED_WEIGHTS, &mmvq->format, err) || quantised_check_words(test, err) ||
@@ -76,8 +77,8 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 	const struct family *family = &mmvq_family;
 	char entry[64];
 	struct mmvq mmvq;
-	entry_name(strcmp(operator_value(family, assignment, "op"), "quantize") == 0, operator_value(family, assignment, "format"),
-		   operator_value(family, assignment, "type"), entry, sizeof entry);
+	entry_name(strcmp(operator_value(family, assignment, "op"), "quantize") == 0,
+		   operator_value(family, assignment, "format"), operator_value(family, assignment, "type"), entry, sizeof entry);
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) || parse(test, &mmvq, err))
 		return -1;
 	const int64_t bytes[1] = {mmvq.columns * mmvq.padded / 32 * 36};
@@ -176,7 +177,8 @@ static int expectations(const struct test_case *test, int abi, const struct tens
 	if (quantised_expect_matrix(test, &products, mmvq.columns, mmvq.rows, expected, err))
 		return -1;
 	for (int64_t i = 0; mmvq.type != DTYPE_F32 && i < tensor_elements(output); i++) {
-		const long double size = fmaxl(fabsl(expected[i].value), fabsl(expected[i].other)) + (long double)expected[i].bound;
+		const long double size =
+			fmaxl(fabsl(expected[i].value), fabsl(expected[i].other)) + (long double)expected[i].bound;
 		expected[i].bound += unit_in_last_place(mmvq.type, size) / 2;
 	}
 	return 0;

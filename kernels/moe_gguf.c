@@ -64,7 +64,8 @@ static int parse(const struct test_case *test, struct moe *moe, struct error *er
 	if (!weighted || (strcmp(weighted, "yes") != 0 && strcmp(weighted, "no") != 0))
 		return error_set(err, ERROR_INPUT, "case %s: axis weighted: it is neither yes nor no", test->name);
 	if (quantised_format(test, FORMATS, &moe->format, err) || quantised_check_words(test, err) ||
-	    quantised_int(test, "experts", 1, 4096, &moe->experts, err) || quantised_int(test, "topk", 1, 1024, &moe->topk, err) ||
+	    quantised_int(test, "experts", 1, 4096, &moe->experts, err) ||
+	    quantised_int(test, "topk", 1, 1024, &moe->topk, err) ||
 	    quantised_int(test, "tokens", 1, 1 << 20, &moe->tokens, err) || quantised_int(test, "n", 1, 1 << 20, &moe->n, err) ||
 	    quantised_k(test, moe->format, 1 << 20, &moe->k, err))
 		return -1;
@@ -134,8 +135,9 @@ static int supports(const struct test_case *test, int abi, const struct device_p
 	const int cc = device->cc_major * 10 + device->cc_minor, least = type == DTYPE_F32 ? 0 : type == DTYPE_BF16 ? 80 : 70;
 	(void)abi;
 	if (device->kind == DEVICE_CUDA && cc < least)
-		return error_set(err, ERROR_UNSUPPORTED, "tensor cores multiply this type from compute capability %d.%d on; %s is %d.%d",
-				 least / 10, least % 10, device->name, device->cc_major, device->cc_minor);
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "tensor cores multiply this type from compute capability %d.%d on; %s is %d.%d", least / 10,
+				 least % 10, device->name, device->cc_major, device->cc_minor);
 	return 0;
 }
 
@@ -143,11 +145,12 @@ static int supports(const struct test_case *test, int abi, const struct device_p
 
 /* candle-kernels 0.9.2 to 0.11, src/ffi.rs; `stream` is a CUstream as a number, 0: the default one. */
 typedef void (*moe_gemm_gguf)(const float *input, const void *weights, const int32_t *sorted_token_ids, const int32_t *expert_ids,
-			      const float *topk_weights, void *output, int num_experts, int topk, int size_m, int size_n, int size_k,
-			      int gguf_dtype, int64_t stream);
+			      const float *topk_weights, void *output, int num_experts, int topk, int size_m, int size_n,
+			      int size_k, int gguf_dtype, int64_t stream);
 typedef void (*moe_gemm_gguf_prefill)(const void *input, const uint8_t *weights, const int32_t *sorted_token_ids,
-				      const int32_t *expert_ids, const float *topk_weights, void *output, int num_experts, int topk,
-				      int size_m, int size_n, int size_k, int input_dtype, int gguf_dtype, int64_t stream);
+				      const int32_t *expert_ids, const float *topk_weights, void *output, int num_experts,
+				      int topk, int size_m, int size_n, int size_k, int input_dtype, int gguf_dtype,
+				      int64_t stream);
 
 static void call(const struct binding *binding)
 {
@@ -162,13 +165,13 @@ static void call(const struct binding *binding)
 	if (moe.type == DTYPE_F32) {
 		moe_gemm_gguf entry;
 		memcpy(&entry, &binding->entry, sizeof entry);
-		entry(input, weights, sorted, ids, scales, output, (int)moe.experts, (int)moe.topk, (int)moe.rows, (int)moe.n, (int)moe.k,
-		      number, 0);
+		entry(input, weights, sorted, ids, scales, output, (int)moe.experts, (int)moe.topk, (int)moe.rows, (int)moe.n,
+		      (int)moe.k, number, 0);
 	} else {
 		moe_gemm_gguf_prefill entry;
 		memcpy(&entry, &binding->entry, sizeof entry);
-		entry(input, weights, sorted, ids, scales, output, (int)moe.experts, (int)moe.topk, (int)moe.rows, (int)moe.n, (int)moe.k,
-		      moe.type == DTYPE_BF16, number, 0);
+		entry(input, weights, sorted, ids, scales, output, (int)moe.experts, (int)moe.topk, (int)moe.rows, (int)moe.n,
+		      (int)moe.k, moe.type == DTYPE_BF16, number, 0);
 	}
 }
 

@@ -90,8 +90,8 @@ int moe_routing_check(const struct test_case *test, int64_t experts, struct erro
 	const struct tensor *ids = case_find_tensor_const(test, "expert_ids", TENSOR_INPUT);
 	if (!sorted || !ids || sorted->rank != 1 || ids->rank != 1 || sorted->dtype != DTYPE_I32 || ids->dtype != DTYPE_I32 ||
 	    sorted->dims[0] != ids->dims[0] || !sorted->data || !ids->data)
-		return error_set(err, ERROR_INPUT, "case %s: sorted_token_ids or expert_ids is missing, or not as long as the other",
-				 test->name);
+		return error_set(err, ERROR_INPUT,
+				 "case %s: sorted_token_ids or expert_ids is missing, or not as long as the other", test->name);
 	const int64_t rows = sorted->dims[0];
 	const int32_t *row = sorted->data, *expert = ids->data;
 	unsigned char *seen = calloc((size_t)rows + 1, 1);
@@ -100,11 +100,13 @@ int moe_routing_check(const struct test_case *test, int64_t experts, struct erro
 		return error_set(err, ERROR_ENVIRONMENT, "case %s: out of memory", test->name);
 	for (int64_t i = 0; i < rows && result == 0; i++) {
 		if (row[i] < 0 || row[i] >= rows || seen[row[i]])
-			result = error_set(err, ERROR_INPUT, "case %s: sorted_token_ids[%lld] is %d, beyond %lld rows or there before",
-					   test->name, (long long)i, row[i], (long long)rows);
+			result = error_set(err, ERROR_INPUT,
+					   "case %s: sorted_token_ids[%lld] is %d, beyond %lld rows or there before", test->name,
+					   (long long)i, row[i], (long long)rows);
 		else if (expert[i] < 0 || expert[i] >= experts || (i && expert[i] < expert[i - 1]))
-			result = error_set(err, ERROR_INPUT, "case %s: expert_ids[%lld] is %d, beyond %lld experts or out of order",
-					   test->name, (long long)i, expert[i], (long long)experts);
+			result = error_set(err, ERROR_INPUT,
+					   "case %s: expert_ids[%lld] is %d, beyond %lld experts or out of order", test->name,
+					   (long long)i, expert[i], (long long)experts);
 		else
 			seen[row[i]] = 1;
 	}

@@ -65,7 +65,8 @@ static int moe_make_case(const struct assignment *assignment, uint64_t seed, str
 	    operator_real(family, assignment, "scale", &scale, err))
 		return -1;
 	if (k % 8)
-		return error_set(err, ERROR_INPUT, "axis k: %lld is no multiple of 8, which moe_gemm_wmma asks for", (long long)k);
+		return error_set(err, ERROR_INPUT, "axis k: %lld is no multiple of 8, which moe_gemm_wmma asks for",
+				 (long long)k);
 	if (topk * tokens > ROWS_MAX)
 		return error_set(err, ERROR_INPUT, "axes topk and tokens make more than %d rows", ROWS_MAX);
 	static const char *const in_entry[] = {NULL};
@@ -137,7 +138,8 @@ static void make_pairs(struct tensor *tensor, int64_t k, double sign)
 	const int64_t count = tensor_elements(tensor);
 	for (int64_t at = 0; at + 1 < count; at += 2)
 		if (at % k + 2 < k)
-			dtype_store(tensor->dtype, tensor->data, (size_t)at + 1, sign * dtype_load(tensor->dtype, tensor->data, (size_t)at));
+			dtype_store(tensor->dtype, tensor->data, (size_t)at + 1,
+				    sign * dtype_load(tensor->dtype, tensor->data, (size_t)at));
 }
 
 static void spoil_unused(struct tensor *weights, const struct tensor *ids, int64_t experts)
@@ -192,7 +194,8 @@ static int moe_fill(struct test_case *test, struct error *err)
 		return -1;
 	if (p.scales && strcmp(weighted, "powers") == 0)
 		for (int64_t i = 0; i < p.rows; i++)
-			((float *)p.scales->data)[i] = ldexpf(1.0f, (int)generate_below(7, test->seed, STREAM_SCALES, (uint64_t)i) - 3);
+			((float *)p.scales->data)[i] =
+				ldexpf(1.0f, (int)generate_below(7, test->seed, STREAM_SCALES, (uint64_t)i) - 3);
 	return 0;
 }
 
@@ -227,8 +230,9 @@ static int moe_supports(const struct test_case *test, int abi, const struct devi
 	(void)abi;
 	const int cc = device->cc_major * 10 + device->cc_minor, least = operator_dtype(test, "dtype") == DTYPE_BF16 ? 80 : 70;
 	if (device->kind == DEVICE_CUDA && cc < least)
-		return error_set(err, ERROR_UNSUPPORTED, "tensor cores multiply this type from compute capability %d.%d on; %s is %d.%d",
-				 least / 10, least % 10, device->name, device->cc_major, device->cc_minor);
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "tensor cores multiply this type from compute capability %d.%d on; %s is %d.%d", least / 10,
+				 least % 10, device->name, device->cc_major, device->cc_minor);
 	return 0;
 }
 

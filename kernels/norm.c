@@ -104,8 +104,9 @@ static int value_of(const char *input, double scale, uint64_t seed, int64_t row,
 		*value = (double)INFINITY;
 	else if (strcmp(input, "neg_inf") == 0 && odd && place == middle)
 		*value = -(double)INFINITY;
-	else if (odd && ((place == 0 && strcmp(input, "nan_first") == 0) || (place == middle && strcmp(input, "nan_middle") == 0) ||
-			 (place == cols - 1 && strcmp(input, "nan_last") == 0)))
+	else if (odd &&
+		 ((place == 0 && strcmp(input, "nan_first") == 0) || (place == middle && strcmp(input, "nan_middle") == 0) ||
+		  (place == cols - 1 && strcmp(input, "nan_last") == 0)))
 		*value = (double)NAN;
 	else
 		return 0;
@@ -288,7 +289,8 @@ static void expect_element(const struct expecting *expecting, const struct norm_
 		expected->flags = EXPECT_NAN; /* Inf - Inf, Inf / Inf */
 		return;
 	}
-	if (row->square_mean * row->count >= (expecting->source->dtype == DTYPE_F64 ? 0x1p1023L : 0x1p127L) || (row->infinity_count && !(isfinite(alpha) && isfinite(beta)))) {
+	if (row->square_mean * row->count >= (expecting->source->dtype == DTYPE_F64 ? 0x1p1023L : 0x1p127L) ||
+	    (row->infinity_count && !(isfinite(alpha) && isfinite(beta)))) {
 		expected->flags = EXPECT_ANY; /* the sum of squares may be beyond what it is formed in */
 		return;
 	}

@@ -109,8 +109,8 @@ int operator_int(const struct family *family, const struct assignment *assignmen
 	char *end;
 	*out = strtoll(text, &end, 10);
 	if (end == text || *end || *out < low || *out > high)
-		return error_set(err, ERROR_INPUT, "axis %s: '%s' is no whole number from %lld to %lld", axis, text, (long long)low,
-				 (long long)high);
+		return error_set(err, ERROR_INPUT, "axis %s: '%s' is no whole number from %lld to %lld", axis, text,
+				 (long long)low, (long long)high);
 	return 0;
 }
 
@@ -184,8 +184,8 @@ int operator_begin(const struct family *family, const struct assignment *assignm
 			continue;
 		used += (size_t)snprintf(test->name + used, sizeof test->name - used, "/%s:%s", axis, value);
 		if (used >= sizeof test->name)
-			return error_set(err, ERROR_INPUT, "the name of the case is longer than %zu characters: %s...", sizeof test->name - 1,
-					 entry);
+			return error_set(err, ERROR_INPUT, "the name of the case is longer than %zu characters: %s...",
+					 sizeof test->name - 1, entry);
 	}
 	return 0;
 }
@@ -277,8 +277,8 @@ int operator_add_info(struct test_case *test, const char *name, const char *cons
 	for (int i = 0; i < operand_count; i++) {
 		const struct tensor *operand = operator_tensor(test, operands[i]);
 		if (!operand || operand->rank != first->rank)
-			return error_set(err, ERROR_INTERNAL, "case %s: operand %s has another rank than %s", test->name, operands[i],
-					 operands[0]);
+			return error_set(err, ERROR_INTERNAL, "case %s: operand %s has another rank than %s", test->name,
+					 operands[i], operands[0]);
 		for (int axis = 0; axis < operand->rank; axis++)
 			numbers[count++] = operand->strides[axis];
 	}

@@ -37,8 +37,8 @@ int pointwise_add(const struct family *family, const struct assignment *assignme
 		return -1;
 	const char *name = operator_layouts[layout];
 	if (in_place && strcmp(name, "contiguous") != 0)
-		return error_set(err, ERROR_INPUT, "axis layout: '%s', but the operand of in_place:yes is the output, which is contiguous",
-				 name);
+		return error_set(err, ERROR_INPUT,
+				 "axis layout: '%s', but the operand of in_place:yes is the output, which is contiguous", name);
 	/* an output that starts from something comes behind it, so that both are listed as they are used */
 	if (!operator_add_tensor(test, in_place ? "out_initial" : "inp", TENSOR_INPUT, dtype, rank, dims, name, err) ||
 	    !operator_add_tensor(test, "out", TENSOR_OUTPUT, dtype, rank, dims, "contiguous", err))

@@ -42,7 +42,8 @@ static int window_of(const struct assignment *assignment, const char *axis, int6
 	if (spatial_dims(&pool_family, assignment, axis, 2, window, err))
 		return -1;
 	if (window[0] < 1)
-		return error_set(err, ERROR_INPUT, "%s:%s has an extent of 0", axis, operator_value(&pool_family, assignment, axis));
+		return error_set(err, ERROR_INPUT, "%s:%s has an extent of 0", axis,
+				 operator_value(&pool_family, assignment, axis));
 	return 0;
 }
 
@@ -67,8 +68,8 @@ static int pool_make_case(const struct assignment *assignment, uint64_t seed, st
 	int64_t dst[4] = {src[0], src[1]};
 	for (int i = 0; i < 2; i++) {
 		if (kernel[i] > src[2 + i])
-			return error_set(err, ERROR_INPUT, "kernel:%s does not fit into src:%s", operator_value(family, assignment, "kernel"),
-					 operator_value(family, assignment, "src"));
+			return error_set(err, ERROR_INPUT, "kernel:%s does not fit into src:%s",
+					 operator_value(family, assignment, "kernel"), operator_value(family, assignment, "src"));
 		dst[2 + i] = (src[2 + i] - kernel[i]) / stride[i] + 1;
 	}
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
@@ -224,7 +225,8 @@ static void judge_part(void *context, int64_t first, int64_t last)
 	const enum dtype dtype = judging->dst->dtype;
 	for (int64_t i = first; i < last; i++) {
 		const struct window window = look(judging, i);
-		judging->expected[i] = !dtype_is_float(dtype) ? expect_whole_average(dtype, &window) : expect_average(dtype, &window);
+		judging->expected[i] =
+			!dtype_is_float(dtype) ? expect_whole_average(dtype, &window) : expect_average(dtype, &window);
 	}
 }
 

@@ -15,8 +15,8 @@ int quantised_int(const struct test_case *test, const char *axis, int64_t low, i
 	char *end = NULL;
 	*out = text ? strtoll(text, &end, 10) : 0;
 	if (!text || end == text || *end || *out < low || *out > high)
-		return error_set(err, ERROR_INPUT, "case %s: axis %s: '%s' is no whole number from %lld to %lld", test->name, axis,
-				 text ? text : "", (long long)low, (long long)high);
+		return error_set(err, ERROR_INPUT, "case %s: axis %s: '%s' is no whole number from %lld to %lld", test->name,
+				 axis, text ? text : "", (long long)low, (long long)high);
 	return 0;
 }
 
@@ -77,7 +77,8 @@ int quantised_check_words(const struct test_case *test, struct error *err)
 	if (blocks && !is_among(blocks, gguf_kinds))
 		return error_set(err, ERROR_INPUT, "case %s: axis blocks: '%s' is no kind of blocks", test->name, blocks);
 	if (padding && !is_among(padding, paddings))
-		return error_set(err, ERROR_INPUT, "case %s: axis padding: '%s' is neither zeros nor finite", test->name, padding);
+		return error_set(err, ERROR_INPUT, "case %s: axis padding: '%s' is neither zeros nor finite", test->name,
+				 padding);
 	if (input && (parse_input(input, kind, &scale) || !is_among(kind, generator_kinds)))
 		return error_set(err, ERROR_INPUT, "case %s: axis input: '%s' is no KIND or KIND:SCALE", test->name, input);
 	return 0;
@@ -169,7 +170,8 @@ int quantised_fill_values(const struct test_case *test, void *data, enum dtype d
 	char kind[24];
 	double scale;
 	if (!input || parse_input(input, kind, &scale))
-		return error_set(err, ERROR_INPUT, "case %s: axis input: '%s' is no KIND or KIND:SCALE", test->name, input ? input : "");
+		return error_set(err, ERROR_INPUT, "case %s: axis input: '%s' is no KIND or KIND:SCALE", test->name,
+				 input ? input : "");
 	return generate_array(data, dtype, count, row, kind, scale, test->seed, STREAM_VALUES, err);
 }
 
@@ -263,7 +265,8 @@ static void expect_outputs(void *context, int64_t first, int64_t last)
 			gguf_decode(p->format, p->weights + (weight_row * row_blocks + b) * layout->bytes, &blocks[b]);
 		decoded = weight_row;
 		if (!p->of_f32) {
-			const unsigned char *q8_1 = (const unsigned char *)p->activations + activation_row * (p->padded / 32) * 36;
+			const unsigned char *q8_1 =
+				(const unsigned char *)p->activations + activation_row * (p->padded / 32) * 36;
 			gguf_product(p->format, blocks, q8_1, p->k, &product);
 			expected->bound = gamma_of(quantised_roundings(p->share, p->k)) * product.magnitude;
 			expected->fast_bound = 0; /* products of halves are normal floats, or 0 */

@@ -43,7 +43,8 @@ int quantised_is_ties(const struct test_case *test)
 static int parse(const struct test_case *test, struct quantising *q, struct error *err)
 {
 	if (quantised_int(test, "k", 1, INT32_MAX - QUANTISED_ROW_PADDING, &q->k, err) ||
-	    quantised_int(test, "rows", 1, MOST_ROWS, &q->rows, err) || (!quantised_is_ties(test) && quantised_check_words(test, err)))
+	    quantised_int(test, "rows", 1, MOST_ROWS, &q->rows, err) ||
+	    (!quantised_is_ties(test) && quantised_check_words(test, err)))
 		return -1;
 	q->padded = quantised_round_up(q->k, QUANTISED_ROW_PADDING);
 	q->blocks = q->rows * q->padded / BLOCK;
@@ -156,7 +157,8 @@ void quantised_expect_quant(double ratio, double error, double fast_error, struc
 		expected->flags |= EXPECT_OTHER;
 	if (!(fast_error <= 0.25) || !neighbours(ratio, fast_error * (1 + fast_error), &nearest, &fast_neighbour))
 		expected->flags |= EXPECT_FAST_ANY;
-	else if (fast_neighbour != nearest && neighbour == nearest && fabs(nearest + fast_neighbour) == 1 && nearest + fast_neighbour < 0)
+	else if (fast_neighbour != nearest && neighbour == nearest && fabs(nearest + fast_neighbour) == 1 &&
+		 nearest + fast_neighbour < 0)
 		expected->flags |= EXPECT_FAST_ANY; /* 0 and -1, bytes 0 and 255 */
 	else if (fast_neighbour != nearest && neighbour == nearest)
 		expected->fast_bound = 1;
@@ -193,7 +195,8 @@ static void expect_blocks(void *context, int64_t first, int64_t last)
 		job->s[b].value = exact.sum;
 		if (exact.amax == 0)
 			continue; /* all zeros, exactly */
-		job->s[b].bound = 0.5 * unit_in_last_place(DTYPE_F16, exact.sum) + 31 * 0x1p-24 / (1 - 31 * 0x1p-24) * exact.magnitude;
+		job->s[b].bound =
+			0.5 * unit_in_last_place(DTYPE_F16, exact.sum) + 31 * 0x1p-24 / (1 - 31 * 0x1p-24) * exact.magnitude;
 		for (int i = 0; i < BLOCK; i++)
 			expect_quant((double)values[i], &exact, exact.ratio[i], &job->quants[b * BLOCK + i]);
 	}

@@ -202,8 +202,10 @@ static int make_case(const struct assignment *assignment, uint64_t seed, struct 
 	for (int axis = 0; axis < rank; axis++) {
 		const int least = reduced[axis] && strcmp(ops[op], "fast_sum") == 0 ? 0 : 1;
 		if (dims[axis] < least || dims[axis] > elements_max / elements)
-			return error_set(err, ERROR_INPUT, "axis dims: extents from 1 on (fast_sum: 0 of what is reduced) and at most %lld "
-					 "elements in all, not %s", (long long)elements_max, operator_value(family, assignment, "dims"));
+			return error_set(err, ERROR_INPUT,
+					 "axis dims: extents from 1 on (fast_sum: 0 of what is reduced) and at most %lld "
+					 "elements in all, not %s",
+					 (long long)elements_max, operator_value(family, assignment, "dims"));
 		elements *= dims[axis] ? dims[axis] : 1;
 	}
 	const enum dtype dtype = dtype_from_name(dtypes[type]);
@@ -494,10 +496,11 @@ static int judge_outputs(const struct operator_outputs *outputs, struct judgemen
 	parallel_for(plan.outputs, 1 + (1 << 16) / (1 + plan.length), judge_places, &placing);
 	if (placing.wrong) {
 		const int64_t at = placing.first_wrong;
-		judgement_break(out, CHECK_EXACT, "%lld of %lld places: dst[%lld] is %u, where no element of block %lld along its "
-				"last axis of %lld is the %s", (long long)placing.wrong, (long long)placing.asked, (long long)at,
-				(unsigned)placing.got[at], (long long)at, (long long)plan.last,
-				plan.op == REDUCE_ARGMIN ? "least" : "greatest");
+		judgement_break(out, CHECK_EXACT,
+				"%lld of %lld places: dst[%lld] is %u, where no element of block %lld along its "
+				"last axis of %lld is the %s",
+				(long long)placing.wrong, (long long)placing.asked, (long long)at, (unsigned)placing.got[at],
+				(long long)at, (long long)plan.last, plan.op == REDUCE_ARGMIN ? "least" : "greatest");
 	} else if (placing.asked) {
 		judgement_hold(out, CHECK_EXACT);
 	}

@@ -96,8 +96,9 @@ static int value_of(const char *input, enum dtype dtype, double scale, uint64_t 
 		*value = -(double)INFINITY;
 	else if (strcmp(input, "pos_inf") == 0 && odd && place == middle)
 		*value = (double)INFINITY;
-	else if (odd && ((place == 0 && strcmp(input, "nan_first") == 0) || (place == middle && strcmp(input, "nan_middle") == 0) ||
-			 (place == cols - 1 && strcmp(input, "nan_last") == 0)))
+	else if (odd &&
+		 ((place == 0 && strcmp(input, "nan_first") == 0) || (place == middle && strcmp(input, "nan_middle") == 0) ||
+		  (place == cols - 1 && strcmp(input, "nan_last") == 0)))
 		*value = (double)NAN;
 	else
 		return 0;

@@ -210,9 +210,11 @@ static void tell_fault(const struct rows_check *check, int64_t row, int64_t wron
 	const size_t first = (size_t)(row * columns);
 	const enum dtype dtype = check->x->dtype;
 	char where[64];
-	snprintf(where, sizeof where, "%" PRId64 " of %" PRId64 " rows: dst[%" PRId64 ", %" PRId64 "]", wrong, rows, row, result->at);
+	snprintf(where, sizeof where, "%" PRId64 " of %" PRId64 " rows: dst[%" PRId64 ", %" PRId64 "]", wrong, rows, row,
+		 result->at);
 	if (result->fault == ARGSORT_RANGE)
-		judgement_break(out, CHECK_EXACT, "%s is %" PRIu32 ", no column of the %" PRId64, where, indices[result->at], columns);
+		judgement_break(out, CHECK_EXACT, "%s is %" PRIu32 ", no column of the %" PRId64, where, indices[result->at],
+				columns);
 	else if (result->fault == ARGSORT_TWICE)
 		judgement_break(out, CHECK_EXACT, "%s is %" PRIu32 ", which stands in the row before: no permutation", where,
 				indices[result->at]);

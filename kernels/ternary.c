@@ -83,7 +83,8 @@ static int ternary_make_case(const struct assignment *assignment, uint64_t seed,
 	int rank = 0;
 	char entry[64];
 	if (!index || !type || (index->f8_only && type->dtype != DTYPE_F8_E4M3))
-		return error_set(err, ERROR_INPUT, "the module ternary has no kernel for index:%s and dtype:%s", index_name, type_name);
+		return error_set(err, ERROR_INPUT, "the module ternary has no kernel for index:%s and dtype:%s", index_name,
+				 type_name);
 	name_of(index->dtype, type->dtype, entry);
 	if (operator_begin(family, assignment, seed, entry, in_entry, test, err) ||
 	    (strcmp(operator_value(family, assignment, "shape"), "scalar") != 0 &&
@@ -169,7 +170,8 @@ struct job {
 
 static struct job job_of(const struct test_case *test)
 {
-	return (struct job){elementwise_operand(test, "ids"), elementwise_operand(test, "t"), elementwise_operand(test, "f"), NULL};
+	return (struct job){elementwise_operand(test, "ids"), elementwise_operand(test, "t"), elementwise_operand(test, "f"),
+			    NULL};
 }
 
 static uint64_t due_bits(const void *context, int64_t linear)

@@ -29,8 +29,8 @@ static const char *const ops[] = {"upsample_nearest2d", "upsample_bilinear2d", N
 
 static const char *const axes[] = {"op",     "dtype",  "src",	"out",	 "align_corners", "scale_h",
 				   "scale_w", "layout", "values", "scale", "plant",	   NULL};
-static const char *const defaults[] = {"upsample_nearest2d", "f32", "1x1x1x1", "1x1", "no", "auto", "auto", "contiguous", "moderate",
-				       "1", "none", NULL};
+static const char *const defaults[] = {"upsample_nearest2d", "f32",	 "1x1x1x1", "1x1",  "no", "auto", "auto",
+				       "contiguous",	     "moderate", "1",	    "none", NULL};
 static const char *const in_entry[] = {"op", "dtype", NULL};
 static const char *const plants[] = {"none", "nan", "inf", "all_nan", NULL};
 static const char *const yes_no[] = {"no", "yes", NULL};
@@ -226,8 +226,8 @@ static struct expectation interpolate(const struct judging *judging, int64_t ind
 	struct interpolation axis[2];
 	for (int i = 0; i < 2; i++)
 		axis[i] = judging->align_corners ? interpolate_corners(place.at[i], src->dims[2 + i], dst->dims[2 + i])
-						 : interpolate_centers(judging->numerator[i], judging->denominator[i], place.at[i],
-								       src->dims[2 + i]);
+						 : interpolate_centers(judging->numerator[i], judging->denominator[i],
+								       place.at[i], src->dims[2 + i]);
 	long double value = 0, largest = 0;
 	int open = 0;
 	for (int64_t row = axis[0].low - may_fall_below(&axis[0]); row <= axis[0].high + may_fall_above(&axis[0]); row++) {
@@ -236,7 +236,8 @@ static struct expectation interpolate(const struct judging *judging, int64_t ind
 			if (row < 0 || row >= src->dims[2] || column < 0 || column >= src->dims[3])
 				continue;
 			int sure_row, sure_column;
-			const long double weight = weight_of(&axis[0], row, &sure_row) * weight_of(&axis[1], column, &sure_column);
+			const long double weight =
+				weight_of(&axis[0], row, &sure_row) * weight_of(&axis[1], column, &sure_column);
 			const long double x = spatial_at(&judging->src, place.batch, place.channel, row, column);
 			if (isfinite(x) && fabsl(x) > largest)
 				largest = fabsl(x);
