@@ -26,6 +26,7 @@ static struct told {
 	int finished;         /* cases that the writer has taken */
 	int steps_of[CASES];  /* steps until each was */
 	int result;
+	size_t left;          /* cases that were read */
 	char message[1024];
 } *told;
 
@@ -123,8 +124,7 @@ static size_t files_left(void)
 	return count;
 }
 
-/* Cases that are read, each of them whole. */
-static size_t check_what_is_left(const struct run_record *run)
+static size_t look(const struct run_record *run)
 {
 	struct error err = {0};
 	struct run_record back;
@@ -141,6 +141,22 @@ static size_t check_what_is_left(const struct run_record *run)
 	const size_t count = back.case_count;
 	run_record_free(&back);
 	return count;
+}
+
+/* Cases that are read, each of them whole. In a process of its own, since HDF5 1.10 leaks what it has read of a damaged header. */
+static size_t check_what_is_left(const struct run_record *run)
+{
+	int status = -1;
+	told->left = 0;
+	const pid_t child = fork();
+	if (child == 0) {
+		check_failures = 0;
+		told->left = look(run);
+		_exit(check_failures != 0);
+	}
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+	return told->left;
 }
 
 static void remove_all(void)
