@@ -52,9 +52,11 @@ static double resampled_median(const double *sorted, size_t count, double effect
 	return sorted[rank < count ? rank : count - 1];
 }
 
+/* compare_statistics.h says where it is from. */
+#define TIMER_STEP_MOST 0.5e-6
+
 /* The smallest distance of two different samples of either set, both sorted. Differences in the last bits of a double come of
  * arithmetic (means over several calls), not of the timer. */
-#define TIMER_STEP_MOST 0.5e-6
 static double timer_step(const double *base, size_t base_count, const double *next, size_t next_count)
 {
 	double step = INFINITY, last = -INFINITY;
