@@ -45,7 +45,8 @@ static int read_module(const char *path, struct module *module, struct error *er
 		size = ftell(file);
 	module->text = size > 0 ? calloc(1, (size_t)size + 1) : NULL;
 	module->kernels = calloc(NAMES_MAX, sizeof(*module->kernels));
-	const int failed = !module->text || !module->kernels || fseek(file, 0, SEEK_SET) || fread(module->text, 1, (size_t)size, file) != (size_t)size;
+	const int failed = !module->text || !module->kernels || fseek(file, 0, SEEK_SET) ||
+			   fread(module->text, 1, (size_t)size, file) != (size_t)size;
 	if (file)
 		fclose(file);
 	if (failed)
@@ -103,8 +104,10 @@ static int run_case(struct device *device, struct device_function *function, str
 		    ops->copy_in(device, pointers[i], launch->buffers[i].bytes, launch->buffers[i].size, NULL, err))
 			goto done;
 	for (int i = 0; i < launch->argument_count; i++)
-		arguments[i] = launch->arguments[i].buffer >= 0 ? (void *)&pointers[launch->arguments[i].buffer] : (void *)launch->arguments[i].value;
-	if (ops->launch(device, function, launch->grid, launch->block, launch->shared, NULL, arguments, err) || ops->synchronize(device, err))
+		arguments[i] = launch->arguments[i].buffer >= 0 ? (void *)&pointers[launch->arguments[i].buffer]
+								: (void *)launch->arguments[i].value;
+	if (ops->launch(device, function, launch->grid, launch->block, launch->shared, NULL, arguments, err) ||
+	    ops->synchronize(device, err))
 		goto done;
 	for (int i = 0; i < launch->buffer_count; i++)
 		if (ops->copy_out(device, launch->buffers[i].bytes, pointers[i], launch->buffers[i].size, NULL, err))
@@ -116,7 +119,8 @@ done:
 	return result;
 }
 
-static int run_cases(struct device *device, struct device_module *loaded, const char *kernel, int index, int fd, struct error *err)
+static int run_cases(struct device *device, struct device_module *loaded, const char *kernel, int index, int fd,
+		     struct error *err)
 {
 	struct device_function *function;
 	int made, cases = 0;
@@ -133,9 +137,10 @@ static int run_cases(struct device *device, struct device_module *loaded, const 
 		cases++;
 		int failed = run_case(device, function, &launch, err);
 		for (int i = 0; i < launch.buffer_count && !failed; i++) {
-			const struct message message = {.kernel = index, .number = number, .buffer = i, .bytes = launch.buffers[i].size};
-			failed = launch.buffers[i].is_output &&
-				 (write_all(fd, &message, sizeof(message)) || write_all(fd, launch.buffers[i].bytes, launch.buffers[i].size));
+			const struct message message = {
+				.kernel = index, .number = number, .buffer = i, .bytes = launch.buffers[i].size};
+			failed = launch.buffers[i].is_output && (write_all(fd, &message, sizeof(message)) ||
+								 write_all(fd, launch.buffers[i].bytes, launch.buffers[i].size));
 		}
 		launch_free(&launch);
 		if (failed)
@@ -178,7 +183,8 @@ static int put_attributes(hid_t group, int status, const char *text)
 	H5Tset_size(type, strlen(text) + 1);
 	const hid_t state = H5Acreate2(group, "status", H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
 	const hid_t words = H5Acreate2(group, "message", type, space, H5P_DEFAULT, H5P_DEFAULT);
-	const int failed = state < 0 || words < 0 || H5Awrite(state, H5T_NATIVE_INT, &status) < 0 || H5Awrite(words, type, text) < 0;
+	const int failed =
+		state < 0 || words < 0 || H5Awrite(state, H5T_NATIVE_INT, &status) < 0 || H5Awrite(words, type, text) < 0;
 	if (state >= 0)
 		H5Aclose(state);
 	if (words >= 0)
@@ -237,7 +243,8 @@ static int run_child(const char *id, const struct module *module, int first, hid
 		message.text[sizeof(message.text) - 1] = 0;
 		put_attributes(kernel, message.status, message.text);
 		if (message.status != STATUS_RAN)
-			printf("  %s %s: %s\n", message.status == STATUS_FAILED ? "failed     " : "unsupported", module->kernels[next], message.text);
+			printf("  %s %s: %s\n", message.status == STATUS_FAILED ? "failed     " : "unsupported",
+			       module->kernels[next], message.text);
 		H5Gclose(kernel);
 		kernel = -1;
 		next++;
@@ -307,9 +314,11 @@ static int open_kernel(struct side *side, const char *path)
 	side->kernel = H5Lexists(side->file, path, H5P_DEFAULT) > 0 ? H5Gopen2(side->file, path, H5P_DEFAULT) : -1;
 	if (side->kernel < 0)
 		return -1;
-	const hid_t state = H5Aopen(side->kernel, "status", H5P_DEFAULT), words = H5Aopen(side->kernel, "message", H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+	const hid_t state = H5Aopen(side->kernel, "status", H5P_DEFAULT), words = H5Aopen(side->kernel, "message", H5P_DEFAULT),
+		    type = H5Tcopy(H5T_C_S1);
 	H5Tset_size(type, sizeof(side->message));
-	const int failed = state < 0 || words < 0 || H5Aread(state, H5T_NATIVE_INT, &side->status) < 0 || H5Aread(words, type, side->message) < 0;
+	const int failed = state < 0 || words < 0 || H5Aread(state, H5T_NATIVE_INT, &side->status) < 0 ||
+			   H5Aread(words, type, side->message) < 0;
 	if (state >= 0)
 		H5Aclose(state);
 	if (words >= 0)
@@ -324,7 +333,8 @@ static int read_bytes(hid_t kernel, const char *name, unsigned char *bytes, hsiz
 	const hid_t space = dataset < 0 ? -1 : H5Dget_space(dataset);
 	hsize_t length = 0;
 	int failed = 1;
-	if (space >= 0 && H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &length, NULL) == 1 && length == wanted)
+	if (space >= 0 && H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &length, NULL) == 1 &&
+	    length == wanted)
 		failed = H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0;
 	if (space >= 0)
 		H5Sclose(space);
@@ -335,7 +345,10 @@ static int read_bytes(hid_t kernel, const char *name, unsigned char *bytes, hsiz
 
 static double element_value(const struct element *element, const unsigned char *bytes, size_t index)
 {
-	static const struct { const char *name; enum dtype type; } types[] = {{"bf16", DTYPE_BF16}, {"f16", DTYPE_F16}, {"f32", DTYPE_F32}, {"f64", DTYPE_F64}};
+	static const struct {
+		const char *name;
+		enum dtype type;
+	} types[] = {{"bf16", DTYPE_BF16}, {"f16", DTYPE_F16}, {"f32", DTYPE_F32}, {"f64", DTYPE_F64}};
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (!strcmp(element->name, types[i].name))
 			return dtype_load(types[i].type, bytes, index);
@@ -343,7 +356,8 @@ static double element_value(const struct element *element, const unsigned char *
 }
 
 /* Largest error over its bound; the index of it in *worst. */
-static double compare_buffers(const struct launch *launch, const struct launch_buffer *buffer, const unsigned char *a, const unsigned char *b, size_t *worst)
+static double compare_buffers(const struct launch *launch, const struct launch_buffer *buffer, const unsigned char *a,
+			      const unsigned char *b, size_t *worst)
 {
 	const size_t width = buffer->element ? (size_t)buffer->element->bytes : 1;
 	double largest = 0;
@@ -354,7 +368,9 @@ static double compare_buffers(const struct launch *launch, const struct launch_b
 		if (buffer->element && buffer->element->is_float) {
 			const double x = element_value(buffer->element, a, i), y = element_value(buffer->element, b, i);
 			const double bound = launch->relative * fmax(fabs(x), fabs(y)) + launch->absolute;
-			ratio = (x != x && y != y) || x == y ? 0 : isfinite(x) && isfinite(y) && bound > 0 ? fabs(x - y) / bound : INFINITY;
+			ratio = (x != x && y != y) || x == y		  ? 0
+				: isfinite(x) && isfinite(y) && bound > 0 ? fabs(x - y) / bound
+									  : INFINITY;
 			if (launch->relative == 0 && launch->absolute == 0 && x == y)
 				ratio = INFINITY; /* +0 and -0 are not the same bits */
 		}
@@ -384,7 +400,8 @@ static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, vo
 
 static int compare(const char *first, const char *second)
 {
-	struct side sides[2] = {{.file = H5Fopen(first, H5F_ACC_RDONLY, H5P_DEFAULT)}, {.file = H5Fopen(second, H5F_ACC_RDONLY, H5P_DEFAULT)}};
+	struct side sides[2] = {{.file = H5Fopen(first, H5F_ACC_RDONLY, H5P_DEFAULT)},
+				{.file = H5Fopen(second, H5F_ACC_RDONLY, H5P_DEFAULT)}};
 	struct names modules = {0};
 	int agree = 0, differ = 0, not_run = 0, identical = 0;
 
@@ -426,11 +443,13 @@ static int compare(const char *first, const char *second)
 						snprintf(name, sizeof(name), "%d_%d", number, i);
 						if (buffer->is_output) {
 							cases++;
-							if (!bytes[0] || !bytes[1] || read_bytes(sides[0].kernel, name, bytes[0], buffer->size) ||
+							if (!bytes[0] || !bytes[1] ||
+							    read_bytes(sides[0].kernel, name, bytes[0], buffer->size) ||
 							    read_bytes(sides[1].kernel, name, bytes[1], buffer->size))
 								ratio = INFINITY;
 							else {
-								ratio = compare_buffers(&launch, buffer, bytes[0], bytes[1], &worst);
+								ratio = compare_buffers(&launch, buffer, bytes[0], bytes[1],
+											&worst);
 								same &= !memcmp(bytes[0], bytes[1], buffer->size);
 							}
 						}
@@ -439,8 +458,10 @@ static int compare(const char *first, const char *second)
 							uint64_t values[2] = {0, 0};
 							for (int s = 0; s < 2 && bytes[s] && buffer->size; s++)
 								memcpy(&values[s], bytes[s] + worst * width, width);
-							printf("  differ     %s: case %d, element %zu: 0x%llx and 0x%llx, %g times what is permitted (%s)\n", path,
-							       number, worst, (unsigned long long)values[0], (unsigned long long)values[1], ratio, launch.why);
+							printf("  differ     %s: case %d, element %zu: 0x%llx and 0x%llx, %g "
+							       "times what is permitted (%s)\n",
+							       path, number, worst, (unsigned long long)values[0],
+							       (unsigned long long)values[1], ratio, launch.why);
 							bad = 1;
 						}
 						free(bytes[0]);
@@ -462,7 +483,8 @@ static int compare(const char *first, const char *second)
 	free(modules.items);
 	H5Fclose(sides[0].file);
 	H5Fclose(sides[1].file);
-	printf("%d kernels agree (%d of them bit by bit), %d differ, %d were not run on both\n", agree, identical, differ, not_run);
+	printf("%d kernels agree (%d of them bit by bit), %d differ, %d were not run on both\n", agree, identical, differ,
+	       not_run);
 	return agree == 0 || differ > 0;
 }
 

@@ -273,7 +273,8 @@ static void test_cuda(void)
 	make_toolkit("12.8");
 	expect(&plain, "cuda", FIT_YES, "built with CUDA 12.6, here CUDA 12.8", NULL);
 	make_toolkit("none");
-	expect(&plain, "cuda", FIT_NO, "was built with CUDA 12.6, and no CUDA toolkit was found", "install CUDA 12.6 or a later 12.x");
+	expect(&plain, "cuda", FIT_NO, "was built with CUDA 12.6, and no CUDA toolkit was found",
+	       "install CUDA 12.6 or a later 12.x");
 	check_cuda_of_json("12.6", 0);
 	/* the README names another release than the files are of */
 	reset();
