@@ -203,8 +203,9 @@ void session_resume_close(struct session *session, int is_complete)
 	if (session->earlier_file && is_complete) {
 		unlink(session->earlier_file);
 	} else if (session->earlier_file && (partial = record_partial_name(session->options->resume))) {
-		/* under the name by which everything finds it, where this run has left nothing better */
-		if (!path_exists(partial) && path_exists(session->earlier_file))
+		/* under the name by which everything finds it, where this run has left nothing better, and it is not another's */
+		const int is_ours = session->earlier_lock >= 0 || !record_is_being_written(session->earlier_file);
+		if (is_ours && !path_exists(partial) && path_exists(session->earlier_file))
 			rename(session->earlier_file, partial);
 		free(partial);
 	}

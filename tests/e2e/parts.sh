@@ -148,6 +148,13 @@ beside "$work/two.h5" "$work/few.h5"
 beside "$work/few.h5" "$work/two.h5"
 beside "$work/torn" "$work/two.h5"
 beside "$work/two.h5" "$work/torn"
+# another --resume has taken it and has not begun its own file yet
+cp "$work/two.h5" "$work/left.h5.earlier"
+exec 9<"$work/left.h5.earlier"
+flock 9
+run taken 3 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --resume "$work/left.h5"
+exec 9<&-
+cmp -s "$work/two.h5" "$work/left.h5.earlier" || fail "a second --resume changed what the first one goes on from"
 cp "$work/two.h5" "$work/left.h5.partial"
 cp "$work/few.h5" "$work/left.h5.earlier"
 run plain 0 "$assay" verify "$archive" "$work/modules" "${attention[@]}" --out "$work/left.h5"
