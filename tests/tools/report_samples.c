@@ -230,7 +230,8 @@ static void write_operators(const char *folder)
 				snprintf(record.family, sizeof record.family, "family_%d", family);
 				snprintf(record.module, sizeof record.module, "module");
 				snprintf(record.entry_point, sizeof record.entry_point, "entry_%d_%d_f32", family, entry);
-				snprintf(record.name, sizeof record.name, "%s/dims:%dx3x5/layout:transposed/values:special", record.entry_point, i);
+				snprintf(record.name, sizeof record.name, "entry_%d_%d_f32/dims:%dx3x5/layout:transposed/values:special", family, entry,
+					 i);
 				judgement_hold(&record.judgement, CHECK_NUMBERS);
 				judgement_decide(&record.judgement, NULL);
 				record.judgement.margin = 0.02 * family;
