@@ -5,6 +5,7 @@
 #include "compare_report.h"
 #include "interleave.h"
 #include "output_copy.h"
+#include "report.h"
 #include "sides.h"
 
 #include <math.h>
@@ -221,7 +222,7 @@ int cmd_compare(int argc, char **argv)
 	}
 	const char *const written[] = {outputs.markdown, outputs.json, outputs.junit};
 	for (size_t i = 0; i < ARRAY_COUNT(written); i++)
-		if (written[i] && !on_stdout(written[i]) && path_can_be_written(written[i], &err))
+		if (report_path_check(written[i], &err))
 			return cli_fail(&err);
 	session.filters = filters.items;
 	session.filter_count = filters.count;

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "interleave.h"
 #include "matrix.h"
+#include "report.h"
 #include "sides.h"
 
 #include <stdlib.h>
@@ -336,7 +337,7 @@ int cmd_matrix(int argc, char **argv)
 	}
 	const char *const files[] = {json, markdown, csv};
 	for (size_t i = 0; i < ARRAY_COUNT(files); i++)
-		if (files[i] && !is_stdout(files[i]) && path_can_be_written(files[i], &err))
+		if (report_path_check(files[i], &err))
 			goto fail;
 	for (size_t i = 0; i < matrix.artifact_count; i++)
 		if (matrix_inspect(&matrix.artifacts[i], &err))

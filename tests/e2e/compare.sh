@@ -89,4 +89,11 @@ for which in whole lacking; do
 done
 run gone 1 "$assay" compare "$work/whole.h5" "$work/lacking.h5" --json "$work/gone.json"
 expect_line "$work/gone" 'vanished +fill: fill_u8$'
+
+# the name of a report that was forgotten: measurements are not replaced
+cp "$work/whole.h5" "$work/precious.h5"
+run forgotten 2 "$assay" compare "$work/whole.h5" "$work/lacking.h5" --json "$work/precious.h5"
+run forgotten_csv 2 "$assay" matrix --artifacts "$work/whole" --datasets "$here/operators.spec" --devices cpu --csv "$work/precious.h5"
+for which in forgotten forgotten_csv; do expect_line "$work/$which.err" 'is a result file or a dataset, which no report replaces'; done
+cmp "$work/whole.h5" "$work/precious.h5" || fail "a report took the place of a result file"
 finish
