@@ -221,9 +221,8 @@ int cmd_compare(int argc, char **argv)
 		return cli_fail(&err);
 	}
 	const char *const written[] = {outputs.markdown, outputs.json, outputs.junit};
-	for (size_t i = 0; i < ARRAY_COUNT(written); i++)
-		if (report_path_check(written[i], &err))
-			return cli_fail(&err);
+	if (report_paths_check(written, ARRAY_COUNT(written), NULL, &err) < 0)
+		return cli_fail(&err);
 	session.filters = filters.items;
 	session.filter_count = filters.count;
 	session.without_checks = without.items;

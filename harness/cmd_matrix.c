@@ -336,9 +336,8 @@ int cmd_matrix(int argc, char **argv)
 		goto fail;
 	}
 	const char *const files[] = {json, markdown, csv};
-	for (size_t i = 0; i < ARRAY_COUNT(files); i++)
-		if (report_path_check(files[i], &err))
-			goto fail;
+	if (report_paths_check(files, ARRAY_COUNT(files), NULL, &err) < 0)
+		goto fail;
 	for (size_t i = 0; i < matrix.artifact_count; i++)
 		if (matrix_inspect(&matrix.artifacts[i], &err))
 			goto fail;

@@ -53,12 +53,7 @@ static int check_outputs(const struct outputs *outputs, struct error *err)
 {
 	const char *const paths[] = {outputs->markdown, outputs->json, outputs->gbench_json, outputs->files.html, outputs->files.csv,
 				     outputs->files.junit};
-	int on_stdout = 0;
-	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
-		on_stdout += paths[i] && strcmp(paths[i], "-") == 0;
-		if (report_path_check(paths[i], err))
-			return -1;
-	}
+	const int on_stdout = report_paths_check(paths, ARRAY_COUNT(paths), NULL, err);
 	return on_stdout > 1 ? error_set(err, ERROR_USAGE, "assay report: only one output can be '-'") : on_stdout;
 }
 

@@ -158,7 +158,11 @@ static int run_session(enum session_kind kind, int argc, char **argv)
 		options.quiet = 1;
 	if (kind == SESSION_RUN && !options.quiet)
 		inspect_all(options.paths, options.path_count);
-	if (report_path_check(json, &err) || report_path_check(markdown, &err) || report_files_check(&files, &err))
+	const char *const written[] = {json, markdown, files.html, files.csv, files.junit, options.gbench_json};
+	const int on_stdout = report_paths_check(written, ARRAY_COUNT(written), options.out, &err);
+	if (on_stdout > 1)
+		error_set(&err, ERROR_USAGE, "%s: only one output can be '-'", names[kind]);
+	if (on_stdout < 0 || on_stdout > 1)
 		goto fail;
 	if (session_run(&options, &run, &err))
 		goto fail;

@@ -55,11 +55,11 @@ void report_append_html(const struct run_record *const *runs, const char *const 
 struct report_files {
 	const char *html, *csv, *junit; /* NULL: not asked for; "-": standard output */
 };
-/* -1 when `path` ("-": standard output) could not be written later on, or is an HDF5 file: where an option's name was forgotten
- * ("--html run.h5"), a report would take the place of measurements. NULL is no path. */
-int report_path_check(const char *path, struct error *err);
-/* The same of all of them. */
-int report_files_check(const struct report_files *files, struct error *err);
+/* Before anything is run: -1 when one of the files that a command is to write (NULL: none, "-": standard output) could not be
+ * written later on, when two have the same name, `result_file` included (NULL: none), or when one is an HDF5 file: where an
+ * option's name was forgotten ("--html run.h5"), a report would take the place of measurements. Otherwise how many of them go to
+ * standard output. */
+int report_paths_check(const char *const *paths, size_t count, const char *result_file, struct error *err);
 int report_files_write(const struct report_files *files, const struct run_record *const *runs, const char *const *names, size_t count,
 		       struct error *err);
 

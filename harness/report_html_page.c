@@ -144,30 +144,40 @@ void html_assemble(const struct html_content *content, struct text *out)
 
 /* ---- files ---- */
 
-int report_path_check(const char *path, struct error *err)
+static int is_hdf5(const char *path)
 {
 	static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'}; /* HDF5 File Format, II.A */
 	unsigned char start[sizeof signature];
 	struct stat status;
-	if (!path || strcmp(path, "-") == 0)
-		return 0;
 	FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "rb") : NULL;
-	const int is_hdf5 = file && fread(start, 1, sizeof start, file) == sizeof start && memcmp(start, signature, sizeof start) == 0;
+	const int is = file && fread(start, 1, sizeof start, file) == sizeof start && memcmp(start, signature, sizeof start) == 0;
 	if (file)
 		fclose(file);
-	if (is_hdf5)
-		return error_set(err, ERROR_USAGE, "%s: is a result file or a dataset, which no report replaces; name another file to write",
-				 path);
-	return path_can_be_written(path, err);
+	return is;
 }
 
-int report_files_check(const struct report_files *files, struct error *err)
+int report_paths_check(const char *const *paths, size_t count, const char *result_file, struct error *err)
 {
-	const char *const paths[] = {files->html, files->csv, files->junit};
-	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
-		if (report_path_check(paths[i], err))
+	int on_stdout = 0;
+	for (size_t i = 0; i < count; i++) {
+		int is_twice = 0;
+		if (!paths[i])
+			continue;
+		if (strcmp(paths[i], "-") == 0) {
+			on_stdout++;
+			continue;
+		}
+		for (size_t k = 0; k < i; k++)
+			is_twice |= paths[k] && strcmp(paths[k], paths[i]) == 0;
+		if (is_twice || (result_file && strcmp(result_file, paths[i]) == 0))
+			return error_set(err, ERROR_USAGE, "%s: is to be written twice; give each file a name of its own", paths[i]);
+		if (is_hdf5(paths[i]))
+			return error_set(err, ERROR_USAGE, "%s: is a result file or a dataset, which no report replaces; name another "
+					 "file to write", paths[i]);
+		if (path_can_be_written(paths[i], err))
 			return -1;
-	return 0;
+	}
+	return on_stdout;
 }
 
 static int write_text(const char *path, struct text *text, struct error *err)

@@ -95,5 +95,9 @@ cp "$work/whole.h5" "$work/precious.h5"
 run forgotten 2 "$assay" compare "$work/whole.h5" "$work/lacking.h5" --json "$work/precious.h5"
 run forgotten_csv 2 "$assay" matrix --artifacts "$work/whole" --datasets "$here/operators.spec" --devices cpu --csv "$work/precious.h5"
 for which in forgotten forgotten_csv; do expect_line "$work/$which.err" 'is a result file or a dataset, which no report replaces'; done
+run same_name 2 "$assay" compare "$work/whole.h5" "$work/lacking.h5" --json "$work/twice" --junit "$work/twice"
+run same_result 2 "$assay" verify "$work/whole" --device cpu --dataset "$here/operators.spec" --out "$work/twice" --html "$work/twice"
+for which in same_name same_result; do expect_line "$work/$which.err" 'is to be written twice'; done
+[ ! -e "$work/twice" ] || fail "a name that was given twice was written"
 cmp "$work/whole.h5" "$work/precious.h5" || fail "a report took the place of a result file"
 finish
