@@ -574,19 +574,20 @@ static void a_board_at_its_limit_warms_up_longer(void)
 {
 	struct work work = {.timeline = timeline_new(), .duration = 1e-3};
 	uint64_t reasons = 0x1 /* idle */;
-	const struct sampler_options options = {.warmup_seconds = 0.02, .capped_warmup_seconds = 0.3, .max_seconds = 0.2,
+	const struct sampler_options options = {.warmup_seconds = 0.02, .capped_warmup_seconds = 0.8, .max_seconds = 0.6,
 						.min_seconds = 5, .read_clocks = read_capped_clocks, .clocks_context = &reasons};
 	struct sampler_result result;
 	struct error err = {0};
 
 	CHECK_INT(sample(&work, &options, &result, &err), 0);
 	const double without = result.elapsed_seconds - result.sampling_seconds;
-	CHECK(without < 0.2 && result.elapsed_seconds >= 0.2);
+	CHECK(without < 0.6 && result.elapsed_seconds >= 0.6);
 	sampler_result_free(&result);
 	reasons |= NVML_REASON_POWER_CAP;
 	CHECK_INT(sample(&work, &options, &result, &err), 0);
-	CHECK(result.elapsed_seconds - result.sampling_seconds >= 0.3);
-	CHECK(result.elapsed_seconds >= 0.2 + 0.28 && result.sampling_seconds > 0.05);
+	CHECK(result.elapsed_seconds - result.sampling_seconds >= 0.8);
+	/* 0.58 but for what a busy machine takes; none were the longer warm-up part of max_seconds */
+	CHECK(result.sampling_seconds > 0.2);
 	sampler_result_free(&result);
 	free(work.timeline);
 }
