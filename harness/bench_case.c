@@ -231,12 +231,13 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 /* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
  * samples are taken after that: SETTLING after a rest, and RESTED says what a rest is; a figure that follows another at once
  * finds the card warm. A card at its power limit (an H100 at 700 W, measured) first overshoots, half a second later falls to
- * three quarters of its clock, and holds within one percent what it can from about a second on: CAPPED. */
+ * three quarters of its clock, and then swings once a second about what it can hold, in the first two seconds farther and
+ * somewhat above it: CAPPED. */
 #define SETTLING_SECONDS 0.3
-#define CAPPED_SECONDS 1.0
+#define CAPPED_SECONDS 2.0
 #define RESTED_SECONDS 0.05
 /* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where the
- * hot one has a least time for its samples, they get a third of that each, whatever precision it brings. */
+ * hot one has a least time for its samples, they get a third of that each, and of their number, whatever precision it brings. */
 #define BESIDE_SHARE (1.0 / 3)
 /* What a case has to be worth for a baseline that has to be planned first. */
 #define PLANNING_SECONDS 0.2
@@ -259,7 +260,7 @@ static struct sampler_options options_of(const struct bencher *bencher, enum fig
 		/* the sampler takes no more than a quarter of max_seconds for warming up */
 		.max_seconds = fmax(settling + most, 4 * settling),
 		.min_seconds = least,
-		.max_samples = SAMPLES_MOST,
+		.max_samples = is_beside && least > 0 ? (int)(SAMPLES_MOST * BESIDE_SHARE) : SAMPLES_MOST,
 		.warmup_seconds = settling,
 		.capped_warmup_seconds = figure == FIGURE_HOT && settling > 0 ? CAPPED_SECONDS : 0,
 		.capped_min_seconds = figure == FIGURE_HOT && settling > 0 && bencher->least > 0 ? bencher->most : 0,

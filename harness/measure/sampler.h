@@ -52,7 +52,7 @@ struct sampler_options { /* 0 means the default */
 	double min_seconds;        /* 0: samples are taken for at least so long, however well the median is known */
 	double warmup_seconds;     /* 0.05, at most a quarter of max_seconds; at least two calls are made */
 	/* 0: no difference; else warming up goes on for so long in all, beside max_seconds, where the reader of clocks says at its
-	 * end that the board is at its power limit: its control takes about a second to find the clock that it can hold */
+	 * end that the board is at its power limit: its control takes a second or two to find the clock that it can hold */
 	double capped_warmup_seconds;
 	/* 0: no difference; else samples are taken for so long at least, instead of min_seconds and beyond max_seconds and max_samples
 	 * (up to 8 times as many), where the board is at its power limit at any moment of sampling: its clock then goes up and down
