@@ -231,14 +231,14 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 /* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
  * samples are taken after that: SETTLING after a rest, and RESTED says what a rest is; a figure that follows another at once
  * finds the card warm. A card at its power limit (an H100 at 700 W, measured) first overshoots, half a second later falls to
- * three quarters of its clock, and then swings once a second about what it can hold, in the first two seconds farther and
- * somewhat above it: CAPPED. */
+ * three quarters of its clock, and then swings once a second about what it can hold, at first farther and somewhat above it:
+ * CAPPED. */
 #define SETTLING_SECONDS 0.3
-#define CAPPED_SECONDS 2.0
+#define CAPPED_SECONDS 1.5
 #define RESTED_SECONDS 0.05
 /* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where the
- * hot one has a least time for its samples, they get a third of that each, and of their number, whatever precision it brings. */
-#define BESIDE_SHARE (1.0 / 3)
+ * hot one has a least time for its samples, they get this part of it each, and of their number, whatever precision it brings. */
+#define BESIDE_SHARE 0.27
 /* What a case has to be worth for a baseline that has to be planned first. */
 #define PLANNING_SECONDS 0.2
 /* A second of calls of 100 us; at the power limit there are more (capped_min_seconds). */

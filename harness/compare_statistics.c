@@ -135,10 +135,8 @@ int ratio_of_medians(const double *base, size_t base_count, const double *next, 
 		error_set(err, ERROR_ENVIRONMENT, "out of memory for %zu resamples", resamples);
 		goto done;
 	}
-	out->base_median = statistics_quantile(old, base_count, 0.5);
-	out->next_median = statistics_quantile(new, next_count, 0.5);
-	out->base_effective = statistics_effective_count(base, base_count, out->base_median);
-	out->next_effective = statistics_effective_count(next, next_count, out->next_median);
+	out->base_median = statistics_median_of(base, old, base_count, &out->base_effective);
+	out->next_median = statistics_median_of(next, new, next_count, &out->next_effective);
 	for (size_t i = 0; i < resamples; i++)
 		ratios[i] = resampled_median(new, next_count, out->next_effective, &state) /
 			    resampled_median(old, base_count, out->base_effective, &state);
@@ -221,9 +219,10 @@ double *timing_round_medians(const struct timing_rounds *side, const char *whose
 		return NULL;
 	}
 	for (size_t i = 0, at = 0; i < side->rounds; at += side->sizes[i++]) {
+		double effective;
 		memcpy(sorted, side->samples + at, side->sizes[i] * sizeof *sorted);
 		qsort(sorted, side->sizes[i], sizeof *sorted, by_value);
-		medians[i] = log(statistics_quantile(sorted, side->sizes[i], 0.5));
+		medians[i] = log(statistics_median_of(side->samples + at, sorted, side->sizes[i], &effective));
 	}
 	free(sorted);
 	return medians;
@@ -307,8 +306,8 @@ int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds
 		freedom = welch_freedom(&a, base->rounds, &b, next->rounds);
 	}
 	const double half = student_quantile(options->confidence, freedom) * sqrt(difference.variance);
-	out->base_median = statistics_quantile(base_sorted, base->count, 0.5);
-	out->next_median = statistics_quantile(next_sorted, next->count, 0.5);
+	out->base_median = statistics_median_of(base->samples, base_sorted, base->count, &out->base_effective);
+	out->next_median = statistics_median_of(next->samples, next_sorted, next->count, &out->next_effective);
 	out->base_effective = (double)base->rounds;
 	out->next_effective = (double)next->rounds;
 	out->ratio = exp(difference.mean);

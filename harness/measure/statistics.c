@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* statistics.h says why. */
+enum { SMOOTHED_LEAST = 20, EFFECTIVE_LEAST = 6, WEIGHED_DEVIATIONS = 8 };
+
 static int compare(const void *a, const void *b)
 {
 	const double left = *(const double *)a, right = *(const double *)b;
@@ -92,6 +95,32 @@ double statistics_effective_count(const double *samples, size_t count, double me
 	return effective < 1 ? 1 : effective;
 }
 
+double statistics_median(const double *sorted, size_t count, double effective)
+{
+	if (count < SMOOTHED_LEAST)
+		return statistics_quantile(sorted, count, 0.5);
+	const double power = (fmax(effective, EFFECTIVE_LEAST) - 1) / 2, n = (double)count;
+	/* the standard deviation of Beta(power + 1, power + 1) */
+	const double deviation = 0.5 / sqrt(2 * power + 3);
+	const double from = n * (0.5 - WEIGHED_DEVIATIONS * deviation);
+	double weights = 0, sum = 0;
+	for (size_t i = from > 0 ? (size_t)from : 0; 2 * i < count; i++) {
+		const double below = ((double)i + 0.5) / n;
+		/* 1 in the middle, so that no power leaves the range of double */
+		const double weight = pow(4 * below * (1 - below), power);
+		const size_t other = count - 1 - i;
+		weights += other == i ? weight : 2 * weight;
+		sum += other == i ? weight * sorted[i] : weight * (sorted[i] + sorted[other]);
+	}
+	return sum / weights;
+}
+
+double statistics_median_of(const double *samples, const double *sorted, size_t count, double *effective)
+{
+	*effective = statistics_effective_count(samples, count, statistics_quantile(sorted, count, 0.5));
+	return statistics_median(sorted, count, *effective);
+}
+
 /* Ranks (1-based) among `count` samples that lie where those of the interval would among `effective` ones. */
 static double median_ranks(size_t count, double effective, double confidence, size_t *low, size_t *high)
 {
@@ -141,15 +170,15 @@ int statistics_of(const double *samples, size_t count, double confidence, struct
 	out->count = count;
 	out->minimum = sorted[0];
 	out->maximum = sorted[count - 1];
-	out->median = statistics_quantile(sorted, count, 0.5);
+	out->median = statistics_median_of(samples, sorted, count, &out->effective);
 	out->quantile_10 = statistics_quantile(sorted, count, 0.10);
 	out->quantile_25 = statistics_quantile(sorted, count, 0.25);
 	out->quantile_75 = statistics_quantile(sorted, count, 0.75);
 	out->quantile_90 = statistics_quantile(sorted, count, 0.90);
-	out->effective = statistics_effective_count(samples, count, out->median);
 	out->coverage = median_ranks(count, out->effective, confidence, &low, &high);
-	out->median_low = sorted[low - 1];
-	out->median_high = sorted[high - 1];
+	/* with a tail that is one heap, the estimate may lie beyond it */
+	out->median_low = fmin(sorted[low - 1], out->median);
+	out->median_high = fmax(sorted[high - 1], out->median);
 	out->relative_ci = INFINITY;
 	if (out->coverage >= confidence && out->median > 0)
 		out->relative_ci = fmax(out->median_high - out->median, out->median - out->median_low) / out->median;
