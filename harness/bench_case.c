@@ -42,6 +42,23 @@ static int fill_random(struct device *device, device_pointer memory, size_t byte
 	return result;
 }
 
+/* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
+ * samples are taken after that: SETTLING after a rest, and RESTED says what a rest is; a figure that follows another at once
+ * finds the card warm. A card at its power limit (an H100 at 700 W, measured) first overshoots, half a second later falls to
+ * three quarters of its clock, and then swings once a second about what it can hold, at first farther and somewhat above it:
+ * CAPPED, and CAPPED_TURN. */
+#define SETTLING_SECONDS 0.3
+#define CAPPED_SECONDS 1.5
+#define CAPPED_TURN_SECONDS 1.0
+#define RESTED_SECONDS 0.05
+/* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where the
+ * hot one has a least time for its samples, they get this part of it each, and of their number, whatever precision it brings. */
+#define BESIDE_SHARE 0.25
+/* What a case has to be worth for a baseline that has to be planned first. */
+#define PLANNING_SECONDS 0.2
+/* A second of calls of 100 us; at the power limit there are more (capped_min_seconds). */
+enum { SAMPLES_MOST = 10000 };
+
 /* The rate at which this card copies its own memory, bytes read and written counted: what operations that move data are held
  * against. 1 GiB from here to there is 20 times the largest L2. */
 static const size_t copy_bytes = (size_t)1 << 30;
@@ -106,7 +123,17 @@ static int measure_product(struct bencher *bencher, enum dtype dtype, double *fl
 				  .gemm = {.m = side, .n = side, .k = side, .batch = 1, .alpha = 1.0, .a = memory, .b = memory + bytes,
 					   .c = memory + 2 * bytes, .lda = side, .ldb = side, .ldc = side, .input = dtype, .output = dtype}};
 	const struct sampler_work work = {.enqueue = enqueue_product, .context = &product, .rotations = 1, .operations = 2};
-	const struct sampler_options options = {.max_seconds = 0.4};
+	/* where cases are given the time to settle, the rate that they are held against is one that the card can hold too */
+	const int is_settled = bencher->least > 0 && bencher->most >= 2 * SETTLING_SECONDS;
+	const struct sampler_options options = {
+		.max_seconds = is_settled ? 4 * SETTLING_SECONDS : 0.4,
+		.warmup_seconds = is_settled ? SETTLING_SECONDS : 0,
+		.min_seconds = is_settled ? SETTLING_SECONDS : 0, /* the board's limits are read off while samples are taken */
+		.capped_warmup_seconds = is_settled ? CAPPED_TURN_SECONDS : 0,
+		.capped_min_seconds = is_settled ? CAPPED_TURN_SECONDS : 0,
+		.read_clocks = bencher->nvml ? sampler_read_nvml : NULL,
+		.clocks_context = bencher->nvml,
+	};
 	if (sampler_run(device, &work, &options, &samples, err))
 		goto done;
 	*flops = 2.0 * (double)side * (double)side * (double)side / samples.statistics.median;
@@ -227,22 +254,6 @@ static int take_clocks(struct case_record *record, const struct sampler_result *
 	}
 	return 0;
 }
-
-/* Under sustained load a card's clocks settle below those of the first tens of milliseconds. Where there is time for it, the
- * samples are taken after that: SETTLING after a rest, and RESTED says what a rest is; a figure that follows another at once
- * finds the card warm. A card at its power limit (an H100 at 700 W, measured) first overshoots, half a second later falls to
- * three quarters of its clock, and then swings once a second about what it can hold, at first farther and somewhat above it:
- * CAPPED. */
-#define SETTLING_SECONDS 0.3
-#define CAPPED_SECONDS 1.5
-#define RESTED_SECONDS 0.05
-/* The hot figure is what is reported, compared and held against the roof. The others are there to be put beside it: where the
- * hot one has a least time for its samples, they get this part of it each, and of their number, whatever precision it brings. */
-#define BESIDE_SHARE 0.27
-/* What a case has to be worth for a baseline that has to be planned first. */
-#define PLANNING_SECONDS 0.2
-/* A second of calls of 100 us; at the power limit there are more (capped_min_seconds). */
-enum { SAMPLES_MOST = 10000 };
 
 enum figure { FIGURE_HOT, FIGURE_COLD, FIGURE_BASELINE };
 
