@@ -497,8 +497,9 @@ void report_throughput(struct page *page, const struct run_record *run, const st
 	for (size_t i = 0; i < run->case_count && confidence == 0; i++)
 		if (case_is_timed(&run->cases[i]))
 			confidence = run->cases[i].hot.confidence;
-	page_paragraph(page, "Median of device times behind a gate, with half the %.0f %% confidence interval; hot: inputs as they lie in "
-			     "the cache, cold: rotated through more than twice the L2. FLOPs count the work that was asked for.",
+	page_paragraph(page, "Median (as Harrell and Davis estimate it) of device times behind a gate, with half the %.0f %% confidence "
+			     "interval; hot: inputs as they lie in the cache, cold: rotated through more than twice the L2. FLOPs "
+			     "count the work that was asked for.",
 		       100.0 * confidence);
 	append_groups(page, run);
 	append_timed_cases(page, run, summary->timed_hosts, limit);
