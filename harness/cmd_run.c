@@ -16,6 +16,7 @@ static const char details[] =
 	"takes cases away. Several are combined: any of the first kind, none of the second.\n"
 	"Without --dataset, attention takes smoke.h5 (bench: bench.spec), and operators, the kernels of Candle's modules and libmoe,\n"
 	"operators.spec (bench: operators-bench.spec; run verifies operators.spec and times the smaller size of operators-bench.spec).\n"
+	"The cpu device times nothing: there, bench takes what verify takes and counts its work.\n"
 	"--donor PATH: host code that cannot run here (Windows) or is not to run is left out; that of PATH, an archive of the same\n"
 	"release for Linux or a folder with some, launches the artifact's kernels. They are matched by name, and only where both take\n"
 	"parameters of the same sizes; kernels of CUDA's own libraries (cub, thrust) without a match run from PATH.\n"

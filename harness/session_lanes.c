@@ -375,7 +375,8 @@ static int register_all(struct session *session, struct error *err)
 	const struct case_set *set = &session->selection->attention;
 	const struct gbench_options options = {
 		.json_path = session->options->gbench_json,
-		.console = session->options->kind == SESSION_BENCH && !session->options->quiet,
+		/* a table of what the cpu device does not time would be one of errors */
+		.console = session->options->kind == SESSION_BENCH && !session->options->quiet && strcmp(session->device, "cpu") != 0,
 	};
 	if (gbench_initialize(&options, err) || gbench_context("assay_version", ASSAY_VERSION, err))
 		return -1;

@@ -28,6 +28,7 @@ struct Entry {
 	void *context;
 	bool done = false;
 	gbench_result result = {};
+	bool left_out = false; /* of the table: the run was stopped here or before */
 };
 
 /* Google Benchmark has one registry a process; what belongs to it has the same life. */
@@ -62,12 +63,13 @@ void measure(Entry &entry)
 {
 	entry.done = true;
 	if (state().stopped) {
+		entry.left_out = true;
 		entry.result.outcome = GBENCH_SKIPPED;
 		std::snprintf(entry.result.message, sizeof entry.result.message, "not run: an earlier benchmark stopped the run");
 		return;
 	}
 	if (entry.run(entry.context, &entry.result) != 0)
-		state().stopped = true;
+		entry.left_out = state().stopped = true;
 	if (entry.result.outcome == GBENCH_MEASURED && !(std::isfinite(entry.result.seconds) && entry.result.seconds > 0)) {
 		entry.result.outcome = GBENCH_FAILED;
 		std::snprintf(entry.result.message, sizeof entry.result.message, "the measured time is no time: %g s",
@@ -101,17 +103,20 @@ void run_entry(Entry &entry, benchmark::State &benchmark_state)
 
 /* The library appends how it ran a benchmark to its name ("/iterations:1/manual_time"), the same for all of ours: without,
  * the names are those that were registered. And what it takes for CPU time is that of this program's own measuring; the
- * host's part in a call is known better. */
-std::vector<benchmark::BenchmarkReporter::Run> as_registered(const std::vector<benchmark::BenchmarkReporter::Run> &runs)
+ * host's part in a call is known better. `left_out`: these are not for the table. */
+std::vector<benchmark::BenchmarkReporter::Run> as_registered(const std::vector<benchmark::BenchmarkReporter::Run> &runs, bool &left_out)
 {
+	left_out = false;
 	std::vector<benchmark::BenchmarkReporter::Run> plain = runs;
 	for (auto &run : plain) {
 		run.run_name.iterations.clear();
 		run.run_name.repetitions.clear();
 		run.run_name.time_type.clear();
 		for (const auto &entry : state().entries)
-			if (entry->name == run.run_name.function_name)
+			if (entry->name == run.run_name.function_name) {
 				run.cpu_accumulated_time = entry->result.host_seconds;
+				left_out |= entry->left_out;
+			}
 	}
 	return plain;
 }
@@ -145,8 +150,10 @@ public:
 	}
 	void ReportRuns(const std::vector<Run> &runs) override
 	{
-		const std::vector<Run> plain = as_registered(runs);
-		if (console)
+		bool left_out;
+		const std::vector<Run> plain = as_registered(runs, left_out);
+		/* why the run was stopped is the caller's to say, and once is enough */
+		if (console && !left_out)
 			console->ReportRuns(plain);
 		json.ReportRuns(plain);
 	}

@@ -151,6 +151,8 @@ int main(int argc, char **argv)
 	CHECK_CONTAINS(out, "1377 us");
 	CHECK_CONTAINS(out, "10.1 us");
 	CHECK_CONTAINS(out, "gated");
+	/* why it stopped is said once, by whoever stopped it */
+	CHECK_INT(lines_with(out, "the device is gone") + lines_with(out, "an earlier benchmark stopped the run"), 0);
 	CHECK_INT(lines_with(out, "iterations:"), 0); /* names are those that were registered */
 	CHECK_INT(lines_with(out, "manual_time"), 0);
 	struct file_map map;
