@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is made to keep a GPU busy takes the cpu device hours, for seconds that say nothing: of that device's bench, the cases are those
- * of `run`. */
+/* What is made to keep a GPU busy takes the cpu device hours, for seconds that say nothing: the cases of bench are those of `run`
+ * there. */
 static enum session_kind kind_of_cases(const struct session_options *options, const char *device)
 {
 	return options->kind == SESSION_BENCH && !options->dataset && strcmp(device, "cpu") == 0 ? SESSION_RUN : options->kind;
@@ -303,9 +303,9 @@ static int make_selection(struct session *session, struct selection *selection, 
 	for (size_t i = 0; i < session->plan->count; i++)
 		*(job_is_operators(&session->plan->jobs[i]) ? &operators : &attention) = 1;
 	cases.kind = kind_of_cases(options, session->device);
-	if (cases.kind != options->kind)
-		fputs("assay: the cpu device times nothing, since its seconds say nothing of a GPU: the cases of `assay verify` are verified, and "
-		      "their work is counted\n", stderr);
+	if (is_cpu && options->kind == SESSION_BENCH)
+		fprintf(stderr, "assay: the cpu device times nothing, since its seconds say nothing of a GPU: %s verified, and their "
+				"work is counted\n", options->dataset ? "cases are" : "the cases of `assay verify` are");
 	if (dataset_paths_find(&cases, attention, operators, &paths, err))
 		return -1;
 	/* what has been verified is not run once more for seconds that say nothing */
