@@ -25,7 +25,7 @@ unset ASSAY_DATADIR ASSAY_LIBDIR NO_COLOR HDF5_USE_FILE_LOCKING
 export PATH=$work/bin:$PATH CC=$cc SOURCE=$source LC_ALL=C TERM=xterm OPENBLAS_NUM_THREADS=1
 
 normalise() {
-    sed -E -e "s#$work/run/[^/[:space:]']*#DIR#g" -e "s#$source#SOURCE#g" -e "s#$(dirname "$assay")#BUILD#g" \
+    sed -E -e "s#$work/run/[^/[:space:]']*#DIR#g" -e "s#$(dirname "$assay")#BUILD#g" -e "s#$source#SOURCE#g" \
         -e 's/assay [0-9]+\.[0-9]+\.[0-9]+/assay VERSION/g' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/DATE/g' \
         -e 's/[0-9a-f]{64}/SHA256/g' -e 's/sha256 [0-9a-f]{16}/sha256 HASH/g' \
