@@ -550,13 +550,9 @@ static int by_entry(const void *a, const void *b, void *context)
 /* The entry point in "MODULE: NAME", one of the lines of `missing`, has vanished by its cases too. */
 static int is_vanished(const struct comparison *comparison, const char *line, size_t length)
 {
-	const char *colon = memchr(line, ':', length), *name = colon ? colon + 1 + strspn(colon + 1, " ") : line;
-	for (size_t i = 0; i < comparison->entry_count; i++) {
-		const struct entry_comparison *entry = &comparison->entries[i];
-		if (entry->next_cases == 0 && strlen(entry->entry_point) == (size_t)(line + length - name) &&
-		    strncmp(entry->entry_point, name, strlen(entry->entry_point)) == 0)
+	for (size_t i = 0; i < comparison->entry_count; i++)
+		if (comparison->entries[i].next_cases == 0 && compare_line_names(line, length, comparison->entries[i].entry_point))
 			return 1;
-	}
 	return 0;
 }
 

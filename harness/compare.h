@@ -144,6 +144,8 @@ char *run_device_names(const struct run_record *run);
 int compare_devices(const struct run_device *base, const struct run_device *next, char *reason, size_t size);
 /* Fills artifacts, conditions, timing_refusal and missing. -1 when memory runs out. */
 int compare_conditions(struct comparison *comparison);
+/* Whether a line of an inventory's `missing`, "MODULE: NAME" or "NAME", is of that entry point. */
+int compare_line_names(const char *line, size_t length, const char *entry_point);
 /* Fills resources. -1 when memory runs out; the comparison can be freed then. */
 int compare_resources(struct comparison *comparison);
 void compare_resources_free(struct comparison *comparison);

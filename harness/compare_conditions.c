@@ -233,14 +233,19 @@ static int has_module(const char *modules, const char *module, size_t length)
 	return 0;
 }
 
+int compare_line_names(const char *line, size_t length, const char *entry_point)
+{
+	const char *colon = memchr(line, ':', length), *name = colon ? colon + 1 + strspn(colon + 1, " ") : line;
+	const size_t name_length = (size_t)(line + length - name);
+	return strlen(entry_point) == name_length && strncmp(entry_point, name, name_length) == 0;
+}
+
 /* Whether the base had the entry point of "MODULE: NAME", which `lacking` lacks: an inventory of the same release, that looked at
  * its module and expected as much, does not lack it; or a case names it. One that looked elsewhere says nothing. */
 static int base_had(const struct run_record *base, const struct inventory_record *lacking, const char *line, size_t length)
 {
 	const char *colon = memchr(line, ':', length);
 	const size_t module = colon ? (size_t)(colon - line) : 0;
-	const char *name = colon ? colon + 1 + strspn(colon + 1, " ") : line;
-	const size_t name_length = (size_t)(line + length - name);
 	int had = 0;
 	for (size_t i = 0; i < base->inventory_count; i++) {
 		const struct inventory_record *inventory = &base->inventories[i];
@@ -250,7 +255,7 @@ static int base_had(const struct run_record *base, const struct inventory_record
 		       inventory->architecture >= lacking->architecture && has_module(inventory->modules, line, module);
 	}
 	for (size_t i = 0; !had && i < base->case_count; i++)
-		had = strlen(base->cases[i].entry_point) == name_length && strncmp(base->cases[i].entry_point, name, name_length) == 0;
+		had = compare_line_names(line, length, base->cases[i].entry_point);
 	return had;
 }
 

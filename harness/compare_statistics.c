@@ -219,10 +219,9 @@ double *timing_round_medians(const struct timing_rounds *side, const char *whose
 		return NULL;
 	}
 	for (size_t i = 0, at = 0; i < side->rounds; at += side->sizes[i++]) {
-		double effective;
 		memcpy(sorted, side->samples + at, side->sizes[i] * sizeof *sorted);
 		qsort(sorted, side->sizes[i], sizeof *sorted, by_value);
-		medians[i] = log(statistics_median_of(side->samples + at, sorted, side->sizes[i], &effective));
+		medians[i] = log(statistics_median_of(side->samples + at, sorted, side->sizes[i], NULL));
 	}
 	free(sorted);
 	return medians;
@@ -306,8 +305,8 @@ int ratio_of_rounds(const struct timing_rounds *base, const struct timing_rounds
 		freedom = welch_freedom(&a, base->rounds, &b, next->rounds);
 	}
 	const double half = student_quantile(options->confidence, freedom) * sqrt(difference.variance);
-	out->base_median = statistics_median_of(base->samples, base_sorted, base->count, &out->base_effective);
-	out->next_median = statistics_median_of(next->samples, next_sorted, next->count, &out->next_effective);
+	out->base_median = statistics_median_of(base->samples, base_sorted, base->count, NULL);
+	out->next_median = statistics_median_of(next->samples, next_sorted, next->count, NULL);
 	out->base_effective = (double)base->rounds;
 	out->next_effective = (double)next->rounds;
 	out->ratio = exp(difference.mean);

@@ -104,7 +104,8 @@ void run_entry(Entry &entry, benchmark::State &benchmark_state)
 /* The library appends how it ran a benchmark to its name ("/iterations:1/manual_time"), the same for all of ours: without,
  * the names are those that were registered. And what it takes for CPU time is that of this program's own measuring; the
  * host's part in a call is known better. `left_out`: these are not for the table. */
-std::vector<benchmark::BenchmarkReporter::Run> as_registered(const std::vector<benchmark::BenchmarkReporter::Run> &runs, bool &left_out)
+std::vector<benchmark::BenchmarkReporter::Run> as_registered(const std::vector<benchmark::BenchmarkReporter::Run> &runs,
+							     bool &left_out)
 {
 	left_out = false;
 	std::vector<benchmark::BenchmarkReporter::Run> plain = runs;

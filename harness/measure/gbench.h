@@ -53,7 +53,8 @@ int gbench_initialize(const struct gbench_options *options, struct error *err);
 int gbench_context(const char *key, const char *value, struct error *err);
 
 /* `run` fills *result (zeroed before) and returns 0; any other value stops the run after this benchmark, and those that are
- * left count as skipped; neither it nor they come into the table. It is called once at most. Names must differ: ERROR_INTERNAL. */
+ * left count as skipped; neither it nor they come into the table. It is called once at most. Names must differ:
+ * ERROR_INTERNAL. */
 int gbench_register(const char *name, int (*run)(void *context, struct gbench_result *result), void *context,
 		    struct error *err);
 

@@ -117,8 +117,10 @@ double statistics_median(const double *sorted, size_t count, double effective)
 
 double statistics_median_of(const double *samples, const double *sorted, size_t count, double *effective)
 {
-	*effective = statistics_effective_count(samples, count, statistics_quantile(sorted, count, 0.5));
-	return statistics_median(sorted, count, *effective);
+	const double independent = statistics_effective_count(samples, count, statistics_quantile(sorted, count, 0.5));
+	if (effective)
+		*effective = independent;
+	return statistics_median(sorted, count, independent);
 }
 
 /* Ranks (1-based) among `count` samples that lie where those of the interval would among `effective` ones. */

@@ -28,7 +28,8 @@ struct statistics {
 int statistics_of(const double *samples, size_t count, double confidence, struct statistics *out, struct error *err);
 
 /* How many independent samples tell the median as well as these, which were taken one after the other: fewer where neighbours
- * are alike (a clock that goes up and down, caches that change), at least 1 and at most `count`. `median` is the middle one of the samples.
+ * are alike (a clock that goes up and down, caches that change), at least 1 and at most `count`. `median` is the middle one of
+ * the samples.
  *
  * The variance of a median of such a series is that of n/t independent samples, where t is the sum over all lags of the
  * autocorrelation of "below or above the median" (Sen, Journal of Multivariate Analysis 2, 1972); t is estimated by the initial
@@ -51,7 +52,8 @@ double statistics_effective_count(const double *samples, size_t count, double me
  * stands. `sorted`: ascending, count > 0. */
 double statistics_median(const double *sorted, size_t count, double effective);
 
-/* The same of samples in the order in which they were taken, with `sorted` the same in ascending order; *effective is set. */
+/* The same of samples in the order in which they were taken, with `sorted` the same in ascending order. *effective is set,
+ * unless it is NULL. */
 double statistics_median_of(const double *samples, const double *sorted, size_t count, double *effective);
 
 /* Ranks (1-based) of the order statistics between which the median lies with at least `confidence`, whatever the

@@ -280,16 +280,22 @@ static void cells_are_escaped(void)
 	}
 }
 
+/* Makes it too. */
+static void folder_in_root(char path[200], const char *name)
+{
+	snprintf(path, 200, "%s/%s", root, name);
+	CHECK_INT(make_dirs(path, NULL), 0);
+}
+
 /* A link in the place is nobody's way out of it. */
 static void links_are_not_followed(void)
 {
 	struct error err = {0};
 	char from[200], out[200], elsewhere[200], path[300];
-	snprintf(from, sizeof from, "%s/from", root);
-	snprintf(out, sizeof out, "%s/out", root);
-	snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", root);
-	snprintf(path, sizeof path, "%s/deep", from);
-	CHECK_INT(make_dirs(path, &err) || make_dirs(out, &err) || make_dirs(elsewhere, &err), 0);
+	folder_in_root(from, "from");
+	folder_in_root(out, "out");
+	folder_in_root(elsewhere, "elsewhere");
+	folder_in_root(path, "from/deep");
 	write_in(from, "deep/note", "new");
 	snprintf(path, sizeof path, "%s/deep", out);
 	CHECK_INT(symlink(elsewhere, path), 0);
@@ -356,11 +362,10 @@ static void kept_files_of_others_stay(void)
 {
 	struct error err = {0};
 	char from[200], out[200], kept[200], path[300];
-	snprintf(from, sizeof from, "%s/theirs", root);
-	snprintf(out, sizeof out, "%s/shared", root);
-	snprintf(kept, sizeof kept, "%s/.assay-shared.kept", root);
+	folder_in_root(from, "theirs");
+	folder_in_root(out, "shared");
+	folder_in_root(kept, ".assay-shared.kept");
 	snprintf(path, sizeof path, "%s/note", kept);
-	CHECK_INT(make_dirs(from, &err) || make_dirs(out, &err) || make_dirs(kept, &err), 0);
 	write_in(from, "note", "new");
 	write_in(out, "note", "installed by another");
 	write_in(kept, "note", "the first");
